@@ -1,0 +1,1 @@
+"""What runs after what, and with which values."""

@@ -1,0 +1,1 @@
+"""One module per stage: a component wired to Ray, MLflow and files."""
