@@ -1,0 +1,147 @@
+"""Weights and state on disk: safetensors and JSON, written atomically, never a pickle."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import torch
+from pydantic import ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from components.backbone import BackboneConfig
+from components.config import Strict
+from components.heads import PowerModel
+from components.shards import DataError, json_text
+
+CONFIG_NAME = "config.json"
+BACKBONE_NAME = "backbone.safetensors"
+MODEL_NAME = "model.safetensors"
+
+
+class ModelCard(Strict):
+    """What a weights file needs to be used: architecture and the objective its head was tuned for."""
+
+    backbone: BackboneConfig
+    objective: str | None = None
+
+
+def save_tensors(path: Path, tensors: dict[str, Tensor]) -> None:
+    """Write tensors to a safetensors file atomically."""
+    partial = path.with_name(f".{path.name}.partial")
+    save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, partial)
+    os.replace(partial, path)
+
+
+def load_tensors(path: Path) -> dict[str, Tensor]:
+    """Read a safetensors file.
+
+    Raises:
+        DataError: it is missing or damaged.
+    """
+    if not path.is_file():
+        raise DataError(f"{path} is missing: run the stage that makes it again")
+    try:
+        return load_file(path)
+    except SafetensorError as error:
+        raise DataError(f"{path} is damaged ({error}): run the stage that makes it again") from None
+
+
+def save_model(folder: Path, module: nn.Module, card: ModelCard, name: str) -> None:
+    """Write weights and card into an existing folder."""
+    save_tensors(folder / name, dict(module.state_dict()))
+    (folder / CONFIG_NAME).write_text(json_text(card.model_dump(mode="json")))
+
+
+def load_card(folder: Path) -> ModelCard:
+    """Read the card of a model folder.
+
+    Raises:
+        DataError: it is missing or damaged.
+    """
+    path = folder / CONFIG_NAME
+    try:
+        return ModelCard.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        raise DataError(f"{path} is missing: {folder} is not a model folder") from None
+    except ValidationError as error:
+        raise DataError(f"{path} is damaged: {error.errors()[0]['msg']}") from None
+
+
+def load_power_model(folder: Path) -> tuple[PowerModel, ModelCard]:
+    """Rebuild a power model from the folder that `save_model` filled.
+
+    Raises:
+        DataError: files are missing, damaged or do not belong together.
+    """
+    card = load_card(folder)
+    model = PowerModel(card.backbone)
+    load_weights(model, folder / MODEL_NAME)
+    return model.eval(), card
+
+
+def load_weights(module: nn.Module, path: Path) -> None:
+    """Load a safetensors file into a module of exactly that architecture.
+
+    Raises:
+        DataError: the file is missing or damaged, or its tensors do not fit the module.
+    """
+    try:
+        module.load_state_dict(load_tensors(path))
+    except RuntimeError:
+        raise DataError(f"{path} does not fit the architecture in its {CONFIG_NAME}") from None
+
+
+class TrainingState(Strict):
+    """The numbers beside the tensors in a training checkpoint."""
+
+    stage: str
+    epochs_done: int
+    scheduler: dict[str, float | int | None]
+    history: tuple[dict[str, float], ...]
+
+
+def save_training(folder: Path, modules: dict[str, nn.Module], optimizer: torch.optim.Optimizer, state: TrainingState) -> None:
+    """Write a complete training checkpoint into `folder`, replacing what was there, all or nothing."""
+    partial = folder.with_name(f".{folder.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    for name, module in modules.items():
+        save_tensors(partial / f"{name}.safetensors", dict(module.state_dict()))
+    save_tensors(partial / "optimizer.safetensors", _optimizer_tensors(optimizer))
+    (partial / "state.json").write_text(json.dumps(state.model_dump(mode="json")))
+    shutil.rmtree(folder, ignore_errors=True)
+    os.replace(partial, folder)
+
+
+def load_training(folder: Path, modules: dict[str, nn.Module], optimizer: torch.optim.Optimizer) -> TrainingState:
+    """Restore what `save_training` wrote.
+
+    Raises:
+        DataError: the checkpoint is incomplete or damaged.
+    """
+    for name, module in modules.items():
+        load_weights(module, folder / f"{name}.safetensors")
+    _restore_optimizer(optimizer, load_tensors(folder / "optimizer.safetensors"))
+    try:
+        return TrainingState.model_validate_json((folder / "state.json").read_bytes())
+    except (FileNotFoundError, ValidationError) as error:
+        raise DataError(f"{folder / 'state.json'} is missing or damaged: {error}") from None
+
+
+def _optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    return {
+        f"{index}.{key}": torch.as_tensor(value)
+        for index, state in optimizer.state_dict()["state"].items()
+        for key, value in state.items()
+    }
+
+
+def _restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in tensors.items():
+        index, key = name.split(".", 1)
+        state.setdefault(int(index), {})[key] = tensor
+    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})

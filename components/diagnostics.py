@@ -1,0 +1,46 @@
+"""Signs of life of a pre-training run: collapse of the embeddings, and the plateau of the edge loss."""
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from components.config import Strict
+
+
+class HealthThresholds(Strict):
+    """When a pre-training run counts as collapsed or as stuck on its plateau."""
+
+    min_effective_rank: float = Field(5.0, gt=0)
+    min_gain_over_mean_db: float = Field(0.5, ge=0)
+
+
+def effective_rank(embeddings: Tensor) -> float:
+    """Exponential of the entropy of the normalised singular values of the centred embeddings.
+
+    Args:
+        embeddings: [N, d].
+
+    Returns:
+        A number between 1 (all on one line) and min(N, d). Source: Roy and Vetterli, EUSIPCO 2007.
+    """
+    centred = embeddings.double() - embeddings.double().mean(dim=0)
+    share = torch.linalg.svdvals(centred)
+    share = share / share.sum().clamp_min(torch.finfo(torch.float64).tiny)
+    entropy = -(share * share.clamp_min(torch.finfo(torch.float64).tiny).log()).sum()
+    return float(entropy.exp())
+
+
+def mean_dimension_std(embeddings: Tensor) -> float:
+    """Mean over dimensions of the standard deviation over rows; embeddings [N, d]. Zero means collapsed."""
+    return float(embeddings.double().std(dim=0).mean())
+
+
+def verdict(
+    edge_rmse_db: float, mean_predictor_rmse_db: float, rank: float, thresholds: HealthThresholds
+) -> str:
+    """One of "healthy", "plateau" or "collapsed"; "plateau" means that the edge loss has learnt nothing yet."""
+    if rank < thresholds.min_effective_rank:
+        return "collapsed"
+    if mean_predictor_rmse_db - edge_rmse_db < thresholds.min_gain_over_mean_db:
+        return "plateau"
+    return "healthy"

@@ -1,0 +1,127 @@
+"""Adapting a backbone to one objective: head warm-up, then everything, equations (14)-(15), without labels."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from pydantic import Field, model_validator
+from torch import Tensor
+
+from components.batches import Group, plan_epoch, take
+from components.checkpoint import TrainingState, load_training, save_training
+from components.config import Strict
+from components.heads import PowerModel
+from components.objectives import Objective
+from components.pretraining import Metrics, Report, Tick
+from components.rates import spectral_efficiency
+
+
+class FinetuningConfig(Strict):
+    """The two-stage recipe; rates and epochs default to Table I."""
+
+    warmup_epochs: int = Field(10, ge=0)
+    epochs: int = Field(100, ge=0)
+    backbone_learning_rate: float = Field(1e-4, gt=0)
+    head_learning_rate: float = Field(1e-3, gt=0)
+    batch_size: int = Field(64, ge=1)
+    validate_every: int = Field(10, ge=1)  # epochs
+
+    @model_validator(mode="after")
+    def _trains_at_all(self) -> "FinetuningConfig":
+        if self.warmup_epochs + self.epochs < 1:
+            raise ValueError("warmup_epochs and epochs are both 0: nothing would be trained")
+        return self
+
+
+def mean_utility(power: Tensor, gain_db: Tensor, objective: Objective) -> Tensor:
+    """Mean over graphs and links of beta(R_k), a scalar; power [B, K], gain_db [B, K, K]."""
+    gain = torch.pow(10.0, gain_db / 10.0)
+    # Per link, so that batches of different K pull with the same strength.
+    return objective.utility(spectral_efficiency(power.float(), gain)).mean() / power.shape[-1]
+
+
+class Finetuning:
+    """One adaptation run of a power model to one objective, in one process."""
+
+    def __init__(
+        self,
+        config: FinetuningConfig,
+        model: PowerModel,
+        objective: Objective,
+        train: Sequence[np.ndarray],
+        validation: Sequence[np.ndarray],
+        seed: int,
+        group: Group | None = None,
+    ) -> None:
+        self.config, self.objective, self.seed = config, objective, seed
+        self.train, self.validation, self.group = train, validation, group or Group()
+        self.model = model.to(self.group.device)
+        self.optimizer = torch.optim.Adam(
+            [
+                {"params": list(model.backbone.parameters()), "lr": config.backbone_learning_rate},
+                {"params": list(model.head.parameters()), "lr": config.head_learning_rate},
+            ],
+            fused=True,
+        )
+        self.total_epochs = config.warmup_epochs + config.epochs
+        self.epochs_done = 0
+        self.history: list[Metrics] = []
+
+    def run(self, report: Report, tick: Tick, resume_from: Path | None = None) -> list[Metrics]:
+        """Train to the last epoch; `report` is called every `validate_every` epochs and at the end."""
+        if resume_from is not None:
+            self._restore(resume_from)
+        while self.epochs_done < self.total_epochs:
+            train_utility = self._train_epoch(tick)
+            self.epochs_done += 1
+            if self.epochs_done % self.config.validate_every == 0 or self.epochs_done == self.total_epochs:
+                metrics = {"epoch": float(self.epochs_done), "train_utility_per_link": train_utility}
+                self.history.append(metrics | {"validation_utility_per_link": self.validate()})
+                report(self.history[-1], self.save)
+        return self.history
+
+    def save(self, folder: Path) -> None:
+        """Write a checkpoint from which a new process continues with identical bits."""
+        state = TrainingState(
+            stage="finetune", epochs_done=self.epochs_done, scheduler={}, history=tuple(self.history)
+        )
+        save_training(folder, {"model": self.model}, self.optimizer, state)
+
+    def _restore(self, folder: Path) -> None:
+        state = load_training(folder, {"model": self.model}, self.optimizer)
+        self.epochs_done, self.history = state.epochs_done, list(state.history)
+
+    def _train_epoch(self, tick: Tick) -> float:
+        # Head warm-up: the untrained head's gradients must not disturb the backbone.
+        self.model.backbone.requires_grad_(self.epochs_done >= self.config.warmup_epochs)
+        self.model.train()
+        counts = [len(gains) for gains in self.train]
+        plan = plan_epoch(counts, self.config.batch_size, self.seed, "finetune", self.epochs_done)
+        total = 0.0
+        for number, batch in enumerate(plan):
+            gain_db = take(self.train, batch, self.group)
+            utility = mean_utility(self.model(gain_db), gain_db, self.objective)
+            self.optimizer.zero_grad(set_to_none=True)
+            (-utility).backward()  # (15)
+            self.optimizer.step()
+            total += float(utility.detach())
+            tick(self.epochs_done * len(plan) + number + 1, self.total_epochs * len(plan), len(batch.rows))
+        return total / len(plan)
+
+    @torch.no_grad()
+    def validate(self) -> float:
+        """Mean over the validation sets of the mean utility per link."""
+        self.model.eval()
+        values = []
+        for gains in self.validation:
+            gain_db = torch.from_numpy(gains).to(self.group.device).float()
+            values.append(float(mean_utility(predict(self.model, gain_db), gain_db, self.objective)))
+        return sum(values) / len(values)
+
+
+@torch.no_grad()
+def predict(model: PowerModel, gain_db: Tensor, batch_size: int = 256) -> Tensor:
+    """Powers [N, K] for gain_db [N, K, K], in batches that bound the memory."""
+    parts = [model(gain_db[start : start + batch_size].float()) for start in range(0, len(gain_db), batch_size)]
+    return torch.cat(parts)

@@ -1,0 +1,49 @@
+"""From exceptions to the one line that a person needs."""
+
+import errno
+
+from pydantic import ValidationError
+
+from components.shards import DataError
+
+
+class UserError(Exception):
+    """Something that the person at the keyboard can mend; the message says what, where and how."""
+
+
+# What a stage reports as one line instead of a traceback.
+EXPECTED = (UserError, DataError, OSError)
+
+_DISK = {
+    errno.ENOSPC: "no space left on the disk: free some, then run the same command again (finished work is kept)",
+    errno.EDQUOT: "disk quota exceeded: free some space, then run the same command again (finished work is kept)",
+    errno.EROFS: "the file system is read-only: choose a writable folder",
+    errno.EACCES: "no permission to write there: choose a writable folder or mend its permissions",
+    errno.EPERM: "no permission to write there: choose a writable folder or mend its permissions",
+}
+
+
+def one_line(error: BaseException) -> str:
+    """Say an expected error in one line."""
+    cause = getattr(error, "cause", None)  # what a Ray task raised, without the remote traceback
+    if isinstance(cause, BaseException):
+        error = cause
+    if isinstance(error, OSError) and error.errno in _DISK:
+        return f"{error.filename or 'output'}: {_DISK[error.errno]}"
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def describe_validation(error: ValidationError, where: str) -> str:
+    """Every fault of a parameter section, each with its full name and the value given."""
+    faults = []
+    for fault in error.errors():
+        name = ".".join([where, *(str(part) for part in fault["loc"])])
+        if fault["type"] == "extra_forbidden":
+            faults.append(f"{name} is not a parameter: check the spelling or remove it")
+        elif fault["type"] == "missing":
+            faults.append(f"{name} is missing: add it")
+        else:
+            message = fault["msg"].removeprefix("Value error, ")
+            given = "" if isinstance(fault["input"], dict) else f" (given: {fault['input']!r})"
+            faults.append(f"{name}: {message}{given}")
+    return "; ".join(faults)

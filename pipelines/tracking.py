@@ -1,0 +1,116 @@
+"""The one place that speaks to MLflow: runs with live metrics, and the model registry."""
+
+import os
+import subprocess
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
+
+import mlflow
+from mlflow.exceptions import MlflowException
+
+from pipelines.errors import UserError
+
+EXPERIMENT = "gfm-ra"
+LOCAL_URI = "sqlite:///mlflow.db"
+ANSWER_WITHIN_S = 5.0
+
+
+def tracking_uri() -> str:
+    """MLFLOW_TRACKING_URI if set, else a sqlite database in the current folder."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or LOCAL_URI
+
+
+def connect() -> None:
+    """Point MLflow at the tracking URI, after making sure that something answers there.
+
+    Raises:
+        UserError: nothing answers, or the address cannot be used.
+    """
+    uri = tracking_uri()
+    remedy = "start it with `mlflow server`, mend MLFLOW_TRACKING_URI, or unset it to use sqlite:///mlflow.db"
+    if uri.startswith(("http://", "https://")):
+        try:
+            urllib.request.urlopen(f"{uri.rstrip('/')}/health", timeout=ANSWER_WITHIN_S).close()
+        except (urllib.error.URLError, OSError) as error:
+            reason = getattr(error, "reason", error)
+            raise UserError(f"no MLflow server answers at {uri} ({reason}): {remedy}") from None
+    mlflow.set_tracking_uri(uri)
+    try:
+        _experiment(uri)
+    except MlflowException as error:
+        raise UserError(f"MLflow cannot use {uri} ({' '.join(str(error).split())[:200]}): {remedy}") from None
+
+
+def _experiment(uri: str) -> None:
+    if mlflow.get_experiment_by_name(EXPERIMENT) is None:
+        # A server chooses its own artifact store; a local database keeps artifacts beside it.
+        location = (Path.cwd() / "mlartifacts").as_uri() if uri.startswith("sqlite") else None
+        mlflow.create_experiment(EXPERIMENT, artifact_location=location)
+    mlflow.set_experiment(EXPERIMENT)
+
+
+class Run:
+    """One MLflow run; metrics may come from any thread of this process."""
+
+    def __init__(self, run_id: str) -> None:
+        self.run_id = run_id
+        self._client = mlflow.MlflowClient()
+
+    def metrics(self, values: Mapping[str, float], step: int = 0) -> None:
+        """Log metrics of one step in one call."""
+        stamp = mlflow.utils.time.get_current_time_millis()
+        entities = [mlflow.entities.Metric(name, float(value), stamp, step) for name, value in values.items()]
+        self._client.log_batch(self.run_id, metrics=entities)
+
+    def tags(self, values: Mapping[str, str]) -> None:
+        """Set tags."""
+        for name, value in values.items():
+            self._client.set_tag(self.run_id, name, value)
+
+    def artifact(self, path: Path) -> None:
+        """Upload a file."""
+        self._client.log_artifact(self.run_id, str(path))
+
+
+@contextmanager
+def run(name: str, parameters: Mapping[str, Any], parent: str | None = None) -> Iterator[Run]:
+    """A run that ends as FINISHED, or as FAILED if the block raises; call `connect` first."""
+    tags = {"git_commit": git_commit()} | ({"mlflow.parentRunId": parent} if parent else {})
+    client = mlflow.MlflowClient()
+    experiment = mlflow.get_experiment_by_name(EXPERIMENT)
+    assert experiment is not None
+    record = client.create_run(experiment.experiment_id, run_name=name, tags=tags)
+    flat = [mlflow.entities.Param(key, str(value)[:500]) for key, value in flatten(parameters).items()]
+    client.log_batch(record.info.run_id, params=flat[:100])
+    status = "FAILED"
+    try:
+        yield Run(record.info.run_id)
+        status = "FINISHED"
+    finally:
+        client.set_terminated(record.info.run_id, status)
+
+
+def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested mappings to one level with dotted keys."""
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            flat |= flatten(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
+
+
+def git_commit() -> str:
+    """The commit that is checked out, or "unknown" outside a git checkout."""
+    answer = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
+    return answer.stdout.strip() if answer.returncode == 0 else "unknown"
