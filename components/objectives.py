@@ -125,8 +125,12 @@ class Weighted(Objective):
 
     def __post_init__(self) -> None:
         weights = np.asarray(self.weights)
-        if weights.ndim == 0 or not np.isfinite(weights).all() or (weights < 0).any():
-            raise ValueError("objective weighted: weights must be [..., K], finite and not negative")
+        if weights.ndim == 0 or not np.isfinite(weights).all() or (weights < 0).any() or not weights.any():
+            raise ValueError(
+                "objective 'weighted': weights must be [..., K], finite, not negative, not all 0"
+            )
+        if isinstance(self.objective, Weighted):
+            raise ValueError("objective 'weighted': multiply the weights instead of nesting them")
 
     def benefit(self, rates: Array) -> Array:
         """Weighted benefit of every link."""

@@ -4,8 +4,8 @@ import numpy as np
 
 from components.objectives import AlphaFair, Objective, ProportionalFair, QoS, SumRate, Weighted
 
-LARGEST_GAIN = 1e25
-"""Larger gains would overflow sums and quotients in float32; physical ones stay below 1e15."""
+LARGEST_GAIN = 1e24
+"""Larger gains would overflow products in float32; physical ones stay below 1e15."""
 
 SUM, LOG, QUALITY, POWER = range(4)
 
@@ -24,10 +24,10 @@ def as_batch(gain: np.ndarray, solver: str) -> tuple[np.ndarray, tuple[int, ...]
             raise ValueError(
                 f"{solver}: gain must hold real numbers, got {batch.dtype}; is it a complex channel?"
             )
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore"):  # what overflows is rejected below
             batch = batch.astype(np.float32)
     links = batch.shape[-1]
-    flat = np.ascontiguousarray(batch).reshape(-1, links, links)
+    flat = _owned(batch).reshape(-1, links, links)
     if flat.size and not (flat.min() >= 0 and flat.max() <= LARGEST_GAIN):  # NaN fails both
         raise ValueError(
             f"{solver}: gains must be finite, not negative and at most {LARGEST_GAIN:g}; "
@@ -36,30 +36,55 @@ def as_batch(gain: np.ndarray, solver: str) -> tuple[np.ndarray, tuple[int, ...]
     return flat, batch.shape[:-2]
 
 
+def as_powers(power: np.ndarray | None, count: int, links: int, solver: str) -> np.ndarray:
+    """Given powers as float32 [B, K], or [0, K] when there are none.
+
+    Raises ValueError for powers that do not fit the gains or leave [0, 1].
+    """
+    if power is None:
+        return np.empty((0, links), dtype=np.float32)
+    given = _owned(np.asarray(power, dtype=np.float32))
+    if given.ndim == 0 or given.shape[-1] != links or given.size != count * links:
+        raise ValueError(f"{solver}: powers {given.shape} do not fit {count} snapshots of {links} links")
+    if given.size and not (given.min() >= 0 and given.max() <= 1):  # NaN fails both
+        raise ValueError(f"{solver}: powers must lie in [0, 1], in units of full power")
+    return given.reshape(count, links)
+
+
 def compiled_form(
     objective: Objective, count: int, links: int, solver: str
-) -> tuple[int, float, float, np.ndarray]:
-    """Objective as the compiled kernels take it: kind, two parameters, and weights float32 [B, K] or [1, K].
+) -> tuple[int, np.float32, np.float32, np.ndarray]:
+    """Objective as the compiled solvers take it: kind, two parameters, and weights float32 [B, K] or [1, K].
 
+    Weights are scaled to a maximum of 1, which changes no solution.
     Raises ValueError for an objective without a compiled form, or weights that do not fit the gains.
     """
     weights = np.ones((1, links), dtype=np.float32)
     if isinstance(objective, Weighted):
-        weights = np.ascontiguousarray(objective.weights, dtype=np.float32).reshape(
-            -1, objective.weights.shape[-1]
-        )
-        objective = objective.objective
-        if weights.shape[1] != links or weights.shape[0] not in (1, count):
+        weights = _owned(np.asarray(objective.weights / np.max(objective.weights), dtype=np.float32))
+        if weights.shape[-1] != links or weights.size not in (links, count * links):
             raise ValueError(
                 f"{solver}: weights {weights.shape} do not fit {count} snapshots of {links} links"
             )
+        weights, objective = weights.reshape(-1, links), objective.objective
+    kind, first, second = _kind_of(objective, solver)
+    return kind, np.float32(first), np.float32(second), weights
+
+
+def _kind_of(objective: Objective, solver: str) -> tuple[int, float, float]:
     match objective:
         case SumRate() | AlphaFair(alpha=0.0):
-            return SUM, 0.0, 0.0, weights
+            return SUM, 0.0, 0.0
         case ProportionalFair() | AlphaFair(alpha=1.0):
-            return LOG, 0.0, 0.0, weights
+            return LOG, 0.0, 0.0
         case QoS(min_rate, penalty):
-            return QUALITY, min_rate, penalty, weights
+            return QUALITY, min_rate, penalty
         case AlphaFair(alpha):
-            return POWER, alpha, 0.0, weights
+            return POWER, alpha, 0.0
     raise ValueError(f"{solver}: no compiled form of the objective {objective!r}")
+
+
+def _owned(array: np.ndarray) -> np.ndarray:
+    """The array, contiguous and writable: numba compiles anew for any other layout."""
+    contiguous = np.ascontiguousarray(array)
+    return contiguous if contiguous.flags.writeable else contiguous.copy()

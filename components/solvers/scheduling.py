@@ -1,14 +1,16 @@
 """Solvers whose powers are all or nothing: full reuse, greedy scheduling, FPLinQ."""
 
 import numpy as np
-from numba import njit
 
 from components.objectives import Objective, SumRate
+from components.solvers.compiled import Real, entry, inlined
 from components.solvers.inputs import as_batch, compiled_form
-from components.solvers.kernels import benefit_of
+from components.solvers.links import benefit_and_slope, rate_of
+from components.solvers.threads import spread
 from components.solvers.weighted_mmse import wmmse
 
-_ON = 0.5
+_HALF = 0.5
+_ZERO, _ONE = np.float32(0.0), np.float32(1.0)
 
 
 def full_reuse(gain: np.ndarray) -> np.ndarray:
@@ -18,22 +20,27 @@ def full_reuse(gain: np.ndarray) -> np.ndarray:
     return np.ones((*leading, flat.shape[-1]), dtype=np.float32)
 
 
-def greedy(gain: np.ndarray, objective: Objective | None = None) -> np.ndarray:
+def greedy(gain: np.ndarray, objective: Objective | None = None, threads: int | None = None) -> np.ndarray:
     """Greedy scheduling: links by falling direct gain, each switched on at full power if the utility
     improves.
 
-    gain : [..., K, K]; objective : sum rate unless given. Returns 0/1 float32 [..., K].
+    gain : [..., K, K]; objective : sum rate unless given; threads : as in `wmmse`. Returns 0/1 float32 [...,
+    K].
     Raises ValueError for gains that are not finite and non-negative.
     """
     flat, leading = as_batch(gain, "greedy")
     count, links, _ = flat.shape
     kind, first, second, weights = compiled_form(objective or SumRate(), count, links, "greedy")
     power = np.zeros((count, links), dtype=np.float32)
-    _schedule(flat, weights, kind, first, second, power)
+
+    def part(begin: int, end: int) -> None:
+        _schedule(flat, weights, kind, first, second, begin, end, power)
+
+    spread(part, count, 10 * count * links * links, threads)
     return power.reshape(*leading, links)
 
 
-def fplinq(gain: np.ndarray, iterations: int = 100) -> np.ndarray:
+def fplinq(gain: np.ndarray, iterations: int = 100, threads: int | None = None) -> np.ndarray:
     """FPLinQ scheduling: the fractional-programming iteration from full power, its powers rounded to 0 or 1.
 
     On single-antenna links the continuous iteration is WMMSE with unit weights; powers above one half become
@@ -42,52 +49,54 @@ def fplinq(gain: np.ndarray, iterations: int = 100) -> np.ndarray:
     Source: Shen and Yu, FPLinQ: a cooperative spectrum sharing strategy for device-to-device communications,
     ISIT 2017.
     """
-    return (wmmse(gain, iterations=iterations) > _ON).astype(np.float32)
+    return (wmmse(gain, iterations=iterations, threads=threads) > _HALF).astype(np.float32)
 
 
-@njit(cache=True, nogil=True)
+@entry
 def _schedule(
-    gain: np.ndarray, weights: np.ndarray, kind: int, first: float, second: float, power: np.ndarray
-) -> None:
-    """Schedule every snapshot; the interference that the active links cause is kept up to date, so a trial is
-    O(K)."""
-    count, links, _ = gain.shape
-    interference = np.empty(links, dtype=np.float64)
-    for index in range(count):
-        h = gain[index]
-        row = weights[index if weights.shape[0] > 1 else 0]
-        interference[:] = 1.0
-        best = links_utility(h, row, kind, first, second, power[index], interference)
-        for k in np.argsort(-np.diag(h)):
-            power[index, k] = 1.0
-            for j in range(links):
-                if j != k:
-                    interference[j] += h[j, k]
-            utility = links_utility(h, row, kind, first, second, power[index], interference)
-            if utility > best:
-                best = utility
-                continue
-            power[index, k] = 0.0
-            for j in range(links):  # sum anew: subtracting would cancel
-                interference[j] = 1.0
-                for i in range(links):
-                    if i != j:
-                        interference[j] += h[j, i] * power[index, i]
-
-
-@njit(cache=True, nogil=True)
-def links_utility(
-    h: np.ndarray,
+    gain: np.ndarray,
     weights: np.ndarray,
     kind: int,
-    first: float,
-    second: float,
+    first: Real,
+    second: Real,
+    begin: int,
+    end: int,
+    power: np.ndarray,
+) -> None:
+    """Schedule snapshots; interference from the active links is kept up to date, so a trial costs O(K)."""
+    links = gain.shape[1]
+    settled = np.empty(links, dtype=np.float32)
+    trial = np.empty(links, dtype=np.float32)
+    for index in range(begin, end):
+        network, active = gain[index], power[index]
+        row = weights[index if weights.shape[0] > 1 else 0]
+        settled[:] = _ONE
+        best = _utility(network, row, active, settled, kind, first, second)
+        for k in np.argsort(-np.diag(network)):
+            active[k] = _ONE
+            for j in range(links):
+                trial[j] = settled[j] + (network[j, k] if j != k else _ZERO)
+            utility = _utility(network, row, active, trial, kind, first, second)
+            if utility > best:
+                best = utility
+                settled, trial = trial, settled
+            else:
+                active[k] = _ZERO
+
+
+@inlined
+def _utility(
+    gain: np.ndarray,
+    weights: np.ndarray,
     power: np.ndarray,
     interference: np.ndarray,
-) -> float:
-    """Utility of powers whose interference plus noise is known, in float64."""
+    kind: int,
+    first: Real,
+    second: Real,
+) -> Real:
+    """Utility of 0/1 powers whose interference plus noise is known."""
     total = 0.0
-    for k in range(h.shape[0]):
-        rate = np.log1p(h[k, k] * power[k] / interference[k]) / np.log(2.0)
-        total += weights[k] * benefit_of(rate, kind, first, second)
+    for k in range(power.size):
+        rate = rate_of(gain[k, k], power[k], interference[k])
+        total += weights[k] * benefit_and_slope(rate, kind, first, second)[0]
     return total

@@ -1,0 +1,168 @@
+"""WMMSE iterations of one snapshot, from one start or from many side by side.
+
+State is flat float32: entry `link * width + start`. With one start (width 1) the links are the lanes of a
+vector and are padded to a multiple of 16; with many, a tile of 16 or 32 starts is, and links are padded to a
+multiple of 5. Either way a snapshot stays in the core's own cache for all of its iterations. Padding has no
+direct gain and no weight, so it stays silent.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from components.solvers.compiled import Real, inlined
+from components.solvers.links import LEAST_DIVISOR, NOISE, advance, benefit_and_slope, damp, rate_of, respond
+from components.solvers.tiles import LANES, add_products
+
+ROWS = 5
+"""Links per register tile: every scenario's K is a multiple of it, and 5 x 2 vectors fill the pipeline."""
+WIDE, NARROW = 2 * LANES, LANES
+"""Starts per tile."""
+_ZERO, _ONE = np.float32(0.0), np.float32(1.0)
+
+
+class Network(NamedTuple):
+    """One snapshot as the iterations read it; gains are in the compiled code's unit of noise."""
+
+    links: int
+    width: int
+    forward: np.ndarray  # flat matrix that turns powers into interference
+    backward: np.ndarray  # its transpose, which turns pushes into the divisor
+    direct: np.ndarray  # [size] direct gain of each entry's link
+    weights: np.ndarray  # [size] weight of each entry's link
+
+
+class State(NamedTuple):
+    """What the iterations change, each [size] but `utility`."""
+
+    amplitude: np.ndarray
+    power: np.ndarray
+    push: np.ndarray
+    pull: np.ndarray
+    total: np.ndarray
+    step: np.ndarray
+    direction: np.ndarray
+    best: np.ndarray
+    utility: np.ndarray  # [width], of the best powers
+
+
+@inlined
+def iterate_sum_rate(network: Network, state: State, iterations: int, tolerance: Real) -> None:
+    """Iterate for a weighted sum of rates, whose utility never falls; leaves the powers in `state.power`."""
+    direct, weights, size = network.direct, network.weights, network.direct.size
+    amplitude, power, push, pull, total = state.amplitude, state.power, state.push, state.pull, state.total
+    for _ in range(iterations):
+        multiply(network, network.forward, power, NOISE, total)
+        for i in range(size):
+            push[i], pull[i] = respond(direct[i], amplitude[i], total[i], weights[i])
+        multiply(network, network.backward, push, LEAST_DIVISOR, total)
+        for i in range(size):
+            total[i] = advance(direct[i], pull[i], total[i] + direct[i] * push[i])
+        settled = tolerance > _ZERO and _largest_change(amplitude, total) < tolerance
+        for i in range(size):
+            amplitude[i] = total[i]
+            power[i] = total[i] * total[i]
+        if settled:
+            break
+
+
+@inlined
+def iterate_guarded(
+    network: Network, state: State, iterations: int, tolerance: Real, kind: int, first: Real, second: Real
+) -> None:
+    """Iterate for any objective with damped steps; leaves the best powers met in `state.best`."""
+    direct, size = network.direct, network.direct.size
+    amplitude, power, push, pull, total = state.amplitude, state.power, state.push, state.pull, state.total
+    step, direction = state.step, state.direction
+    step[:] = _ONE
+    direction[:] = _ZERO
+    for iteration in range(iterations + 1):
+        multiply(network, network.forward, power, NOISE, total)
+        _weigh(network, state, kind, first, second)
+        _keep_best(state, network.width)
+        if iteration == iterations:
+            break
+        multiply(network, network.backward, push, LEAST_DIVISOR, total)
+        for i in range(size):
+            target = advance(direct[i], pull[i], total[i] + direct[i] * push[i])
+            total[i], step[i], direction[i] = damp(amplitude[i], target, step[i], direction[i])
+        settled = tolerance > _ZERO and _largest_change(amplitude, total) < tolerance
+        for i in range(size):
+            amplitude[i] = total[i]
+            power[i] = total[i] * total[i]
+        if settled:
+            iterations = iteration + 1
+
+
+@inlined
+def _weigh(network: Network, state: State, kind: int, first: Real, second: Real) -> None:
+    """Pushes and pulls under the objective's slopes; benefits replace the interference in `state.total`."""
+    direct, weights, amplitude, total = network.direct, network.weights, state.amplitude, state.total
+    for i in range(direct.size):
+        rate = rate_of(direct[i], amplitude[i], total[i])
+        benefit, slope = benefit_and_slope(rate, kind, first, second)
+        state.push[i], state.pull[i] = respond(direct[i], amplitude[i], total[i], weights[i] * slope)
+        total[i] = weights[i] * benefit
+
+
+@inlined
+def weigh_sum_rate(network: Network, state: State) -> None:
+    """Utility of the powers that sum-rate iterations ended at, which are the best they met."""
+    multiply(network, network.forward, state.power, NOISE, state.total)
+    for i in range(network.direct.size):
+        rate = rate_of(network.direct[i], state.amplitude[i], state.total[i])
+        state.total[i] = network.weights[i] * rate
+    _keep_best(state, network.width)
+
+
+@inlined
+def _keep_best(state: State, width: int) -> None:
+    """Sum the benefits in `state.total` over links; where a start improved, its powers become its best."""
+    total, power, best, utility = state.total, state.power, state.best, state.utility
+    for start in range(width):
+        now = _ZERO
+        for i in range(start, total.size, width):
+            now += total[i]
+        if now > utility[start]:
+            utility[start] = now
+            for i in range(start, total.size, width):
+                best[i] = power[i]
+
+
+@inlined
+def _largest_change(before: np.ndarray, after: np.ndarray) -> Real:
+    change = _ZERO
+    for i in range(before.size):
+        change = max(change, abs(after[i] - before[i]))
+    return change
+
+
+@inlined
+def multiply(
+    network: Network, matrix: np.ndarray, vector: np.ndarray, initial: Real, out: np.ndarray
+) -> None:
+    """out = initial + matrix @ vector for every start; `matrix` is one of the network's two."""
+    links, width = network.links, network.width
+    stride = (links + LANES - 1) // LANES * LANES
+    if width == 1:
+        _multiply_links(matrix, vector, links, stride, initial, out)
+        return
+    for link in range(0, links, ROWS):
+        at, to = link * stride, link * width
+        if width == WIDE:
+            add_products(matrix, at, stride, vector, 0, WIDE, out, to, WIDE, links, initial, ROWS, 2, 1)
+        else:
+            add_products(matrix, at, stride, vector, 0, NARROW, out, to, NARROW, links, initial, ROWS, 1, 2)
+
+
+@inlined
+def _multiply_links(
+    matrix: np.ndarray, vector: np.ndarray, links: int, stride: int, initial: Real, out: np.ndarray
+) -> None:
+    start = 0
+    while start + 4 * LANES <= stride:
+        add_products(vector, 0, 0, matrix, start, stride, out, start, 0, links, initial, 1, 4, 2)
+        start += 4 * LANES
+    while start < stride:
+        add_products(vector, 0, 0, matrix, start, stride, out, start, 0, links, initial, 1, 1, 8)
+        start += LANES
