@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from components.backbone import BackboneConfig
 from components.config import Strict
 from components.heads import PowerModel
+from components.randomness import stream
 from components.shards import DataError, json_text
 
 CONFIG_NAME = "config.json"
@@ -92,6 +93,21 @@ def load_weights(module: nn.Module, path: Path) -> None:
         module.load_state_dict(load_tensors(path))
     except RuntimeError:
         raise DataError(f"{path} does not fit the architecture in its {CONFIG_NAME}") from None
+
+
+def model_from_backbone(folder: Path, seed: int, pretrained: bool = True) -> PowerModel:
+    """A power model with a fresh head on the backbone in `folder`, or on a fresh backbone of the same size.
+
+    Raises:
+        DataError: files are missing or damaged.
+    """
+    card = load_card(folder)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(int(stream(seed, "finetune", "weights").integers(2**62)))
+        model = PowerModel(card.backbone)
+    if pretrained:
+        load_weights(model.backbone, folder / BACKBONE_NAME)
+    return model
 
 
 class TrainingState(Strict):

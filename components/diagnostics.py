@@ -44,3 +44,11 @@ def verdict(
     if mean_predictor_rmse_db - edge_rmse_db < thresholds.min_gain_over_mean_db:
         return "plateau"
     return "healthy"
+
+
+RAYLEIGH_STD_DB = 5.57  # standard deviation of 10 log10 of a unit exponential: (10 / ln 10) pi / sqrt 6
+
+
+def noise_floor_db(shadowing_db: float) -> float:
+    """What is left of a cross gain in dB for someone who knows every position: shadowing and fading."""
+    return (shadowing_db**2 + RAYLEIGH_STD_DB**2) ** 0.5

@@ -18,6 +18,7 @@ from components.config import Strict
 from components.diagnostics import HealthThresholds, effective_rank, mean_dimension_std, verdict
 from components.masking import random_pair_mask
 from components.pretext import Student, Teacher
+from components.randomness import stream
 from components.schedule import Schedule, ScheduleConfig
 
 Metrics = dict[str, float]
@@ -55,7 +56,7 @@ class Pretraining:
     ) -> None:
         self.config, self.train, self.validation, self.seed, self.group = config, train, validation, seed, group
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(int(mask_generator(seed, "pretrain", "weights").initial_seed()))
+            torch.manual_seed(int(stream(seed, "pretrain", "weights").integers(2**62)))
             self.student = Student(config.backbone).to(group.device)
         self.teacher = Teacher(self.student.encoder, config.ema_decay).to(group.device)
         self.wrapped: nn.Module = self.student

@@ -12,6 +12,10 @@ from pipelines.errors import UserError
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "0.2")
 os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+# Tune prints tables of its own unless told to use its older, quieter reporter.
+os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
+# A sweep's state is saved this often (seconds), so that a killed driver loses little.
+os.environ.setdefault("TUNE_GLOBAL_CHECKPOINT_S", "1")
 
 import ray
 from ray.exceptions import RaySystemError
@@ -20,8 +24,10 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 @contextmanager
-def session() -> Iterator[None]:
+def session(dashboard: bool = False) -> Iterator[None]:
     """Join the cluster at RAY_ADDRESS, or run a local one of this machine's size for the time of the block.
+
+    `dashboard` also starts Ray's dashboard on loopback: without it nested trainers leave placement groups behind.
 
     Inside a running session (a test module, a stage called by another) it is that session.
 
@@ -31,20 +37,23 @@ def session() -> Iterator[None]:
     if ray.is_initialized():
         yield
         return
-    _start()
+    _start(dashboard)
     try:
         yield
     finally:
         ray.shutdown()
 
 
-def _start() -> None:
+def _start(dashboard: bool) -> None:
     address = os.environ.get("RAY_ADDRESS")
     if not address:
         # Workers are separate interpreters: they find this repository by PYTHONPATH, wherever it lies.
         environment = {"env_vars": {"PYTHONPATH": str(ROOT)}}
         cpus = len(os.sched_getaffinity(0))
-        ray.init(num_cpus=cpus, include_dashboard=False, log_to_driver=False, logging_level="error", runtime_env=environment)
+        ray.init(
+            num_cpus=cpus, include_dashboard=dashboard, log_to_driver=False,
+            logging_level="error", runtime_env=environment,
+        )  # fmt: skip
         return
     layers = [str(ROOT / layer) for layer in ("components", "pipelines")]
     try:

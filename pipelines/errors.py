@@ -33,11 +33,11 @@ def one_line(error: BaseException) -> str:
     return " ".join(str(error).split()) or type(error).__name__
 
 
-def describe_validation(error: ValidationError, where: str) -> str:
+def describe_validation(error: ValidationError, where: str = "") -> str:
     """Every fault of a parameter section, each with its full name and the value given."""
     faults = []
     for fault in error.errors():
-        name = ".".join([where, *(str(part) for part in fault["loc"])])
+        name = ".".join([*filter(None, [where]), *(str(part) for part in fault["loc"])])
         if fault["type"] == "extra_forbidden":
             faults.append(f"{name} is not a parameter: check the spelling or remove it")
         elif fault["type"] == "missing":
@@ -45,5 +45,5 @@ def describe_validation(error: ValidationError, where: str) -> str:
         else:
             message = fault["msg"].removeprefix("Value error, ")
             given = "" if isinstance(fault["input"], dict) else f" (given: {fault['input']!r})"
-            faults.append(f"{name}: {message}{given}")
+            faults.append(f"{name}: {message}{given}" if name else message)
     return "; ".join(faults)

@@ -120,5 +120,7 @@ def work(context: Context[SimulateConfig]) -> Outcome:
     return Outcome({paths.DATA: made}, ["scenario", "K", "train", "val", "test"], rows)
 
 
+STAGE = Stage("simulate", SimulateConfig, work, inputs=lambda _: [], outputs=[paths.DATA])
+
 if __name__ == "__main__":
-    main(Stage("simulate", SimulateConfig, work, inputs=[], outputs=[paths.DATA]))
+    main(STAGE)

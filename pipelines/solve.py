@@ -71,5 +71,7 @@ def work(context: Context[SolveConfig]) -> Outcome:
     return Outcome({paths.REFERENCES: made}, ["scenario", "K", *context.config.splits], rows)
 
 
+STAGE = Stage("solve", SolveConfig, work, inputs=lambda _: [paths.DATA], outputs=[paths.REFERENCES])
+
 if __name__ == "__main__":
-    main(Stage("solve", SolveConfig, work, inputs=[paths.DATA], outputs=[paths.REFERENCES]))
+    main(STAGE)

@@ -1,6 +1,7 @@
 """What every stage does the same way: parameters in, checks first, outputs all at once, a summary at the end."""
 
 import hashlib
+import json
 import os
 import shutil
 import sys
@@ -58,7 +59,7 @@ class Stage(Generic[ConfigT]):
     name: str
     section: type[ConfigT]
     work: Callable[[Context[ConfigT]], Outcome]
-    inputs: Sequence[Path]
+    inputs: Callable[[ConfigT], Sequence[Path]]
     outputs: Sequence[Path]
     variant: str = ""  # the matrix item, for a stage that runs once per item
 
@@ -93,8 +94,6 @@ def parse_section(params: dict[str, object], name: str, section: type[ConfigT]) 
     """
     if not isinstance(params.get(name), dict):
         raise UserError(f"params.yaml has no section {name}: restore it")
-    import json
-
     try:
         # JSON mode: strict about numbers and strings, while YAML's lists may become tuples.
         return section.model_validate_json(json.dumps(params[name]))
@@ -132,7 +131,8 @@ def run(stage: Stage[ConfigT], console: Console) -> None:
     started = time.monotonic()
     params = read_params()
     config, seed = parse_section(params, stage.name, stage.section), parse_seed(params)
-    _check_inputs(stage)
+    inputs = stage.inputs(config)
+    _check_inputs(inputs)
     key = resume_key(stage, config, seed)
     scratch = RESUME / stage.name / key
     _check_outputs(stage, scratch)
@@ -149,7 +149,7 @@ def resume_key(stage: Stage[ConfigT], config: ConfigT, seed: int) -> str:
     """Digest of everything that decides the stage's outputs."""
     digest = hashlib.sha256(f"{stage.label}\n{seed}\n{config.model_dump_json()}\n".encode())
     digest.update(code_digest(import_closure(f"pipelines.{stage.name}")).encode())
-    for path in stage.inputs:
+    for path in stage.inputs(config):
         digest.update(f"{path}\n{_content_digest(path)}\n".encode())
     return digest.hexdigest()[:16]
 
@@ -163,8 +163,8 @@ def _content_digest(path: Path) -> str:
     return " ".join(f"{file.relative_to(path)} {sha256_of(file)}" for file in files)
 
 
-def _check_inputs(stage: Stage[ConfigT]) -> None:
-    for path in stage.inputs:
+def _check_inputs(inputs: Sequence[Path]) -> None:
+    for path in inputs:
         if not path.exists():
             raise UserError(f"{path} is missing: `dvc repro` makes it (or run the stage that does)")
 

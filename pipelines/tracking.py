@@ -4,7 +4,7 @@ import os
 import subprocess
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
 
 import mlflow
+import numpy as np
 from mlflow.exceptions import MlflowException
 
 from pipelines.errors import UserError
@@ -82,8 +83,10 @@ class Run:
 
 
 @contextmanager
-def run(name: str, parameters: Mapping[str, Any], parent: str | None = None) -> Iterator[Run]:
-    """A run that ends as FINISHED, or as FAILED if the block raises; call `connect` first."""
+def run(
+    name: str, parameters: Mapping[str, Any], parent: str | None = None, failed: bool = False
+) -> Iterator[Run]:
+    """A run that ends as FINISHED, or as FAILED if the block raises or `failed` says so; call `connect` first."""
     tags = {"git_commit": git_commit()} | ({"mlflow.parentRunId": parent} if parent else {})
     client = mlflow.MlflowClient()
     experiment = mlflow.get_experiment_by_name(EXPERIMENT)
@@ -94,7 +97,7 @@ def run(name: str, parameters: Mapping[str, Any], parent: str | None = None) -> 
     status = "FAILED"
     try:
         yield Run(record.info.run_id)
-        status = "FINISHED"
+        status = "FAILED" if failed else "FINISHED"
     finally:
         client.set_terminated(record.info.run_id, status)
 
@@ -114,3 +117,81 @@ def git_commit() -> str:
     """The commit that is checked out, or "unknown" outside a git checkout."""
     answer = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
     return answer.stdout.strip() if answer.returncode == 0 else "unknown"
+
+
+CHAMPION, PREVIOUS = "champion", "previous"
+CONTENT_TAG = "content_sha256"
+
+
+def find_version(name: str, content: str) -> str | None:
+    """The registered version that holds exactly this content, if there is one."""
+    client = mlflow.MlflowClient()
+    for version in client.search_model_versions(f"name='{name}'"):
+        if version.tags.get(CONTENT_TAG) == content:
+            return str(version.version)
+    return None
+
+
+def alias_version(name: str, alias: str) -> str | None:
+    """The version that an alias points to, if there is one."""
+    try:
+        return str(mlflow.MlflowClient().get_model_version_by_alias(name, alias).version)
+    except MlflowException:
+        return None
+
+
+def add_version(
+    run: Run, name: str, program: Path, artifacts: Mapping[str, Path], requirements: list[str], tags: Mapping[str, str]
+) -> str:
+    """Register a model from code (no pickle): input gain_db [-1,-1,-1], output power [-1,-1], both float32."""
+    tensor = mlflow.types.TensorSpec
+    signature = mlflow.models.ModelSignature(
+        inputs=mlflow.types.Schema([tensor(np.dtype("float32"), (-1, -1, -1), "gain_db")]),
+        outputs=mlflow.types.Schema([tensor(np.dtype("float32"), (-1, -1), "power")]),
+    )
+    with mlflow.start_run(run_id=run.run_id, log_system_metrics=False):
+        info = mlflow.pyfunc.log_model(
+            name=name,
+            python_model=str(program),
+            artifacts={key: str(path.resolve()) for key, path in artifacts.items()},
+            signature=signature,
+            pip_requirements=requirements,
+            registered_model_name=name,
+        )
+    client = mlflow.MlflowClient()
+    version = str(info.registered_model_version)
+    for key, value in tags.items():
+        client.set_model_version_tag(name, version, key, value)
+    return version
+
+
+def promote(name: str, version: str) -> None:
+    """Point `champion` at a version; the one it pointed to keeps the alias `previous`."""
+    client, old = mlflow.MlflowClient(), alias_version(name, CHAMPION)
+    if old is not None and old != version:
+        client.set_registered_model_alias(name, PREVIOUS, old)
+    client.set_registered_model_alias(name, CHAMPION, version)
+
+
+def load(model_uri: str) -> Callable[[np.ndarray], np.ndarray]:
+    """A registered model as a function from gain_db [B, K, K] to power [B, K].
+
+    Raises:
+        UserError: there is no such model.
+    """
+    try:
+        model = mlflow.pyfunc.load_model(model_uri)
+    except MlflowException as error:
+        raise UserError(f"{model_uri} cannot be loaded from {tracking_uri()}: {' '.join(str(error).split())}") from None
+    return lambda gain_db: np.asarray(model.predict(np.ascontiguousarray(gain_db, np.float32)))
+
+
+def champions() -> list[tuple[str, str, dict[str, str]]]:
+    """Name, champion version and its tags of every registered model that has a champion."""
+    client = mlflow.MlflowClient()
+    found = []
+    for model in client.search_registered_models():
+        version = alias_version(model.name, CHAMPION)
+        if version is not None:
+            found.append((model.name, version, dict(client.get_model_version(model.name, version).tags)))
+    return found

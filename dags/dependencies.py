@@ -1,0 +1,74 @@
+"""The source files that each stage of a dvc.yaml must list: `python -m dags.dependencies [dvc.yaml] [--write]`."""
+
+import sys
+from pathlib import Path
+
+from ruamel.yaml import YAML
+
+from components.closure import import_closure
+
+# Files that a stage reads without importing them.
+READ_AS_FILES = {
+    "register": ("pipelines/served_model.py",),
+    "report": ("pipelines/report_page.html",),
+}
+SOURCES = ("components/", "pipelines/", "dags/")
+NOT_SOURCES = ("dags/overrides/",)
+
+
+def module_of(command: str) -> str:
+    """The module that a stage's command runs: the word after `python -m`."""
+    words = command.split()
+    return words[words.index("-m") + 1]
+
+
+def expected(module: str) -> list[str]:
+    """Source files that the stage with this module depends on."""
+    extra = READ_AS_FILES.get(module.rpartition(".")[2], ())
+    return sorted({*(str(path) for path in import_closure(module)), *extra})
+
+
+def is_source(dependency: str) -> bool:
+    """Whether a dependency is code of this repository (data otherwise)."""
+    return dependency.startswith(SOURCES) and not dependency.startswith(NOT_SOURCES)
+
+
+def differences(path: Path) -> dict[str, list[str]]:
+    """Per stage, what is missing (+) from its dependencies or listed without need (-)."""
+    found = {}
+    for name, stage in YAML(typ="safe").load(path)["stages"].items():
+        listed = {dependency for dependency in stage["deps"] if is_source(dependency)}
+        wanted = set(expected(module_of(stage["cmd"])))
+        lines = [f"+{file}" for file in sorted(wanted - listed)] + [f"-{file}" for file in sorted(listed - wanted)]
+        if lines:
+            found[name] = lines
+    return found
+
+
+def write(path: Path) -> None:
+    """Rewrite the code dependencies of every stage; comments and data dependencies stay."""
+    yaml = YAML()
+    yaml.width = 110
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    document = yaml.load(path)
+    for stage in document["stages"].values():
+        data = [dependency for dependency in stage["deps"] if not is_source(dependency)]
+        stage["deps"] = [*data, *expected(module_of(stage["cmd"]))]
+    with path.open("w") as file:
+        yaml.dump(document, file)
+
+
+def main() -> None:
+    """Report the differences, or mend them with --write."""
+    arguments = [argument for argument in sys.argv[1:] if argument != "--write"]
+    path = Path(arguments[0] if arguments else "dvc.yaml")
+    if "--write" in sys.argv:
+        write(path)
+    found = differences(path)
+    for stage, lines in found.items():
+        print(f"{path}: {stage}: {' '.join(lines)}", file=sys.stderr)  # noqa: T201 (what this program is for)
+    sys.exit(1 if found else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,93 @@
+"""The whole of params.yaml as one typed tree, and the checks that concern more than one section."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import Field, ValidationError, model_validator
+
+from components.config import Strict
+from pipelines.errors import UserError, describe_validation
+from pipelines.evaluate import EvaluateConfig
+from pipelines.finetune import FinetuneConfig
+from pipelines.pretrain import PretrainConfig
+from pipelines.register import RegisterConfig
+from pipelines.report import ReportConfig
+from pipelines.simulate import SimulateConfig
+from pipelines.solve import SolveConfig
+from pipelines.sweep import SweepConfig
+
+
+class Params(Strict):
+    """One section per stage, named like the stage."""
+
+    seed: int = Field(ge=0)
+    simulate: SimulateConfig
+    solve: SolveConfig
+    sweep: SweepConfig
+    pretrain: PretrainConfig
+    finetune: FinetuneConfig
+    evaluate: EvaluateConfig
+    register_: RegisterConfig = Field(alias="register")
+    report: ReportConfig
+
+    @model_validator(mode="after")
+    def _data_will_be_there(self) -> "Params":
+        for user, scenario, split, rows in self._needs():
+            have = self._rows(scenario, split)
+            if have < rows:
+                raise ValueError(
+                    f"{user} needs {rows} {split} snapshots of {scenario}, but simulate.scenarios makes {have}"
+                )
+        unsolved = [name for name in self.evaluate.scenarios if name not in self.solve.scenarios]
+        if unsolved or self.evaluate.split not in self.solve.splits:
+            raise ValueError("evaluate.scenarios and evaluate.split must be among those of the solve section")
+        return self
+
+    def _rows(self, scenario: str, split: str) -> int:
+        sizes = self.simulate.scenarios.get(scenario)
+        return 0 if sizes is None else sizes.model_dump()[split]
+
+    def _needs(self) -> list[tuple[str, str, str, int]]:
+        """Who needs how many snapshots of which split: (parameter, scenario, split, rows)."""
+        sweep, shots = self.sweep, self.finetune.shots
+        few = sweep.few_shot
+        needs = [("sweep.few_shot", few.scenario, "train", few.shots), ("sweep.few_shot", few.scenario, "val", few.val_rows)]
+        needs += [("sweep.scenarios", name, "train", sweep.train_rows) for name in sweep.scenarios]
+        needs += [("sweep.scenarios", name, "val", sweep.val_rows) for name in sweep.scenarios]
+        needs += [("pretrain.scenarios", name, split, 1) for name in self.pretrain.scenarios for split in ("train", "val")]
+        needs += [("finetune.shots", name, "train", shots) for name in self.finetune.scenarios]
+        needs += [("finetune.scenarios", name, "val", 1) for name in self.finetune.scenarios]
+        needs += [("solve.scenarios", name, split, 1) for name in self.solve.scenarios for split in self.solve.splits]
+        needs += [("register.scenarios", name, "val", 1) for name in self.register_.scenarios]
+        return needs
+
+
+def parse(values: Any, source: Path) -> Params:  # noqa: ANN401 (whatever the YAML file holds)
+    """A parameter file's content as the typed tree.
+
+    Raises:
+        UserError: one line that names every fault.
+    """
+    try:
+        return Params.model_validate_json(json.dumps(values))
+    except ValidationError as error:
+        raise UserError(f"{source}: {describe_validation(error)}") from None
+    except TypeError as error:  # YAML has dates and other values that JSON has not
+        raise UserError(f"{source}: {error}") from None
+
+
+def load(path: Path) -> Params:
+    """Read and check a parameter file.
+
+    Raises:
+        UserError: it is missing, not YAML, or wrong; one line that names every fault.
+    """
+    try:
+        values = yaml.safe_load(path.read_text())
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing in {Path.cwd()}: run from the top folder of the repository") from None
+    except yaml.YAMLError as error:
+        raise UserError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
+    return parse(values, path)

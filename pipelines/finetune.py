@@ -1,0 +1,136 @@
+"""Stage finetune: the pre-trained backbone plus a head, adapted to one objective with few samples."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import ray
+import torch
+import typer
+from pydantic import Field
+
+from components.checkpoint import MODEL_NAME, ModelCard, model_from_backbone, save_model
+from components.finetuning import Finetuning, FinetuningConfig
+from components.objectives import by_name
+from components.pretraining import Metrics
+from components.references import OBJECTIVES
+from components.shards import Manifest, json_text, load_split
+from pipelines import paths
+from pipelines.board import LiveBoard, Poster
+from pipelines.cluster import session
+from pipelines.errors import UserError
+from pipelines.progress import Meter
+from pipelines.stage import Context, Outcome, Stage, main
+from pipelines.training import history_csv
+
+
+class FinetuneConfig(FinetuningConfig):
+    """The recipe, the samples to use and the objectives to adapt to (one run of the stage per objective)."""
+
+    objectives: tuple[Literal["sum-rate", "proportional-fair", "qos"], ...] = Field(min_length=1)
+    scenarios: tuple[str, ...] = Field(min_length=1)
+    shots: int = Field(2048, ge=1)  # samples per scenario
+    start: Literal["pretrained", "scratch"] = "pretrained"
+    threads: int = Field(2, ge=1)
+
+    def recipe(self) -> FinetuningConfig:
+        """The part that the loop knows."""
+        return FinetuningConfig.model_validate({name: getattr(self, name) for name in FinetuningConfig.model_fields})
+
+
+def finetune_task(
+    config: FinetuneConfig, objective: str, backbone: Path, data: Path, seed: int, scratch: Path, board: Any  # noqa: ANN401
+) -> list[Metrics]:
+    """Adapt and write the model folder `scratch/model`; goes on from `scratch/checkpoint` if there is one."""
+    torch.set_num_threads(config.threads)
+    torch.use_deterministic_algorithms(True)
+    manifest = Manifest.load(data)
+
+    def load(split: str, rows: int | None) -> list[np.ndarray]:
+        return [load_split(data, manifest, name, split, rows) for name in config.scenarios]
+
+    model = model_from_backbone(backbone, seed, pretrained=config.start == "pretrained")
+    loop = Finetuning(
+        config.recipe(), model, by_name(objective), load("train", config.shots), load("val", None), seed
+    )
+    poster = Poster(board)
+    checkpoint = scratch / "checkpoint"
+
+    def report(metrics: Metrics, save: Callable[[Path], None]) -> None:
+        save(checkpoint)
+        poster.metrics(metrics)
+
+    loop.run(report, poster.tick, resume_from=checkpoint if checkpoint.is_dir() else None)
+    folder = scratch / "model"
+    folder.mkdir(exist_ok=True)
+    card = ModelCard(backbone=model.backbone.config, objective=objective)
+    save_model(folder, model, card, MODEL_NAME)
+    return loop.history
+
+
+def work_on(objective: str) -> Callable[[Context[FinetuneConfig]], Outcome]:
+    """The stage's work for one objective."""
+
+    def work(context: Context[FinetuneConfig]) -> Outcome:
+        config, scratch = context.config, context.scratch.resolve()
+        if objective not in config.objectives:
+            raise UserError(f"objective {objective} is not listed in finetune.objectives of params.yaml: add it")
+        data = paths.DATA.resolve()
+        manifest = Manifest.load(data)
+        for name in config.scenarios:
+            load_split(data, manifest, name, "train", config.shots)
+        label = f"finetune@{objective}"
+        with session():
+            with (
+                Meter(context.console, label, 1, "steps") as meter,
+                LiveBoard(meter, context.run, _note) as board,
+            ):
+                task = ray.remote(finetune_task).options(num_cpus=config.threads)
+                history = ray.get(
+                    task.remote(
+                        config, objective, paths.BACKBONE.resolve(), data, context.seed, scratch, board.actor
+                    )
+                )
+        return _outcome(objective, scratch, history)
+
+    return work
+
+
+def _note(metrics: Metrics) -> str:
+    return f"epoch {metrics['epoch']:.0f}: validation utility per link {metrics['validation_utility_per_link']:.4f}"
+
+
+def _outcome(objective: str, scratch: Path, history: list[Metrics]) -> Outcome:
+    name = f"finetune-{objective}"
+    (scratch / "metrics.json").write_text(json_text({k: round(v, 6) for k, v in history[-1].items()}))
+    (scratch / "history.csv").write_text(history_csv(history))
+    outputs = {
+        paths.HEADS / objective: scratch / "model",
+        paths.metrics(name): scratch / "metrics.json",
+        paths.history(name): scratch / "history.csv",
+    }
+    rows = [[f"{row['epoch']:.0f}", f"{row['train_utility_per_link']:.4f}", f"{row['validation_utility_per_link']:.4f}"] for row in history]
+    return Outcome(outputs, ["epoch", "train utility / link", "validation utility / link"], rows)
+
+
+def stage(objective: str) -> Stage[FinetuneConfig]:
+    """The stage for one objective."""
+    name = f"finetune-{objective}"
+    return Stage(
+        "finetune",
+        FinetuneConfig,
+        work_on(objective),
+        inputs=lambda _: [paths.DATA, paths.BACKBONE],
+        outputs=[paths.HEADS / objective, paths.metrics(name), paths.history(name)],
+        variant=objective,
+    )
+
+
+def cli(objective: Annotated[str, typer.Option(help=f"One of {', '.join(OBJECTIVES)}.")]) -> None:
+    """Fine-tune a head for one objective."""
+    main(stage(objective))
+
+
+if __name__ == "__main__":
+    typer.run(cli)

@@ -1,0 +1,154 @@
+"""Stage pretrain: Algorithm 1 under Ray Train, on as many workers as asked for."""
+
+import json
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, ValidationError
+
+from components.checkpoint import BACKBONE_NAME, CONFIG_NAME
+from components.pretraining import Metrics, PretrainingConfig, health
+from components.shards import Manifest, json_text, load_split
+from pipelines import paths
+from pipelines.board import LiveBoard
+from pipelines.cluster import cpus, gpus, session
+from pipelines.errors import UserError, describe_validation
+from pipelines.progress import Meter
+from pipelines.stage import Context, Outcome, Stage, main
+from pipelines.training import TrainingData, history_csv, make_trainer
+
+
+class PretrainConfig(PretrainingConfig):
+    """Algorithm 1's hyperparameters, the data to use and how to spread the work."""
+
+    from_sweep: bool = False
+    scenarios: tuple[str, ...] = Field(min_length=1)
+    workers: int = Field(2, ge=1)
+    threads_per_worker: int = Field(1, ge=1)
+    accelerator: Literal["cpu", "gpu"] = "cpu"
+
+    def algorithm(self) -> PretrainingConfig:
+        """The part that the loop knows."""
+        return PretrainingConfig.model_validate(
+            {name: getattr(self, name) for name in PretrainingConfig.model_fields}
+        )
+
+
+def with_overrides(config: PretrainConfig, path: Path) -> PretrainConfig:
+    """The configuration with the sweep's choice laid over it (an empty file changes nothing).
+
+    Raises:
+        UserError: the file does not fit.
+    """
+    overrides = json.loads(path.read_text())
+    try:
+        merged = config.model_dump(mode="json") | overrides
+        merged["backbone"] = config.backbone.model_dump(mode="json") | overrides.get("backbone", {})
+        return PretrainConfig.model_validate_json(json.dumps(merged))
+    except ValidationError as error:
+        raise UserError(f"{path}: {describe_validation(error, 'pretrain')}") from None
+
+
+def check_cluster(config: PretrainConfig) -> None:
+    """Refuse at once what could never be scheduled.
+
+    Raises:
+        UserError: the cluster is too small.
+    """
+    have, need = (
+        (gpus(), config.workers)
+        if config.accelerator == "gpu"
+        else (cpus(), config.workers * config.threads_per_worker)
+    )
+    if need > have:
+        raise UserError(
+            f"pretrain.workers={config.workers} needs {need} {config.accelerator.upper()}s but the cluster has {have}: "
+            "lower pretrain.workers or pretrain.threads_per_worker, or join a larger cluster with RAY_ADDRESS"
+        )
+
+
+def check_data(config: PretrainConfig, folder: Path) -> None:
+    """Read every split once, so that missing or damaged shards show before the workers start."""
+    manifest = Manifest.load(folder)
+    for name in config.scenarios:
+        for split in ("train", "val"):
+            load_split(folder, manifest, name, split, 1)
+
+
+def work(context: Context[PretrainConfig]) -> Outcome:
+    """Pre-train a backbone; goes on from the last checkpoint of an interrupted run."""
+    config = with_overrides(context.config, paths.overrides(context.config.from_sweep))
+    data = TrainingData(paths.DATA.resolve(), config.scenarios)
+    check_data(config, data.folder)
+    storage = (context.scratch / "ray").resolve()
+    with session():
+        check_cluster(config)
+        with (
+            Meter(context.console, "pretrain", 1, "steps") as meter,
+            LiveBoard(meter, context.run, _note) as board,
+        ):
+            trainer = make_trainer(
+                "pretrain", storage, config.algorithm(), data, context.seed, config.workers,
+                config.threads_per_worker, config.accelerator == "gpu", board.actor,
+            )  # fmt: skip
+            result = trainer.fit()
+        if result.checkpoint is None:
+            raise UserError("pretrain ended without a checkpoint: see the messages above")
+        with result.checkpoint.as_directory() as folder:
+            return _outcome(context, config, Path(folder))
+
+
+def _note(metrics: Metrics) -> str:
+    return (
+        f"epoch {metrics['epoch'] + 1:.0f}: edge RMSE {metrics['edge_rmse_db']:.2f} dB "
+        f"(mean {metrics['mean_predictor_rmse_db']:.2f}), rank {metrics['effective_rank']:.0f}"
+    )
+
+
+def _outcome(context: Context[PretrainConfig], config: PretrainConfig, checkpoint: Path) -> Outcome:
+    state = json.loads((checkpoint / "state" / "state.json").read_text())
+    history: list[Metrics] = state["history"]
+    last, verdict = history[-1], health(config, history[-1])
+    made = context.scratch / "made"
+    (made / "model").mkdir(parents=True, exist_ok=True)
+    for name in (BACKBONE_NAME, CONFIG_NAME):
+        (made / "model" / name).write_bytes((checkpoint / name).read_bytes())
+    summary = {name: round(value, 6) for name, value in last.items()} | {"verdict": verdict}
+    (made / "metrics.json").write_text(json_text(summary))
+    (made / "history.csv").write_text(history_csv(history))
+    outputs = {
+        paths.BACKBONE: made / "model",
+        paths.metrics("pretrain"): made / "metrics.json",
+        paths.history("pretrain"): made / "history.csv",
+    }
+    context.run.tags({"verdict": verdict})
+    return Outcome(outputs, ["pre-training", "last epoch"], _rows(last, verdict))
+
+
+def _rows(last: Metrics, verdict: str) -> list[list[str]]:
+    explained = {
+        "healthy": "healthy",
+        "plateau": "PLATEAU: the edge loss has learnt little beyond the mean; train longer",
+        "collapsed": "COLLAPSED: the embeddings span too few directions",
+    }
+    return [
+        ["epochs", f"{last['epoch'] + 1:.0f}"],
+        ["edge RMSE, dB", f"{last['edge_rmse_db']:.2f}"],
+        ["predict-the-mean RMSE, dB", f"{last['mean_predictor_rmse_db']:.2f}"],
+        ["consistency loss", f"{last['validation_consistency_loss']:.3f}"],
+        ["effective rank", f"{last['effective_rank']:.1f}"],
+        ["embedding std", f"{last['embedding_std']:.3f}"],
+        ["verdict", explained[verdict]],
+    ]
+
+
+STAGE = Stage(
+    "pretrain",
+    PretrainConfig,
+    work,
+    inputs=lambda config: [paths.DATA, paths.overrides(config.from_sweep)],
+    outputs=[paths.BACKBONE, paths.metrics("pretrain"), paths.history("pretrain")],
+)
+
+if __name__ == "__main__":
+    main(STAGE)
