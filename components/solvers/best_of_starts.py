@@ -84,7 +84,7 @@ def _workspace(links: int, width: int, forward: np.ndarray, backward: np.ndarray
     network = Network(links, width, forward, backward, aligned(size), aligned(size))
     state = State(
         aligned(size), aligned(size), aligned(size), aligned(size), aligned(size), aligned(size),
-        aligned(size), aligned(size), aligned(width),
+        aligned(size), aligned(size), aligned(width), aligned(width),
     )  # fmt: skip
     return network, state
 
@@ -128,7 +128,7 @@ def _draw(
             if given:
                 value = initial[index, k] if initial.shape[0] > 0 else _ONE
             state.power[k * width + lane] = value
-            state.amplitude[k * width + lane] = np.sqrt(value)
+            state.root[k * width + lane] = np.sqrt(np.sqrt(value))
     state.utility[:] = np.float32(-np.inf)
 
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from components.solvers.compiled import Real, inlined
-from components.solvers.links import LEAST_DIVISOR, NOISE, advance, benefit_and_slope, damp, rate_of, respond
+from components.solvers.links import LEAST_DIVISOR, NOISE, advance, damp, judge, power_of, rate_of, respond
 from components.solvers.tiles import LANES, add_products
 
 ROWS = 5
@@ -35,7 +35,7 @@ class Network(NamedTuple):
 class State(NamedTuple):
     """What the iterations change, each [size] but `utility`."""
 
-    amplitude: np.ndarray
+    root: np.ndarray  # fourth root of the power
     power: np.ndarray
     push: np.ndarray
     pull: np.ndarray
@@ -44,24 +44,24 @@ class State(NamedTuple):
     direction: np.ndarray
     best: np.ndarray
     utility: np.ndarray  # [width], of the best powers
+    now: np.ndarray  # [width], of the present powers
 
 
 @inlined
 def iterate_sum_rate(network: Network, state: State, iterations: int, tolerance: Real) -> None:
     """Iterate for a weighted sum of rates, whose utility never falls; leaves the powers in `state.power`."""
     direct, weights, size = network.direct, network.weights, network.direct.size
-    amplitude, power, push, pull, total = state.amplitude, state.power, state.push, state.pull, state.total
+    root, power, push, pull, total = state.root, state.power, state.push, state.pull, state.total
     for _ in range(iterations):
         multiply(network, network.forward, power, NOISE, total)
         for i in range(size):
-            push[i], pull[i] = respond(direct[i], amplitude[i], total[i], weights[i])
+            push[i], pull[i] = respond(direct[i], power[i], total[i], weights[i])
         multiply(network, network.backward, push, LEAST_DIVISOR, total)
         for i in range(size):
-            total[i] = advance(direct[i], pull[i], total[i] + direct[i] * push[i])
-        settled = tolerance > _ZERO and _largest_change(amplitude, total) < tolerance
-        for i in range(size):
-            amplitude[i] = total[i]
-            power[i] = total[i] * total[i]
+            root[i] = advance(root[i], pull[i], total[i] + direct[i] * push[i])
+            total[i] = power_of(root[i])
+        settled = tolerance > _ZERO and _largest_change(power, total) < tolerance
+        power[:] = total
         if settled:
             break
 
@@ -72,7 +72,7 @@ def iterate_guarded(
 ) -> None:
     """Iterate for any objective with damped steps; leaves the best powers met in `state.best`."""
     direct, size = network.direct, network.direct.size
-    amplitude, power, push, pull, total = state.amplitude, state.power, state.push, state.pull, state.total
+    root, power, push, pull, total = state.root, state.power, state.push, state.pull, state.total
     step, direction = state.step, state.direction
     step[:] = _ONE
     direction[:] = _ZERO
@@ -84,12 +84,11 @@ def iterate_guarded(
             break
         multiply(network, network.backward, push, LEAST_DIVISOR, total)
         for i in range(size):
-            target = advance(direct[i], pull[i], total[i] + direct[i] * push[i])
-            total[i], step[i], direction[i] = damp(amplitude[i], target, step[i], direction[i])
-        settled = tolerance > _ZERO and _largest_change(amplitude, total) < tolerance
-        for i in range(size):
-            amplitude[i] = total[i]
-            power[i] = total[i] * total[i]
+            target = advance(root[i], pull[i], total[i] + direct[i] * push[i])
+            root[i], step[i], direction[i] = damp(root[i], target, step[i], direction[i])
+            total[i] = power_of(root[i])
+        settled = tolerance > _ZERO and _largest_change(power, total) < tolerance
+        power[:] = total
         if settled:
             iterations = iteration + 1
 
@@ -97,36 +96,41 @@ def iterate_guarded(
 @inlined
 def _weigh(network: Network, state: State, kind: int, first: Real, second: Real) -> None:
     """Pushes and pulls under the objective's slopes; benefits replace the interference in `state.total`."""
-    direct, weights, amplitude, total = network.direct, network.weights, state.amplitude, state.total
-    for i in range(direct.size):
-        rate = rate_of(direct[i], amplitude[i], total[i])
-        benefit, slope = benefit_and_slope(rate, kind, first, second)
-        state.push[i], state.pull[i] = respond(direct[i], amplitude[i], total[i], weights[i] * slope)
+    direct, weights, size = network.direct, network.weights, network.direct.size
+    power, push, pull, total = state.power, state.push, state.pull, state.total
+    for i in range(size):
+        push[i] = rate_of(direct[i], power[i], total[i])
+    judge(push, pull, kind, first, second)
+    for i in range(size):
+        benefit = push[i]
+        push[i], pull[i] = respond(direct[i], power[i], total[i], weights[i] * pull[i])
         total[i] = weights[i] * benefit
 
 
 @inlined
 def weigh_sum_rate(network: Network, state: State) -> None:
     """Utility of the powers that sum-rate iterations ended at, which are the best they met."""
-    multiply(network, network.forward, state.power, NOISE, state.total)
-    for i in range(network.direct.size):
-        rate = rate_of(network.direct[i], state.amplitude[i], state.total[i])
-        state.total[i] = network.weights[i] * rate
+    direct, weights, power, total = network.direct, network.weights, state.power, state.total
+    multiply(network, network.forward, power, NOISE, total)
+    for i in range(direct.size):
+        total[i] = weights[i] * rate_of(direct[i], power[i], total[i])
     _keep_best(state, network.width)
 
 
 @inlined
 def _keep_best(state: State, width: int) -> None:
     """Sum the benefits in `state.total` over links; where a start improved, its powers become its best."""
-    total, power, best, utility = state.total, state.power, state.best, state.utility
+    total, power, best, utility, now = state.total, state.power, state.best, state.utility, state.now
+    now[:] = _ZERO
+    for first in range(0, total.size, width):
+        for start in range(width):
+            now[start] += total[first + start]
+    for first in range(0, total.size, width):
+        for start in range(width):
+            at = first + start
+            best[at] = power[at] if now[start] > utility[start] else best[at]
     for start in range(width):
-        now = _ZERO
-        for i in range(start, total.size, width):
-            now += total[i]
-        if now > utility[start]:
-            utility[start] = now
-            for i in range(start, total.size, width):
-                best[i] = power[i]
+        utility[start] = max(utility[start], now[start])
 
 
 @inlined

@@ -26,7 +26,7 @@ def wmmse(
     the start. The start with the best utility under `objective` wins. An iteration updates u, w = beta'(R) (1
     + SINR) and v. For sum rate that never lowers the utility; for other objectives the steps are damped and
     the best powers met are returned, so more iterations never give less. `tolerance` ends a start (or its
-    tile of starts) once no amplitude moves by more.
+    tile of starts) once no power moves by more.
 
     gain : [..., K, K]; objective : sum rate unless given; threads : all cores for large batches unless given.
     Returns float32 [..., K] in [0, 1].
