@@ -14,7 +14,7 @@ from components.solvers.iteration import (
     iterate_sum_rate,
     weigh_sum_rate,
 )
-from components.solvers.links import LEAST_GAIN, NOISE
+from components.solvers.links import LEAST_GAIN, NOISE, store
 from components.solvers.starts import start_key, uniform
 from components.solvers.tiles import LANES, aligned
 
@@ -128,7 +128,7 @@ def _draw(
             if given:
                 value = initial[index, k] if initial.shape[0] > 0 else _ONE
             state.power[k * width + lane] = value
-            state.root[k * width + lane] = np.sqrt(np.sqrt(value))
+            state.stored[k * width + lane] = store(value)
     state.utility[:] = np.float32(-np.inf)
 
 

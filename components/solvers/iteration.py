@@ -35,7 +35,7 @@ class Network(NamedTuple):
 class State(NamedTuple):
     """What the iterations change, each [size] but `utility`."""
 
-    root: np.ndarray  # fourth root of the power
+    stored: np.ndarray  # amplitudes as `links` stores them
     power: np.ndarray
     push: np.ndarray
     pull: np.ndarray
@@ -51,15 +51,15 @@ class State(NamedTuple):
 def iterate_sum_rate(network: Network, state: State, iterations: int, tolerance: Real) -> None:
     """Iterate for a weighted sum of rates, whose utility never falls; leaves the powers in `state.power`."""
     direct, weights, size = network.direct, network.weights, network.direct.size
-    root, power, push, pull, total = state.root, state.power, state.push, state.pull, state.total
+    stored, power, push, pull, total = state.stored, state.power, state.push, state.pull, state.total
     for _ in range(iterations):
         multiply(network, network.forward, power, NOISE, total)
         for i in range(size):
             push[i], pull[i] = respond(direct[i], power[i], total[i], weights[i])
         multiply(network, network.backward, push, LEAST_DIVISOR, total)
         for i in range(size):
-            root[i] = advance(root[i], pull[i], total[i] + direct[i] * push[i])
-            total[i] = power_of(root[i])
+            stored[i] = advance(stored[i], pull[i], total[i] + direct[i] * push[i])
+            total[i] = power_of(stored[i])
         settled = tolerance > _ZERO and _largest_change(power, total) < tolerance
         power[:] = total
         if settled:
@@ -72,7 +72,7 @@ def iterate_guarded(
 ) -> None:
     """Iterate for any objective with damped steps; leaves the best powers met in `state.best`."""
     direct, size = network.direct, network.direct.size
-    root, power, push, pull, total = state.root, state.power, state.push, state.pull, state.total
+    stored, power, push, pull, total = state.stored, state.power, state.push, state.pull, state.total
     step, direction = state.step, state.direction
     step[:] = _ONE
     direction[:] = _ZERO
@@ -84,9 +84,9 @@ def iterate_guarded(
             break
         multiply(network, network.backward, push, LEAST_DIVISOR, total)
         for i in range(size):
-            target = advance(root[i], pull[i], total[i] + direct[i] * push[i])
-            root[i], step[i], direction[i] = damp(root[i], target, step[i], direction[i])
-            total[i] = power_of(root[i])
+            target = advance(stored[i], pull[i], total[i] + direct[i] * push[i])
+            stored[i], step[i], direction[i] = damp(stored[i], target, step[i], direction[i])
+            total[i] = power_of(stored[i])
         settled = tolerance > _ZERO and _largest_change(power, total) < tolerance
         power[:] = total
         if settled:

@@ -11,9 +11,10 @@ w and v reduce to (all phases cancel on single-antenna links)
 1 + SINR stands for the textbook's 1 / (1 - u h v), which cancels in float32.
 
 A link that falls silent may come back once the neighbour that silenced it has fallen silent itself, dozens of
-iterations and as many decades of power later; flushing it to 0 on the way changes one solution in fifty. So
-links are kept as the fourth root of their power, whose range in float32 reaches down to p = 1e-148, while
-what they contribute to others is 0 long before it would decay into denormal numbers, which are slow.
+iterations and as many decades of power later; setting it to 0 on the way changes one solution in fifty.
+float32 does not reach that far down, so an amplitude below 2^-40 is stored as minus 2^100 times itself. Nobody
+hears such a link: its power counts as 0, which also keeps every product clear of denormal numbers, which are
+slow.
 """
 
 import numpy as np
@@ -34,10 +35,11 @@ _ZERO = np.float32(0.0)
 _ONE = np.float32(1.0)
 _LN_2 = np.float32(np.log(2.0))
 _FLOOR = np.float32(RATE_FLOOR)
-_LEAST_ROOT = np.float32(1e-37)
-_LEAST_HEARD_ROOT = np.float32(1e-7)
+_AUDIBLE = np.float32(2.0**-40)
+_DEEP_SCALE = np.float32(2.0**100)
+_SURFACING = _AUDIBLE * _DEEP_SCALE
+_LEAST_STORED = np.float32(1e-30)
 _LEAST_PUSH = np.float32(1e-35)
-_LARGEST_RATIO = np.float32(1e38)
 _LARGEST_SLOPE_LOG2 = np.float32(50.0)
 _RAMP = np.float32(1.0 / 15.0)
 """Width, relative to the minimum rate, over which the QoS slope falls from 1 + penalty to 1: with a jump,
@@ -57,31 +59,41 @@ def respond(direct: Real, power: Real, interference: Real, slope: Real) -> tuple
 
 
 @inlined
-def advance(root: Real, pull: Real, divisor: Real) -> Real:
-    """The next fourth root of a link's power."""
-    ratio = min(pull / divisor, _LARGEST_RATIO)
-    return max(min(root * np.sqrt(ratio), _ONE), _LEAST_ROOT)
+def advance(stored: Real, pull: Real, divisor: Real) -> Real:
+    """The next stored amplitude: the present one times pull / divisor, at most 1."""
+    scaled = max(abs(stored) * (pull / divisor), _LEAST_STORED)
+    surfaced = _ONE / _DEEP_SCALE if scaled > _SURFACING else -_ONE
+    sunk = -_DEEP_SCALE if scaled < _AUDIBLE else _ONE
+    return min(scaled * (surfaced if stored < _ZERO else sunk), _ONE)
 
 
 @inlined
-def damp(root: Real, target: Real, step: Real, previous: Real) -> tuple[Real, Real, Real]:
-    """Move towards the target by a step that halves whenever the direction turns: root, step, direction.
+def damp(stored: Real, target: Real, step: Real, previous: Real) -> tuple[Real, Real, Real]:
+    """Move towards the target by a step that halves when the direction turns: stored amplitude, step,
+    direction.
 
     The plain iteration swings for ever between two points under QoS and strong fairness: the objectives bend
     more sharply there than its surrogate. docs/performance.md has the numbers.
     """
-    direction = target - root
+    direction = max(target, _ZERO) - max(stored, _ZERO)
     turned = direction * previous < _ZERO
     step = max(step * _SHRINK, _LEAST_STEP) if turned else min(step * _GROW, _ONE)
-    return root + step * direction, step, direction
+    moved = max(stored, _ZERO) + step * direction
+    return moved if moved > _AUDIBLE else target, step, direction
 
 
 @inlined
-def power_of(root: Real) -> Real:
-    """Power of a link, or 0 where nobody could hear it."""
-    heard = root if root > _LEAST_HEARD_ROOT else _ZERO
-    square = heard * heard
-    return square * square
+def store(power: Real) -> Real:
+    """Stored amplitude of a power in [0, 1]."""
+    amplitude = np.sqrt(power)
+    return amplitude if amplitude >= _AUDIBLE else -max(amplitude * _DEEP_SCALE, _LEAST_STORED)
+
+
+@inlined
+def power_of(stored: Real) -> Real:
+    """Power that others hear of a stored amplitude."""
+    heard = max(stored, _ZERO)
+    return heard * heard
 
 
 @inlined
