@@ -1,7 +1,7 @@
-"""Which snapshots form which batch, on which rank: a pure function of (seed, epoch), so nothing need be saved."""
+"""Which snapshots form which batch, on which rank: a pure function of (seed, epoch), so no state to save."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -16,7 +16,7 @@ class Group:
 
     rank: int = 0
     world_size: int = 1
-    device: torch.device = torch.device("cpu")
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
 
 
 @dataclass(frozen=True)

@@ -119,7 +119,9 @@ class TrainingState(Strict):
     history: tuple[dict[str, float], ...]
 
 
-def save_training(folder: Path, modules: dict[str, nn.Module], optimizer: torch.optim.Optimizer, state: TrainingState) -> None:
+def save_training(
+    folder: Path, modules: dict[str, nn.Module], optimizer: torch.optim.Optimizer, state: TrainingState
+) -> None:
     """Write a complete training checkpoint into `folder`, replacing what was there, all or nothing."""
     partial = folder.with_name(f".{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
@@ -132,7 +134,9 @@ def save_training(folder: Path, modules: dict[str, nn.Module], optimizer: torch.
     os.replace(partial, folder)
 
 
-def load_training(folder: Path, modules: dict[str, nn.Module], optimizer: torch.optim.Optimizer) -> TrainingState:
+def load_training(
+    folder: Path, modules: dict[str, nn.Module], optimizer: torch.optim.Optimizer
+) -> TrainingState:
     """Restore what `save_training` wrote.
 
     Raises:

@@ -10,8 +10,8 @@ from components.config import Strict
 class HealthThresholds(Strict):
     """When a pre-training run counts as collapsed or as stuck on its plateau."""
 
-    min_effective_rank: float = Field(5.0, gt=0)
-    min_gain_over_mean_db: float = Field(0.5, ge=0)
+    min_effective_rank: float = Field(default=5.0, gt=0)
+    min_gain_over_mean_db: float = Field(default=0.5, ge=0)
 
 
 def effective_rank(embeddings: Tensor) -> float:

@@ -1,4 +1,4 @@
-"""A power model as an ONNX graph with dynamic batch and K, for runtimes that know nothing of this repository."""
+"""A power model as an ONNX graph with dynamic batch and K, for runtimes without this repository."""
 
 import logging
 import warnings

@@ -1,4 +1,4 @@
-"""How much a backbone is worth downstream: adapt it with few samples, compare with WMMSE-Best on validation data."""
+"""What a backbone is worth downstream: adapted with few samples, compared with WMMSE-Best on validation data."""
 
 import numpy as np
 from pydantic import Field
@@ -17,9 +17,9 @@ class FewShotConfig(Strict):
 
     objective: str = SumRate.name
     scenario: str = "D16"
-    shots: int = Field(64, ge=1)
-    val_rows: int = Field(200, ge=1)
-    reference_starts: int = Field(20, ge=1)
+    shots: int = Field(default=64, ge=1)
+    val_rows: int = Field(default=200, ge=1)
+    reference_starts: int = Field(default=20, ge=1)
     recipe: FinetuningConfig = FinetuningConfig()
 
 
@@ -40,4 +40,3 @@ def few_shot_ratio(
     powers = wmmse(to_gain(val), by_name(config.objective), starts=config.reference_starts, seed=seed)
     reached = score(config.objective, model_powers(model, val), val).mean()
     return float(reached / score(config.objective, powers, val).mean())
-

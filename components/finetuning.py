@@ -1,4 +1,4 @@
-"""Adapting a backbone to one objective: head warm-up, then everything, equations (14)-(15), without labels."""
+"""Adapting a backbone to one objective without labels: head warm-up, then everything, equations (14)-(15)."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,12 +20,12 @@ from components.rates import spectral_efficiency
 class FinetuningConfig(Strict):
     """The two-stage recipe; rates and epochs default to Table I."""
 
-    warmup_epochs: int = Field(10, ge=0)
-    epochs: int = Field(100, ge=0)
-    backbone_learning_rate: float = Field(1e-4, gt=0)
-    head_learning_rate: float = Field(1e-3, gt=0)
-    batch_size: int = Field(64, ge=1)
-    validate_every: int = Field(10, ge=1)  # epochs
+    warmup_epochs: int = Field(default=10, ge=0)
+    epochs: int = Field(default=100, ge=0)
+    backbone_learning_rate: float = Field(default=1e-4, gt=0)
+    head_learning_rate: float = Field(default=1e-3, gt=0)
+    batch_size: int = Field(default=64, ge=1)
+    validate_every: int = Field(default=10, ge=1)  # epochs
 
     @model_validator(mode="after")
     def _trains_at_all(self) -> "FinetuningConfig":
@@ -123,5 +123,7 @@ class Finetuning:
 @torch.no_grad()
 def predict(model: PowerModel, gain_db: Tensor, batch_size: int = 256) -> Tensor:
     """Powers [N, K] for gain_db [N, K, K], in batches that bound the memory."""
-    parts = [model(gain_db[start : start + batch_size].float()) for start in range(0, len(gain_db), batch_size)]
+    parts = [
+        model(gain_db[start : start + batch_size].float()) for start in range(0, len(gain_db), batch_size)
+    ]
     return torch.cat(parts)

@@ -9,7 +9,11 @@ from torch import Tensor
 
 
 def random_pair_mask(
-    batch: int, links: int, ratio: float | Tensor, generator: torch.Generator, device: torch.device | None = None
+    batch: int,
+    links: int,
+    ratio: float | Tensor,
+    generator: torch.Generator,
+    device: torch.device | None = None,
 ) -> Tensor:
     """Draw a symmetric mask that hides a fixed share of the pairs of every graph.
 

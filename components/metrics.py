@@ -50,7 +50,9 @@ def mean_difference(
     """Mean paired difference values - reference [N] with its bootstrap interval (fields as in `Ratio`)."""
     generator = stream(seed, "bootstrap")
     difference = values.astype(np.float64) - reference
-    means = [difference[generator.integers(len(difference), size=len(difference))].mean() for _ in range(resamples)]
+    means = [
+        difference[generator.integers(len(difference), size=len(difference))].mean() for _ in range(resamples)
+    ]
     tail = (1.0 - confidence) / 2.0
     low, high = np.quantile(means, [tail, 1.0 - tail])
     return Ratio(float(difference.mean()), float(low), float(high))

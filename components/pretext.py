@@ -3,7 +3,7 @@
 Equation numbers are the paper's. Shapes: B graphs, K links, d backbone width.
 """
 
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +11,7 @@ from torch.nn.functional import cosine_similarity
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from components.backbone import Backbone, BackboneConfig
+from components.features import edge_features
 
 
 class PretextLosses(NamedTuple):
@@ -82,7 +83,7 @@ class Student(nn.Module):
     def _edge_loss(self, z: Tensor, gain_db: Tensor, edge_mask: Tensor) -> Tensor:
         graph, receiver, transmitter = edge_mask.nonzero(as_tuple=True)
         predicted = self.edge_decoder(z, graph, receiver, transmitter).float()
-        truth = self.encoder.backbone.edge_features(gain_db)[graph, :, receiver, transmitter]
+        truth = edge_features(gain_db, self.encoder.backbone.config.scaling)[graph, :, receiver, transmitter]
         # (8) sums over masked links; the mean keeps lambda's meaning the same for every K and ratio.
         return (predicted - truth).square().mean()
 
@@ -100,7 +101,7 @@ class Teacher(nn.Module):
     @torch.no_grad()
     def forward(self, gain_db: Tensor) -> Tensor:
         """y_t of (10) on the full view: [B K, d]."""
-        encoder = self.average.module
+        encoder = cast(Encoder, self.average.module)
         return encoder.project(encoder.backbone(gain_db))
 
     @torch.no_grad()

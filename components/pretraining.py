@@ -16,6 +16,7 @@ from components.batches import Batch, Group, mask_generator, plan_epoch, take
 from components.checkpoint import TrainingState, load_training, save_training
 from components.config import Strict
 from components.diagnostics import HealthThresholds, effective_rank, mean_dimension_std, verdict
+from components.features import cross_gains, edge_features
 from components.masking import random_pair_mask
 from components.pretext import Student, Teacher
 from components.randomness import stream
@@ -32,12 +33,12 @@ class PretrainingConfig(Strict):
     """Hyperparameters of Algorithm 1; the defaults are Table I."""
 
     backbone: BackboneConfig = BackboneConfig()
-    mask_ratio: float = Field(0.3, gt=0, lt=1)  # rho
-    consistency_weight: float = Field(0.1, ge=0)  # lambda of (13)
-    ema_decay: float = Field(0.996, gt=0, lt=1)  # tau of (11)
-    epochs: int = Field(200, ge=1)
-    batch_size: int = Field(512, ge=1)
-    learning_rate: float = Field(1e-4, gt=0)
+    mask_ratio: float = Field(default=0.3, gt=0, lt=1)  # rho
+    consistency_weight: float = Field(default=0.1, ge=0)  # lambda of (13)
+    ema_decay: float = Field(default=0.996, gt=0, lt=1)  # tau of (11)
+    epochs: int = Field(default=200, ge=1)
+    batch_size: int = Field(default=512, ge=1)
+    learning_rate: float = Field(default=1e-4, gt=0)
     schedule: ScheduleConfig = ScheduleConfig()
     precision: Literal["float32", "bfloat16"] = "float32"
     health: HealthThresholds = HealthThresholds()
@@ -54,7 +55,13 @@ class Pretraining:
         seed: int,
         group: Group,
     ) -> None:
-        self.config, self.train, self.validation, self.seed, self.group = config, train, validation, seed, group
+        self.config, self.train, self.validation, self.seed, self.group = (
+            config,
+            train,
+            validation,
+            seed,
+            group,
+        )
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(int(stream(seed, "pretrain", "weights").integers(2**62)))
             self.student = Student(config.backbone).to(group.device)
@@ -147,7 +154,7 @@ class Pretraining:
         # What predict-the-mean would predict: the mean standardised cross gain of the training data.
         sums = torch.zeros(2, dtype=torch.float64)
         for gains in self.train:
-            cross = self.student.encoder.backbone.edge_features(torch.from_numpy(gains[:256]).float())[:, 0]
+            cross = cross_gains(torch.from_numpy(gains[:256]).float(), self.config.backbone.scaling)
             off_diagonal = ~torch.eye(cross.shape[-1], dtype=torch.bool)
             values = cross[:, off_diagonal].double()
             sums += torch.tensor([values.sum(), values.numel()], dtype=torch.float64)
@@ -169,7 +176,9 @@ class Pretraining:
             if index % self.group.world_size == self.group.rank:
                 sums += self._validate_batch(index, batch, embeddings)
         rows = torch.cat(embeddings) if embeddings else torch.zeros(2, self.config.backbone.width)
-        signs = torch.tensor([effective_rank(rows[:4096]), mean_dimension_std(rows[:4096])], dtype=torch.float64)
+        signs = torch.tensor(
+            [effective_rank(rows[:4096]), mean_dimension_std(rows[:4096])], dtype=torch.float64
+        )
         if self.group.world_size > 1:
             dist.all_reduce(sums)
             dist.broadcast(signs, src=0)
@@ -182,14 +191,18 @@ class Pretraining:
             losses = self.student(gain_db, mask, self.teacher(gain_db))
             embeddings.append(self.student.encoder.backbone(gain_db).flatten(0, 1).float().cpu())
         edges = float(mask.sum())
-        truth = self.student.encoder.backbone.edge_features(gain_db).movedim(1, -1)[mask]
+        truth = edge_features(gain_db, self.config.backbone.scaling).movedim(1, -1)[mask]
         spread = float((truth - self.mean_edge).square().mean())
         nodes = gain_db.shape[0] * gain_db.shape[1]
         values = [float(losses.edge) * edges, spread * edges, edges, float(losses.consistency) * nodes, nodes]
         return torch.tensor(values, dtype=torch.float64)
 
     def _summary(self, sums: Tensor, signs: Tensor) -> Metrics:
-        edge, spread, consistency = float(sums[0] / sums[2]), float(sums[1] / sums[2]), float(sums[3] / sums[4])
+        edge, spread, consistency = (
+            float(sums[0] / sums[2]),
+            float(sums[1] / sums[2]),
+            float(sums[3] / sums[4]),
+        )
         unit_db = self.config.backbone.scaling.cross_std_db
         return {
             "validation_loss": edge + self.config.consistency_weight * consistency,
@@ -204,4 +217,6 @@ class Pretraining:
 
 def health(config: PretrainingConfig, last: Metrics) -> str:
     """The verdict on a finished run: "healthy", "plateau" or "collapsed"."""
-    return verdict(last["edge_rmse_db"], last["mean_predictor_rmse_db"], last["effective_rank"], config.health)
+    return verdict(
+        last["edge_rmse_db"], last["mean_predictor_rmse_db"], last["effective_rank"], config.health
+    )

@@ -11,14 +11,14 @@ from components.config import Strict
 class ScheduleConfig(Strict):
     """How the learning rate moves.
 
-    "plateau" is Table I: halve after `patience` epochs without a better validation loss. "cosine" falls to zero
-    over the whole run. Both may rise linearly over the first `warmup_steps`.
+    "plateau" is Table I: halve after `patience` epochs without a better validation loss. "cosine" falls to
+    zero over the whole run. Both may rise linearly over the first `warmup_steps`.
     """
 
     kind: Literal["plateau", "cosine"] = "plateau"
-    warmup_steps: int = Field(0, ge=0)
-    patience: int = Field(10, ge=0)
-    factor: float = Field(0.5, gt=0, lt=1)
+    warmup_steps: int = Field(default=0, ge=0)
+    patience: int = Field(default=10, ge=0)
+    factor: float = Field(default=0.5, gt=0, lt=1)
 
 
 class Schedule:

@@ -15,8 +15,8 @@ from components.config import Strict
 
 MANIFEST_NAME = "manifest.json"
 COLUMN = "gain_db"
-# float16 keeps gain_db within 0.031 dB up to 64 dB and 0.063 dB up to 128 dB; what that does to utilities is
-# measured in tests/components/test_shards.py. The shards are the data: solvers and models read the same values.
+# float16 keeps gain_db within 0.031 dB up to 64 dB and 0.063 dB up to 128 dB; what that does to utilities
+# is measured in tests/components/test_shards.py. The shards are the data: solvers and models read the same.
 STORED_DTYPE = np.float16
 SILENCE_DB = -100.0  # what a gain of zero is stored as
 
@@ -72,7 +72,9 @@ class Manifest(Strict):
         except FileNotFoundError:
             raise DataError(f"{path} is missing: run the simulate stage first") from None
         except ValidationError as error:
-            raise DataError(f"{path} is damaged ({error.error_count()} errors): run the simulate stage again") from None
+            raise DataError(
+                f"{path} is damaged ({error.error_count()} errors): run the simulate stage again"
+            ) from None
 
     def entry(self, scenario: str) -> ScenarioEntry:
         """The entry of a scenario.
@@ -150,11 +152,15 @@ def read_shard(folder: Path, entry: ShardEntry, links: int) -> np.ndarray:
     if not path.is_file():
         raise DataError(f"{path} is missing although the manifest lists it: run the simulate stage again")
     if sha256_of(path) != entry.sha256:
-        raise DataError(f"{path} is damaged (its checksum differs from the manifest): run the simulate stage again")
+        raise DataError(
+            f"{path} is damaged (its checksum differs from the manifest): run the simulate stage again"
+        )
     return column_matrix(pq.read_table(path, memory_map=True), COLUMN).reshape(-1, links, links)
 
 
-def load_split(folder: Path, manifest: Manifest, scenario: str, split: str, rows: int | None = None) -> np.ndarray:
+def load_split(
+    folder: Path, manifest: Manifest, scenario: str, split: str, rows: int | None = None
+) -> np.ndarray:
     """Read the first `rows` snapshots of a split (all if None) as gain_db [N, K, K] in stored precision.
 
     Raises:

@@ -1,4 +1,7 @@
-"""The source files that each stage of a dvc.yaml must list: `python -m dags.dependencies [dvc.yaml] [--write]`."""
+"""The source files that each stage of a dvc.yaml must list.
+
+Usage: python -m dags.dependencies [dvc.yaml] [--write]
+"""
 
 import sys
 from pathlib import Path
@@ -39,7 +42,9 @@ def differences(path: Path) -> dict[str, list[str]]:
     for name, stage in YAML(typ="safe").load(path)["stages"].items():
         listed = {dependency for dependency in stage["deps"] if is_source(dependency)}
         wanted = set(expected(module_of(stage["cmd"])))
-        lines = [f"+{file}" for file in sorted(wanted - listed)] + [f"-{file}" for file in sorted(listed - wanted)]
+        lines = [f"+{file}" for file in sorted(wanted - listed)] + [
+            f"-{file}" for file in sorted(listed - wanted)
+        ]
         if lines:
             found[name] = lines
     return found

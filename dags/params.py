@@ -53,13 +53,24 @@ class Params(Strict):
         """Who needs how many snapshots of which split: (parameter, scenario, split, rows)."""
         sweep, shots = self.sweep, self.finetune.shots
         few = sweep.few_shot
-        needs = [("sweep.few_shot", few.scenario, "train", few.shots), ("sweep.few_shot", few.scenario, "val", few.val_rows)]
+        needs = [
+            ("sweep.few_shot", few.scenario, "train", few.shots),
+            ("sweep.few_shot", few.scenario, "val", few.val_rows),
+        ]
         needs += [("sweep.scenarios", name, "train", sweep.train_rows) for name in sweep.scenarios]
         needs += [("sweep.scenarios", name, "val", sweep.val_rows) for name in sweep.scenarios]
-        needs += [("pretrain.scenarios", name, split, 1) for name in self.pretrain.scenarios for split in ("train", "val")]
+        needs += [
+            ("pretrain.scenarios", name, split, 1)
+            for name in self.pretrain.scenarios
+            for split in ("train", "val")
+        ]
         needs += [("finetune.shots", name, "train", shots) for name in self.finetune.scenarios]
         needs += [("finetune.scenarios", name, "val", 1) for name in self.finetune.scenarios]
-        needs += [("solve.scenarios", name, split, 1) for name in self.solve.scenarios for split in self.solve.splits]
+        needs += [
+            ("solve.scenarios", name, split, 1)
+            for name in self.solve.scenarios
+            for split in self.solve.splits
+        ]
         needs += [("register.scenarios", name, "val", 1) for name in self.register_.scenarios]
         return needs
 
@@ -87,7 +98,9 @@ def load(path: Path) -> Params:
     try:
         values = yaml.safe_load(path.read_text())
     except FileNotFoundError:
-        raise UserError(f"{path} is missing in {Path.cwd()}: run from the top folder of the repository") from None
+        raise UserError(
+            f"{path} is missing in {Path.cwd()}: run from the top folder of the repository"
+        ) from None
     except yaml.YAMLError as error:
         raise UserError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
     return parse(values, path)

@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable
 from types import TracebackType
+from typing import Any
 
 import ray
 
@@ -33,7 +34,7 @@ class _Board:
 class Poster:
     """A worker's end of the board: cheap enough to be called after every step."""
 
-    def __init__(self, board: ray.actor.ActorHandle) -> None:
+    def __init__(self, board: Any) -> None:  # noqa: ANN401 (an actor handle has no public type)
         self._board = board
         self._last = 0.0
 
@@ -55,7 +56,7 @@ class LiveBoard:
     def __init__(self, meter: Meter, run: Run, note: Callable[[dict[str, float]], str]) -> None:
         self._meter, self._run, self._note = meter, run, note
         # No CPU of its own: on two cores it would keep a training worker from starting.
-        self.actor = ray.remote(_Board).options(num_cpus=0).remote()
+        self.actor: Any = ray.remote(_Board).options(num_cpus=0).remote()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self._last_note = ""

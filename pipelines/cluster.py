@@ -1,5 +1,6 @@
 """The one place that starts or joins a Ray cluster."""
 
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,7 +28,7 @@ ROOT = Path(__file__).resolve().parent.parent
 def session(dashboard: bool = False) -> Iterator[None]:
     """Join the cluster at RAY_ADDRESS, or run a local one of this machine's size for the time of the block.
 
-    `dashboard` also starts Ray's dashboard on loopback: without it nested trainers leave placement groups behind.
+    `dashboard` also starts Ray's dashboard, on loopback: without it nested trainers leave placement groups.
 
     Inside a running session (a test module, a stage called by another) it is that session.
 
@@ -52,12 +53,12 @@ def _start(dashboard: bool) -> None:
         cpus = len(os.sched_getaffinity(0))
         ray.init(
             num_cpus=cpus, include_dashboard=dashboard, log_to_driver=False,
-            logging_level="error", runtime_env=environment,
+            logging_level=logging.ERROR, runtime_env=environment,
         )  # fmt: skip
         return
     layers = [str(ROOT / layer) for layer in ("components", "pipelines")]
     try:
-        ray.init(log_to_driver=False, logging_level="error", runtime_env={"py_modules": layers})
+        ray.init(log_to_driver=False, logging_level=logging.ERROR, runtime_env={"py_modules": layers})
     except (ConnectionError, RaySystemError, ValueError) as error:
         raise UserError(
             f"no Ray cluster answers at RAY_ADDRESS={address} ({type(error).__name__}): "

@@ -1,4 +1,4 @@
-"""Stage evaluate: fine-tuned heads against classical solvers on the test snapshots, with confidence intervals."""
+"""Stage evaluate: fine-tuned heads against classical solvers on the test snapshots, with intervals."""
 
 from pathlib import Path
 from typing import Literal
@@ -25,8 +25,8 @@ class EvaluateConfig(Strict):
 
     scenarios: tuple[str, ...] = Field(min_length=1)
     split: Literal["val", "test"] = "test"
-    resamples: int = Field(1000, ge=100)
-    confidence: float = Field(0.95, gt=0, lt=1)
+    resamples: int = Field(default=1000, ge=100)
+    confidence: float = Field(default=0.95, gt=0, lt=1)
 
 
 def evaluate_task(
@@ -60,8 +60,10 @@ def work(context: Context[EvaluateConfig]) -> Outcome:
     return _outcome(context, dict(zip(pairs, scored, strict=True)))
 
 
-def _outcome(context: Context[EvaluateConfig], scored: dict[tuple[str, str], dict[str, np.ndarray]]) -> Outcome:
-    config, made = context.config, context.scratch / "made"
+def _outcome(
+    context: Context[EvaluateConfig], scored: dict[tuple[str, str], dict[str, np.ndarray]]
+) -> Outcome:
+    made = context.scratch / "made"
     made.mkdir(parents=True, exist_ok=True)
     metrics: dict[str, dict[str, dict[str, object]]] = {}
     rows = []
@@ -85,7 +87,9 @@ def _outcome(context: Context[EvaluateConfig], scored: dict[tuple[str, str], dic
     return Outcome(outputs, columns, rows, logged)
 
 
-def _compare(by_method: dict[str, np.ndarray], objective: str, context: Context[EvaluateConfig]) -> dict[str, object]:
+def _compare(
+    by_method: dict[str, np.ndarray], objective: str, context: Context[EvaluateConfig]
+) -> dict[str, object]:
     """One table: per method its mean and its ratio (with interval) to the paper's and to the strong reference."""
     config = context.config
     table: dict[str, object] = {"snapshots": len(by_method[MODEL])}

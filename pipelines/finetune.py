@@ -30,17 +30,25 @@ class FinetuneConfig(FinetuningConfig):
 
     objectives: tuple[Literal["sum-rate", "proportional-fair", "qos"], ...] = Field(min_length=1)
     scenarios: tuple[str, ...] = Field(min_length=1)
-    shots: int = Field(2048, ge=1)  # samples per scenario
+    shots: int = Field(default=2048, ge=1)  # samples per scenario
     start: Literal["pretrained", "scratch"] = "pretrained"
-    threads: int = Field(2, ge=1)
+    threads: int = Field(default=2, ge=1)
 
     def recipe(self) -> FinetuningConfig:
         """The part that the loop knows."""
-        return FinetuningConfig.model_validate({name: getattr(self, name) for name in FinetuningConfig.model_fields})
+        return FinetuningConfig.model_validate(
+            {name: getattr(self, name) for name in FinetuningConfig.model_fields}
+        )
 
 
 def finetune_task(
-    config: FinetuneConfig, objective: str, backbone: Path, data: Path, seed: int, scratch: Path, board: Any  # noqa: ANN401
+    config: FinetuneConfig,
+    objective: str,
+    backbone: Path,
+    data: Path,
+    seed: int,
+    scratch: Path,
+    board: Any,  # noqa: ANN401
 ) -> list[Metrics]:
     """Adapt and write the model folder `scratch/model`; goes on from `scratch/checkpoint` if there is one."""
     torch.set_num_threads(config.threads)
@@ -75,30 +83,31 @@ def work_on(objective: str) -> Callable[[Context[FinetuneConfig]], Outcome]:
     def work(context: Context[FinetuneConfig]) -> Outcome:
         config, scratch = context.config, context.scratch.resolve()
         if objective not in config.objectives:
-            raise UserError(f"objective {objective} is not listed in finetune.objectives of params.yaml: add it")
+            raise UserError(
+                f"objective {objective} is not listed in finetune.objectives of params.yaml: add it"
+            )
         data = paths.DATA.resolve()
         manifest = Manifest.load(data)
         for name in config.scenarios:
             load_split(data, manifest, name, "train", config.shots)
         label = f"finetune@{objective}"
-        with session():
-            with (
-                Meter(context.console, label, 1, "steps") as meter,
-                LiveBoard(meter, context.run, _note) as board,
-            ):
-                task = ray.remote(finetune_task).options(num_cpus=config.threads)
-                history = ray.get(
-                    task.remote(
-                        config, objective, paths.BACKBONE.resolve(), data, context.seed, scratch, board.actor
-                    )
-                )
+        with (
+            session(),
+            Meter(context.console, label, 1, "steps") as meter,
+            LiveBoard(meter, context.run, _note) as board,
+        ):
+            task = ray.remote(finetune_task).options(num_cpus=config.threads)
+            backbone = paths.BACKBONE.resolve()
+            arguments = (config, objective, backbone, data, context.seed, scratch, board.actor)
+            history = ray.get(task.remote(*arguments))
         return _outcome(objective, scratch, history)
 
     return work
 
 
 def _note(metrics: Metrics) -> str:
-    return f"epoch {metrics['epoch']:.0f}: validation utility per link {metrics['validation_utility_per_link']:.4f}"
+    reached = metrics["validation_utility_per_link"]
+    return f"epoch {metrics['epoch']:.0f}: validation utility per link {reached:.4f}"
 
 
 def _outcome(objective: str, scratch: Path, history: list[Metrics]) -> Outcome:
@@ -110,7 +119,14 @@ def _outcome(objective: str, scratch: Path, history: list[Metrics]) -> Outcome:
         paths.metrics(name): scratch / "metrics.json",
         paths.history(name): scratch / "history.csv",
     }
-    rows = [[f"{row['epoch']:.0f}", f"{row['train_utility_per_link']:.4f}", f"{row['validation_utility_per_link']:.4f}"] for row in history]
+    rows = [
+        [
+            f"{row['epoch']:.0f}",
+            f"{row['train_utility_per_link']:.4f}",
+            f"{row['validation_utility_per_link']:.4f}",
+        ]
+        for row in history
+    ]
     return Outcome(outputs, ["epoch", "train utility / link", "validation utility / link"], rows)
 
 

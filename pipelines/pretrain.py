@@ -23,8 +23,8 @@ class PretrainConfig(PretrainingConfig):
 
     from_sweep: bool = False
     scenarios: tuple[str, ...] = Field(min_length=1)
-    workers: int = Field(2, ge=1)
-    threads_per_worker: int = Field(1, ge=1)
+    workers: int = Field(default=2, ge=1)
+    threads_per_worker: int = Field(default=1, ge=1)
     accelerator: Literal["cpu", "gpu"] = "cpu"
 
     def algorithm(self) -> PretrainingConfig:
@@ -62,8 +62,9 @@ def check_cluster(config: PretrainConfig) -> None:
     )
     if need > have:
         raise UserError(
-            f"pretrain.workers={config.workers} needs {need} {config.accelerator.upper()}s but the cluster has {have}: "
-            "lower pretrain.workers or pretrain.threads_per_worker, or join a larger cluster with RAY_ADDRESS"
+            f"pretrain.workers={config.workers} needs {need} {config.accelerator.upper()}s "
+            f"but the cluster has {have}: lower pretrain.workers or pretrain.threads_per_worker, "
+            "or join a larger cluster with RAY_ADDRESS"
         )
 
 

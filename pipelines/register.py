@@ -24,7 +24,7 @@ class RegisterConfig(Strict):
     """On which validation snapshots a candidate must beat the champion, and how surely."""
 
     scenarios: tuple[str, ...] = Field(min_length=1)
-    confidence: float = Field(0.95, gt=0, lt=1)
+    confidence: float = Field(default=0.95, gt=0, lt=1)
 
 
 def model_name(objective: str) -> str:
@@ -77,7 +77,9 @@ def register_one(objective: str, context: Context[RegisterConfig]) -> tuple[str,
     )
     if better is None or better.low > 0.0:
         tracking.promote(name, registered)
-    verdict = "champion" if better is None or better.low > 0.0 else "not promoted: no better than the champion"
+    verdict = (
+        "champion" if better is None or better.low > 0.0 else "not promoted: no better than the champion"
+    )
     margin = "first" if better is None else f"{better.value:+.4f} [{better.low:+.4f}, {better.high:+.4f}]"
     return name, content, [name, registered, verdict, margin]
 

@@ -24,7 +24,7 @@ TEMPLATE = Path(__file__).with_name("report_page.html")
 class ReportConfig(Strict):
     """What the page is called."""
 
-    title: str = Field("GFM-RA", min_length=1)
+    title: str = Field(default="GFM-RA", min_length=1)
 
 
 def read_history(path: Path) -> dict[str, np.ndarray]:
@@ -45,12 +45,16 @@ def work(context: Context[ReportConfig]) -> Outcome:
     made.mkdir(parents=True, exist_ok=True)
     evaluation, pretrain = read_json(paths.metrics("evaluate")), read_json(paths.metrics("pretrain"))
     manifest = Manifest.load(paths.DATA)
-    floor = noise_floor_db(max(float(entry.parameters["shadowing_db"]) for entry in manifest.scenarios.values()))
+    floor = noise_floor_db(
+        max(float(entry.parameters["shadowing_db"]) for entry in manifest.scenarios.values())
+    )
     report_figures.ratios(made / "ratios.png", evaluation)
     report_figures.pretraining(made / "pretraining.png", read_history(paths.history("pretrain")), floor)
     curves = {objective: read_history(paths.history(f"finetune-{objective}")) for objective in OBJECTIVES}
     report_figures.finetuning(made / "finetuning.png", curves)
-    report_figures.distributions(made / "distributions.png", pq.read_table(paths.EVALUATION / "scores.parquet"))
+    report_figures.distributions(
+        made / "distributions.png", pq.read_table(paths.EVALUATION / "scores.parquet")
+    )
     (made / "sweep.png").write_bytes((paths.SWEEP / "ratio.png").read_bytes())
     page = _render(context, made, evaluation, pretrain, floor, manifest)
     (made / "index.html").write_text(page)
@@ -66,7 +70,9 @@ def _render(
     floor: float,
     manifest: Manifest,
 ) -> str:
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
     environment.filters["image"] = lambda name: base64.b64encode((made / name).read_bytes()).decode()
     trials = pq.read_table(paths.SWEEP / "trials.parquet").to_pylist()
     return environment.from_string(TEMPLATE.read_text()).render(

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
+from pyarrow.dataset import field
 
 from components.evaluation import MODEL
 from pipelines.figures import COLOURS, figure
@@ -73,12 +73,12 @@ def finetuning(path: Path, curves: dict[str, dict[str, np.ndarray]]) -> None:
 
 def distributions(path: Path, scores: pa.Table) -> None:
     """Distribution over snapshots of GFM-RA's score over the strong reference's, per scenario."""
-    objectives = pc.unique(scores["objective"]).to_pylist()
+    objectives = scores["objective"].unique().to_pylist()
     with figure(path, panels=len(objectives)) as axes:
         for axis, objective in zip(axes, objectives, strict=True):
-            part = scores.filter(pc.equal(scores["objective"], objective))
-            for scenario in pc.unique(part["scenario"]).to_pylist():
-                here = part.filter(pc.equal(part["scenario"], scenario))
+            part = scores.filter(field("objective") == objective)
+            for scenario in part["scenario"].unique().to_pylist():
+                here = part.filter(field("scenario") == scenario)
                 model, strong = (_values(here, method) for method in (MODEL, f"best-{objective}"))
                 ratio = np.sort(model / np.where(strong == 0, np.nan, strong))
                 axis.plot(ratio, (np.arange(len(ratio)) + 1) / len(ratio), label=scenario)
@@ -91,7 +91,7 @@ def distributions(path: Path, scores: pa.Table) -> None:
 
 
 def _values(table: pa.Table, method: str) -> np.ndarray:
-    return table.filter(pc.equal(table["method"], method))["score"].to_numpy()
+    return table.filter(field("method") == method)["score"].to_numpy()
 
 
 def _window(lines: list[Any]) -> tuple[float, float]:

@@ -1,12 +1,12 @@
 """The program inside every registered model: checks a gain matrix, runs the ONNX graph, returns powers.
 
-MLflow stores this file as it is and runs it where the model is loaded, so it imports nothing of this repository:
-only mlflow, numpy and onnxruntime.
+MLflow stores this file as it is and runs it where the model is loaded, so it imports nothing of this
+repository: only mlflow, numpy and onnxruntime.
 """
 
-import mlflow
 import numpy as np
 import onnxruntime
+from mlflow.models import set_model
 from mlflow.pyfunc.model import PythonModel, PythonModelContext
 
 LIMIT_DB = 200.0
@@ -22,7 +22,8 @@ class PowerAllocator(PythonModel):
         providers = ["CPUExecutionProvider"]
         self._graph = onnxruntime.InferenceSession(context.artifacts["graph"], options, providers=providers)
 
-    def predict(self, context, model_input, params=None):  # noqa: ANN001, ANN201 (a type hint would change how MLflow converts the input)
+    # Without type hints: MLflow would convert the input to what they say.
+    def predict(self, context, model_input, params=None):  # noqa: ANN001, ANN201 # pyright: ignore
         """Powers [B, K] for model_input, an array [B, K, K] or a mapping {"gain_db": array}."""
         gain_db = model_input["gain_db"] if isinstance(model_input, dict) else model_input
         return self._graph.run(["power"], {"gain_db": checked(np.asarray(gain_db))})[0]
@@ -46,4 +47,4 @@ def checked(gain_db: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(gain_db, dtype=np.float32)
 
 
-mlflow.models.set_model(PowerAllocator())
+set_model(PowerAllocator())

@@ -1,4 +1,4 @@
-"""Stage simulate: scenarios to Parquet shards of gain matrices, in parallel, the same bytes for any worker count."""
+"""Stage simulate: scenarios to Parquet shards of gain matrices, the same bytes for any number of workers."""
 
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -22,9 +22,9 @@ from pipelines.stage import Context, Outcome, Stage, main
 class SplitSizes(Strict):
     """Snapshots per split of one scenario."""
 
-    train: int = Field(0, ge=0)
-    val: int = Field(0, ge=0)
-    test: int = Field(0, ge=0)
+    train: int = Field(default=0, ge=0)
+    val: int = Field(default=0, ge=0)
+    test: int = Field(default=0, ge=0)
 
 
 class CustomScenario(Strict):
@@ -50,9 +50,9 @@ class CustomScenario(Strict):
 class SimulateConfig(Strict):
     """What to simulate: sizes by scenario name; names other than D1-D20 are described under `custom`."""
 
-    shard_rows: int = Field(1000, ge=1)
+    shard_rows: int = Field(default=1000, ge=1)
     scenarios: dict[str, SplitSizes] = Field(min_length=1)
-    custom: dict[str, CustomScenario] = {}
+    custom: dict[str, CustomScenario] = Field(default_factory=dict)
 
     @field_validator("custom")
     @classmethod
@@ -66,7 +66,9 @@ class SimulateConfig(Strict):
     def _scenarios_are_known(self) -> "SimulateConfig":
         unknown = [name for name in self.scenarios if name not in SCENARIOS and name not in self.custom]
         if unknown:
-            raise ValueError(f"scenarios {', '.join(unknown)} are unknown: use D1-D20 or describe them under custom")
+            raise ValueError(
+                f"scenarios {', '.join(unknown)} are unknown: use D1-D20 or describe them under custom"
+            )
         return self
 
     def scenario(self, name: str) -> Scenario:

@@ -18,13 +18,20 @@ class SolveConfig(Strict):
     """Which snapshots to solve and how hard: starts x iterations is what WMMSE-Best means."""
 
     scenarios: tuple[str, ...] = Field(min_length=1)
-    splits: tuple[Literal["train", "val", "test"], ...] = Field(("val", "test"), min_length=1)
-    starts: int = Field(100, ge=1)
-    iterations: int = Field(100, ge=1)
+    splits: tuple[Literal["train", "val", "test"], ...] = Field(default=("val", "test"), min_length=1)
+    starts: int = Field(default=100, ge=1)
+    iterations: int = Field(default=100, ge=1)
 
 
 def solve_shard(
-    path: Path, data: Path, entry: ShardEntry, links: int, first_row: int, starts: int, iterations: int, seed: int
+    path: Path,
+    data: Path,
+    entry: ShardEntry,
+    links: int,
+    first_row: int,
+    starts: int,
+    iterations: int,
+    seed: int,
 ) -> ShardEntry:
     """Solve one simulated shard with every reference solver."""
     gain = to_gain(read_shard(data, entry, links))

@@ -1,4 +1,4 @@
-"""What every stage does the same way: parameters in, checks first, outputs all at once, a summary at the end."""
+"""What every stage does the same way: parameters in, checks first, outputs all at once, a summary last."""
 
 import hashlib
 import json
@@ -78,7 +78,9 @@ def read_params(path: Path = PARAMS) -> dict[str, object]:
     try:
         params = yaml.safe_load(path.read_text())
     except FileNotFoundError:
-        raise UserError(f"{path} is missing in {Path.cwd()}: run from the top folder of the repository") from None
+        raise UserError(
+            f"{path} is missing in {Path.cwd()}: run from the top folder of the repository"
+        ) from None
     except yaml.YAMLError as error:
         raise UserError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
     if not isinstance(params, dict):

@@ -52,14 +52,16 @@ class SweepConfig(Strict):
     train_rows: int = Field(ge=1)
     val_rows: int = Field(ge=1)
     few_shot: FewShotConfig = FewShotConfig()
-    workers_per_trial: int = Field(1, ge=1)
-    threads_per_worker: int = Field(1, ge=1)
+    workers_per_trial: int = Field(default=1, ge=1)
+    threads_per_worker: int = Field(default=1, ge=1)
 
     def choices(self) -> list[dict[str, Any]]:
         """Every point of the grid as overrides of the pre-training parameters."""
         names = list(Grid.model_fields)
         values = self.grid.model_dump(mode="json")
-        return [dict(zip(names, point, strict=True)) for point in itertools.product(*(values[n] for n in names))]
+        return [
+            dict(zip(names, point, strict=True)) for point in itertools.product(*(values[n] for n in names))
+        ]
 
     def trial(self, choice: dict[str, Any]) -> PretrainingConfig:
         """The pre-training parameters of one trial."""
@@ -93,7 +95,13 @@ def run_trial(parameters: dict[str, Any]) -> None:
     task = ray.remote(judge).options(num_cpus=config.threads_per_worker, scheduling_strategy=anywhere)
     with result.checkpoint.as_directory() as folder:
         score = ray.get(
-            task.remote(config.few_shot, Path(folder), parameters["data"], config.threads_per_worker, parameters["seed"])
+            task.remote(
+                config.few_shot,
+                Path(folder),
+                parameters["data"],
+                config.threads_per_worker,
+                parameters["seed"],
+            )
         )
         history = json.loads((Path(folder) / "state" / "state.json").read_text())["history"]
     tune.report({SCORE: score, "history": json.dumps(history), **history[-1]})
@@ -106,7 +114,9 @@ def watch(folder: Path, meter: Meter) -> Iterator[None]:
 
     def look() -> None:
         while not stop.wait(1.0):
-            ended = {path.parent for name in ("result.json", "error.txt") for path in folder.glob(f"*/{name}")}
+            ended = {
+                path.parent for name in ("result.json", "error.txt") for path in folder.glob(f"*/{name}")
+            }
             meter.update(sum(1 for trial in ended if _has_content(trial)))
 
     thread = threading.Thread(target=look, daemon=True)
@@ -119,7 +129,9 @@ def watch(folder: Path, meter: Meter) -> Iterator[None]:
 
 
 def _has_content(trial: Path) -> bool:
-    return any(path.stat().st_size > 0 for path in (trial / "result.json", trial / "error.txt") if path.is_file())
+    return any(
+        path.stat().st_size > 0 for path in (trial / "result.json", trial / "error.txt") if path.is_file()
+    )
 
 
 def check(config: SweepConfig, data: Path) -> None:
@@ -154,7 +166,11 @@ def make_tuner(context: Context[SweepConfig], storage: Path) -> Tuner:
     if Tuner.can_restore(str(storage / "sweep")):
         # Trials that were running or failed start again; each resumes from its own trainer's checkpoint.
         return Tuner.restore(
-            str(storage / "sweep"), trainable, resume_unfinished=True, resume_errored=True, restart_errored=False
+            str(storage / "sweep"),
+            trainable,
+            resume_unfinished=True,
+            resume_errored=True,
+            restart_errored=False,
         )
     space = {
         "choice": tune.grid_search(context.config.choices()),
@@ -198,8 +214,12 @@ def work(context: Context[SweepConfig]) -> Outcome:
 
 
 def _log_trial(context: Context[SweepConfig], record: dict[str, Any], error: str) -> None:
-    name = ", ".join(f"{key}={value}" for key, value in tracking.flatten(record["choice"]).items() if "scaling" not in key)
-    with tracking.run(name[:200], record["choice"], parent=context.run.run_id, failed=record["score"] is None) as run:
+    name = ", ".join(
+        f"{key}={value}" for key, value in tracking.flatten(record["choice"]).items() if "scaling" not in key
+    )
+    with tracking.run(
+        name[:200], record["choice"], parent=context.run.run_id, failed=record["score"] is None
+    ) as run:
         for row in record["history"]:
             run.metrics({key: value for key, value in row.items() if key != "epoch"}, step=int(row["epoch"]))
         if record["score"] is None:
@@ -211,7 +231,9 @@ def _log_trial(context: Context[SweepConfig], record: dict[str, Any], error: str
 def _outcome(context: Context[SweepConfig], records: Sequence[dict[str, Any]]) -> Outcome:
     finished = [record for record in records if record["score"] is not None]
     if not finished:
-        raise UserError("no trial of the sweep finished: the trials' errors are in MLflow, in the runs below this one")
+        raise UserError(
+            "no trial of the sweep finished: the trials' errors are in MLflow, in the runs below this one"
+        )
     best = max(finished, key=lambda record: record["score"])
     made = context.scratch / "made"
     (made / "sweep").mkdir(parents=True, exist_ok=True)
@@ -220,7 +242,11 @@ def _outcome(context: Context[SweepConfig], records: Sequence[dict[str, Any]]) -
     (made / "sweep" / "best.json").write_text(json_text(best["choice"]))
     (made / "true.json").write_text(json_text(best["choice"]))
     sweep_plots.draw(table, made / "sweep")
-    summary = {"trials": len(records), "failed": len(records) - len(finished), "best_few_shot_ratio": round(best["score"], 6)}
+    summary = {
+        "trials": len(records),
+        "failed": len(records) - len(finished),
+        "best_few_shot_ratio": round(best["score"], 6),
+    }
     (made / "metrics.json").write_text(json_text(summary | {"best": best["choice"]}))
     outputs = {
         paths.SWEEP: made / "sweep",
@@ -228,7 +254,13 @@ def _outcome(context: Context[SweepConfig], records: Sequence[dict[str, Any]]) -
         paths.metrics("sweep"): made / "metrics.json",
     }
     rows = [
-        [f"{row['mask_ratio']:g}", f"{row['consistency_weight']:g}", f"{row['layers']} x {row['width']}", _show(row), "best" if record is best else ""]
+        [
+            f"{row['mask_ratio']:g}",
+            f"{row['consistency_weight']:g}",
+            f"{row['layers']} x {row['width']}",
+            _show(row),
+            "best" if record is best else "",
+        ]
         for row, record in zip(table.to_pylist(), records, strict=True)
     ]
     columns = ["rho", "lambda", "layers x width", f"{context.config.few_shot.shots}-shot ratio", ""]

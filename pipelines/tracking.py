@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
@@ -16,7 +17,10 @@ os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
 
 import mlflow
 import numpy as np
+from mlflow.entities import Metric, Param
 from mlflow.exceptions import MlflowException
+from mlflow.models import ModelSignature
+from mlflow.types import Schema, TensorSpec
 
 from pipelines.errors import UserError
 
@@ -68,8 +72,8 @@ class Run:
 
     def metrics(self, values: Mapping[str, float], step: int = 0) -> None:
         """Log metrics of one step in one call."""
-        stamp = mlflow.utils.time.get_current_time_millis()
-        entities = [mlflow.entities.Metric(name, float(value), stamp, step) for name, value in values.items()]
+        stamp = int(time.time() * 1000)
+        entities = [Metric(name, float(value), stamp, step) for name, value in values.items()]
         self._client.log_batch(self.run_id, metrics=entities)
 
     def tags(self, values: Mapping[str, str]) -> None:
@@ -92,7 +96,7 @@ def run(
     experiment = mlflow.get_experiment_by_name(EXPERIMENT)
     assert experiment is not None
     record = client.create_run(experiment.experiment_id, run_name=name, tags=tags)
-    flat = [mlflow.entities.Param(key, str(value)[:500]) for key, value in flatten(parameters).items()]
+    flat = [Param(key, str(value)[:500]) for key, value in flatten(parameters).items()]
     client.log_batch(record.info.run_id, params=flat[:100])
     status = "FAILED"
     try:
@@ -141,13 +145,17 @@ def alias_version(name: str, alias: str) -> str | None:
 
 
 def add_version(
-    run: Run, name: str, program: Path, artifacts: Mapping[str, Path], requirements: list[str], tags: Mapping[str, str]
+    run: Run,
+    name: str,
+    program: Path,
+    artifacts: Mapping[str, Path],
+    requirements: list[str],
+    tags: Mapping[str, str],
 ) -> str:
     """Register a model from code (no pickle): input gain_db [-1,-1,-1], output power [-1,-1], both float32."""
-    tensor = mlflow.types.TensorSpec
-    signature = mlflow.models.ModelSignature(
-        inputs=mlflow.types.Schema([tensor(np.dtype("float32"), (-1, -1, -1), "gain_db")]),
-        outputs=mlflow.types.Schema([tensor(np.dtype("float32"), (-1, -1), "power")]),
+    signature = ModelSignature(
+        inputs=Schema([TensorSpec(np.dtype("float32"), (-1, -1, -1), "gain_db")]),
+        outputs=Schema([TensorSpec(np.dtype("float32"), (-1, -1), "power")]),
     )
     with mlflow.start_run(run_id=run.run_id, log_system_metrics=False):
         info = mlflow.pyfunc.log_model(
@@ -182,7 +190,9 @@ def load(model_uri: str) -> Callable[[np.ndarray], np.ndarray]:
     try:
         model = mlflow.pyfunc.load_model(model_uri)
     except MlflowException as error:
-        raise UserError(f"{model_uri} cannot be loaded from {tracking_uri()}: {' '.join(str(error).split())}") from None
+        raise UserError(
+            f"{model_uri} cannot be loaded from {tracking_uri()}: {' '.join(str(error).split())}"
+        ) from None
     return lambda gain_db: np.asarray(model.predict(np.ascontiguousarray(gain_db, np.float32)))
 
 

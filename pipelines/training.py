@@ -1,4 +1,4 @@
-"""Pre-training under Ray Train: the loop of `components.pretraining` on every worker, checkpoints in one place."""
+"""Pre-training under Ray Train: the loop of `components.pretraining` on every worker."""
 
 import tempfile
 from collections.abc import Callable, Sequence
@@ -90,7 +90,13 @@ def make_trainer(
     board: Any = None,  # noqa: ANN401 (an actor handle has no public type)
 ) -> TorchTrainer:
     """A trainer that resumes by itself if a run of that name was interrupted in that storage."""
-    settings = {"config": config.model_dump_json(), "data": data, "seed": seed, "threads": threads, "board": board}
+    settings = {
+        "config": config.model_dump_json(),
+        "data": data,
+        "seed": seed,
+        "threads": threads,
+        "board": board,
+    }
     resources = {"GPU": 1} if use_gpu else {"CPU": threads}
     return TorchTrainer(
         train_worker,

@@ -1,0 +1,57 @@
+# The two commands that a newcomer needs: `make repro` and `make test`. Everything else is for people at work here.
+SHELL := /bin/bash
+PYTHON ?= python3.11
+BIN := .venv/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export DVC_NO_ANALYTICS := 1
+export MLFLOW_DISABLE_TELEMETRY := true
+export RAY_USAGE_STATS_ENABLED := 0
+
+.PHONY: help install repro check format test test-all deps lock ui clean
+
+help: ## Show this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+install: .venv/installed ## Create .venv and install the locked versions
+
+.venv/installed: requirements.lock pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) is not on the PATH: install Python 3.11, or say PYTHON=/path/to/python3.11" >&2; exit 1; }
+	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info[:2] == (3, 11) else "make: requirements.lock is for Python 3.11, not " + sys.version.split()[0] + ": say PYTHON=/path/to/python3.11")'
+	test -d .venv || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $@
+
+repro: install ## Reproduce everything; PROFILE=smoke|laptop|paper puts that profile's values into params.yaml first
+	$(if $(PROFILE),$(BIN)/python -m dags.profile $(PROFILE))
+	$(BIN)/dvc repro
+
+check: install ## Format, lint, types, layers, and the dependencies that dvc.yaml lists
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/pyright
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/python -m dags.dependencies
+
+format: install ## Format the code and mend what the linter can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+test: install ## The fast tests, the whole chain in the smoke profile included
+	$(BIN)/python -m pytest -m "not slow"
+
+test-all: install ## All tests
+	$(BIN)/python -m pytest
+
+deps: install ## Write every stage's code dependencies into dvc.yaml
+	$(BIN)/python -m dags.dependencies --write
+
+lock: install ## Freeze what is installed into requirements.lock
+	{ sed -n '/^#/p' requirements.lock; $(BIN)/python -m pip freeze --all --exclude-editable --exclude pip | sed 's/+cpu//'; } > requirements.lock.new
+	mv requirements.lock.new requirements.lock
+
+ui: install ## Browse runs and models at http://127.0.0.1:5000
+	$(BIN)/mlflow ui --backend-store-uri sqlite:///mlflow.db --host 127.0.0.1
+
+clean: ## Remove unfinished work of interrupted stages (finished outputs and the registry stay)
+	rm -rf .resume
