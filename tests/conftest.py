@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 # Nothing may leave this machine, and no model of a test may think that it is watched on a terminal.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
@@ -21,6 +22,12 @@ THIRD_PARTY_WARNINGS: tuple[str, ...] = ()
 def pytest_configure(config: pytest.Config) -> None:
     for entry in THIRD_PARTY_WARNINGS:
         config.addinivalue_line("filterwarnings", entry)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread() -> None:
+    """Tensors here are tiny: on a busy machine, threads that wait for each other cost a hundred times the work."""
+    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")

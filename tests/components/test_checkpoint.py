@@ -1,0 +1,172 @@
+"""Laws of weights on disk: nothing lost, nothing half-written, every fault named."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from components.backbone import BackboneConfig
+from components.checkpoint import (
+    BACKBONE_NAME,
+    CONFIG_NAME,
+    MODEL_NAME,
+    ModelCard,
+    TrainingState,
+    load_card,
+    load_power_model,
+    load_tensors,
+    load_training,
+    model_from_backbone,
+    save_model,
+    save_tensors,
+    save_training,
+)
+from components.heads import PowerModel
+from components.shards import DataError
+
+CONFIG = BackboneConfig(layers=1, width=16, heads=4, bias_width=8)
+STATE = TrainingState(
+    stage="pretrain", epochs_done=2, scheduler={"step": 5, "best": None, "scale": 0.5}, history=({"a": 0.1},)
+)
+
+
+@pytest.fixture
+def model() -> PowerModel:
+    torch.manual_seed(0)
+    return PowerModel(CONFIG)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, model: PowerModel) -> Path:
+    """A model folder with a power model, and its backbone beside it."""
+    save_model(tmp_path, model, ModelCard(backbone=CONFIG, objective="qos"), MODEL_NAME)
+    save_tensors(tmp_path / BACKBONE_NAME, dict(model.backbone.state_dict()))
+    return tmp_path
+
+
+def same(one: torch.nn.Module, other: torch.nn.Module) -> bool:
+    mine, theirs = one.state_dict(), other.state_dict()
+    return mine.keys() == theirs.keys() and all(torch.equal(mine[name], theirs[name]) for name in mine)
+
+
+def truncate(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def test_a_model_comes_back_as_it_was(folder: Path, model: PowerModel) -> None:
+    loaded, card = load_power_model(folder)
+    assert same(loaded, model)
+    assert card == ModelCard(backbone=CONFIG, objective="qos")
+    assert not loaded.training
+
+
+def test_same_weights_give_the_same_bytes(folder: Path, model: PowerModel, tmp_path: Path) -> None:
+    again = tmp_path / "again"
+    again.mkdir()
+    save_model(again, model, ModelCard(backbone=CONFIG, objective="qos"), MODEL_NAME)
+    for name in (MODEL_NAME, CONFIG_NAME):
+        assert (again / name).read_bytes() == (folder / name).read_bytes()
+
+
+@pytest.mark.parametrize("name", [MODEL_NAME, CONFIG_NAME])
+@pytest.mark.parametrize("harm", [Path.unlink, truncate, lambda path: path.write_bytes(b"")])
+def test_a_missing_or_damaged_file_is_named(folder: Path, name: str, harm: Callable[[Path], None]) -> None:
+    harm(folder / name)
+    with pytest.raises(DataError, match=name) as caught:
+        load_power_model(folder)
+    assert str(folder / name) in str(caught.value)
+
+
+def test_a_foreign_file_is_named(folder: Path) -> None:
+    (folder / MODEL_NAME).write_text("these are no weights")
+    with pytest.raises(DataError, match="damaged"):
+        load_power_model(folder)
+
+
+def test_weights_of_another_architecture_are_named(folder: Path) -> None:
+    wider = CONFIG.model_copy(update={"width": 32})
+    save_model(folder, PowerModel(wider), ModelCard(backbone=wider), "other.safetensors")
+    with pytest.raises(DataError, match=rf"{MODEL_NAME} does not fit"):
+        load_power_model(folder)
+
+
+def test_a_card_with_unknown_keys_is_refused(folder: Path) -> None:
+    card = json.loads((folder / CONFIG_NAME).read_text()) | {"colour": "blue"}
+    (folder / CONFIG_NAME).write_text(json.dumps(card))
+    with pytest.raises(DataError, match=CONFIG_NAME):
+        load_card(folder)
+
+
+def test_a_head_on_a_pretrained_backbone_is_new_and_depends_on_the_seed(
+    folder: Path, model: PowerModel
+) -> None:
+    torch.manual_seed(99)
+    first = model_from_backbone(folder, seed=1)
+    torch.manual_seed(98)
+    again, other = model_from_backbone(folder, seed=1), model_from_backbone(folder, seed=2)
+    assert same(first.backbone, model.backbone)
+    assert same(first.head, again.head)
+    assert not same(first.head, other.head)
+    assert not same(first.head, model.head)
+
+
+def test_from_scratch_takes_only_the_size(folder: Path, model: PowerModel) -> None:
+    (folder / BACKBONE_NAME).unlink()
+    fresh = model_from_backbone(folder, seed=1, pretrained=False)
+    assert fresh.backbone.config == CONFIG
+    assert not same(fresh.backbone, model.backbone)
+
+
+def trained(seed: int) -> tuple[PowerModel, torch.optim.Optimizer]:
+    torch.manual_seed(seed)
+    model = PowerModel(CONFIG)
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+    model(torch.randn(2, 3, 3)).sum().backward()
+    optimizer.step()
+    return model, optimizer
+
+
+def test_a_training_checkpoint_comes_back_as_it_was(tmp_path: Path) -> None:
+    model, optimizer = trained(0)
+    save_training(tmp_path / "state", {"model": model}, optimizer, STATE)
+    other, fresh = trained(1)
+    assert load_training(tmp_path / "state", {"model": other}, fresh) == STATE
+    assert same(other, model)
+    for index, state in optimizer.state_dict()["state"].items():
+        restored = fresh.state_dict()["state"][index]
+        assert all(torch.equal(torch.as_tensor(restored[key]), state[key]) for key in state)
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "optimizer.safetensors", "state.json"])
+@pytest.mark.parametrize("harm", [Path.unlink, truncate])
+def test_an_incomplete_training_checkpoint_is_named(
+    tmp_path: Path, name: str, harm: Callable[[Path], None]
+) -> None:
+    model, optimizer = trained(0)
+    save_training(tmp_path / "state", {"model": model}, optimizer, STATE)
+    harm(tmp_path / "state" / name)
+    with pytest.raises(DataError, match=name):
+        load_training(tmp_path / "state", {"model": model}, optimizer)
+
+
+def test_a_failed_save_leaves_the_previous_checkpoint_whole(tmp_path: Path) -> None:
+    model, optimizer = trained(0)
+    save_training(tmp_path / "state", {"model": model}, optimizer, STATE)
+
+    class Unsaveable(torch.nn.Module):
+        def state_dict(self, *args: object, **kwargs: object) -> dict[str, torch.Tensor]:
+            raise OSError("no space left")
+
+    with pytest.raises(OSError, match="no space"):
+        save_training(tmp_path / "state", {"model": trained(1)[0], "z": Unsaveable()}, optimizer, STATE)
+    other, fresh = trained(2)
+    assert load_training(tmp_path / "state", {"model": other}, fresh) == STATE
+    assert same(other, model)
+
+
+def test_no_pickle_is_read(tmp_path: Path) -> None:
+    torch.save({"a": torch.zeros(1)}, tmp_path / "weights.safetensors")
+    with pytest.raises(DataError, match="damaged"):
+        load_tensors(tmp_path / "weights.safetensors")

@@ -1,0 +1,133 @@
+"""Laws of fine-tuning: warm-up, resumption, and utility without labels, equations (14)-(15)."""
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from pydantic import ValidationError
+
+from components.backbone import BackboneConfig
+from components.finetuning import Finetuning, FinetuningConfig, mean_utility, predict
+from components.heads import PowerModel
+from components.objectives import Objective, ProportionalFair, QoS, SumRate
+from components.pretraining import Metrics
+
+CONFIG = BackboneConfig(layers=1, width=16, heads=4, bias_width=8)
+RECIPE = FinetuningConfig(
+    warmup_epochs=2, epochs=2, batch_size=8, validate_every=1,
+    backbone_learning_rate=1e-3, head_learning_rate=1e-2,
+)  # fmt: skip
+
+
+def snapshots(count: int, links: int, seed: int) -> np.ndarray:
+    generator = np.random.default_rng(seed)
+    gain_db = generator.normal(7.0, 15.0, (count, links, links))
+    gain_db[:, range(links), range(links)] += 30.0
+    return gain_db.astype(np.float16)
+
+
+def make(recipe: FinetuningConfig = RECIPE, objective: Objective | None = None) -> Finetuning:
+    torch.manual_seed(0)
+    model, train = PowerModel(CONFIG), [snapshots(20, 4, 1), snapshots(12, 6, 2)]
+    return Finetuning(recipe, model, objective or SumRate(), train, [snapshots(16, 5, 3)], seed=0)
+
+
+def bits(module: torch.nn.Module) -> dict[str, torch.Tensor]:
+    return {name: value.clone() for name, value in module.state_dict().items()}
+
+
+def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
+    return all(torch.equal(one[name], other[name]) for name in one)
+
+
+def run(loop: Finetuning, folder: Path | None = None, resume_from: Path | None = None) -> list[Metrics]:
+    def report(metrics: Metrics, save: Callable[[Path], None]) -> None:
+        if folder is not None:
+            save(folder / f"{metrics['epoch']:.0f}")
+
+    return loop.run(report, lambda done, total, snapshots: None, resume_from)
+
+
+def test_backbone_is_frozen_during_warm_up_and_only_then() -> None:
+    loop = make()
+    start, head, seen = bits(loop.model.backbone), bits(loop.model.head), []
+    loop.run(
+        lambda metrics, save: seen.append((bits(loop.model.backbone), bits(loop.model.head))),
+        lambda done, total, snapshots: None,
+    )
+    assert [same(backbone, start) for backbone, _ in seen] == [True, True, False, False]
+    assert not any(same(now, head) for _, now in seen)
+
+
+def test_each_part_has_its_own_learning_rate() -> None:
+    # Adam's first step has the size of its learning rate, whatever the gradient.
+    loop = make(RECIPE.model_copy(update={"warmup_epochs": 0, "epochs": 1, "batch_size": 1000}))
+    loop.train = loop.train[:1]
+    before = bits(loop.model)
+    run(loop)
+    moved = {name: (value - before[name]).abs().max().item() for name, value in bits(loop.model).items()}
+    assert max(moved[name] for name in moved if name.startswith("backbone")) == pytest.approx(1e-3, rel=0.02)
+    assert max(moved[name] for name in moved if name.startswith("head")) == pytest.approx(1e-2, rel=0.02)
+
+
+def test_same_seed_gives_the_same_bits_and_resumption_keeps_them(tmp_path: Path) -> None:
+    whole = make()
+    history = run(whole, tmp_path)
+    again = make()
+    assert run(again) == history
+    assert same(bits(again.model), bits(whole.model))
+    for epoch in range(1, 5):  # two in the warm-up, two after it
+        resumed = make()
+        assert run(resumed, resume_from=tmp_path / str(epoch)) == history
+        assert same(bits(resumed.model), bits(whole.model)), epoch
+
+
+def test_reports_come_at_the_chosen_epochs_and_at_the_end() -> None:
+    recipe = RECIPE.model_copy(update={"warmup_epochs": 1, "epochs": 4, "validate_every": 2})
+    assert [metrics["epoch"] for metrics in run(make(recipe))] == [2, 4, 5]
+
+
+@pytest.mark.parametrize("objective", [SumRate(), ProportionalFair(), QoS()], ids=lambda o: o.name)
+def test_utility_rises_on_training_and_on_new_snapshots(objective: Objective) -> None:
+    loop = make(RECIPE.model_copy(update={"warmup_epochs": 5, "epochs": 20}), objective)
+    before = loop.validate()
+    history = run(loop)
+    assert history[-1]["train_utility_per_link"] > history[0]["train_utility_per_link"]
+    assert history[-1]["validation_utility_per_link"] > before + 0.02 * abs(before)
+
+
+def test_objectives_lead_to_different_powers() -> None:
+    recipe = RECIPE.model_copy(update={"warmup_epochs": 5, "epochs": 20})
+    spread = {}
+    for objective in (SumRate(), ProportionalFair()):
+        loop = make(recipe, objective)
+        run(loop)
+        gain_db = torch.from_numpy(loop.validation[0])
+        spread[objective.name] = predict(loop.model, gain_db).min(dim=1).values.mean().item()
+    assert spread["proportional-fair"] > spread["sum-rate"]  # fairness silences nobody
+
+
+def test_mean_utility_is_equation_15_per_link() -> None:
+    gain_db = torch.from_numpy(snapshots(3, 4, 5)).float()
+    power = torch.rand(3, 4, generator=torch.Generator().manual_seed(0))
+    total = 0.0
+    for b in range(3):
+        for k in range(4):
+            gain = [10 ** (gain_db[b, k, j].item() / 10) for j in range(4)]
+            heard = sum(gain[j] * power[b, j].item() for j in range(4) if j != k)
+            rate = math.log2(1 + gain[k] * power[b, k].item() / (heard + 1))
+            total += rate - 15.0 * max(0.0, 0.3 - rate)
+    assert mean_utility(power, gain_db, QoS()).item() == pytest.approx(total / 12, rel=1e-5)
+
+
+def test_predictions_do_not_depend_on_the_batch_size() -> None:
+    model, gain_db = make().model.eval(), torch.from_numpy(snapshots(11, 4, 6))
+    torch.testing.assert_close(predict(model, gain_db, 3), predict(model, gain_db), atol=1e-6, rtol=0)
+
+
+def test_a_recipe_without_epochs_is_refused() -> None:
+    with pytest.raises(ValidationError, match="nothing would be trained"):
+        FinetuningConfig(warmup_epochs=0, epochs=0)

@@ -1,0 +1,168 @@
+"""Laws of Algorithm 1 as a loop: determinism, resumption, learning, validation."""
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from components.backbone import BackboneConfig
+from components.batches import Group
+from components.pretraining import Metrics, Pretraining, PretrainingConfig, health
+from components.schedule import ScheduleConfig
+
+EPOCHS = 3
+TINY = PretrainingConfig(
+    backbone=BackboneConfig(layers=1, width=16, heads=4, bias_width=8),
+    epochs=EPOCHS, batch_size=8, learning_rate=1e-3, schedule=ScheduleConfig(kind="cosine", warmup_steps=3),
+)  # fmt: skip
+
+
+def snapshots(count: int, links: int, seed: int) -> np.ndarray:
+    return np.random.default_rng(seed).normal(7.0, 15.0, (count, links, links)).astype(np.float16)
+
+
+def make(seed: int = 0, config: PretrainingConfig = TINY, scale: int = 1) -> Pretraining:
+    train = [snapshots(20 * scale, 4, 1), snapshots(12 * scale, 6, 2)]
+    return Pretraining(config, train, [snapshots(9, 4, 3), snapshots(5, 6, 4)], seed, Group())
+
+
+def weights(loop: Pretraining) -> dict[str, torch.Tensor]:
+    return {
+        f"{name}.{key}": value.clone()
+        for name, module in (("student", loop.student), ("teacher", loop.teacher))
+        for key, value in module.state_dict().items()
+    }
+
+
+def same_bits(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
+    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+
+
+def run(loop: Pretraining, folder: Path | None = None, resume_from: Path | None = None) -> list[Metrics]:
+    def report(metrics: Metrics, save: Callable[[Path], None]) -> None:
+        if folder is not None:
+            save(folder / f"{metrics['epoch']:.0f}")
+
+    return loop.run(report, lambda done, total, snapshots: None, resume_from)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Pretraining, Path]:
+    """An uninterrupted run, and the folder with the checkpoint of each of its epochs."""
+    folder, loop = tmp_path_factory.mktemp("checkpoints"), make()
+    run(loop, folder)
+    return loop, folder
+
+
+def test_same_seed_gives_the_same_bits(finished: tuple[Pretraining, Path]) -> None:
+    torch.manual_seed(123)  # a global state that must not matter
+    again = make()
+    assert run(again) == finished[0].history
+    assert same_bits(weights(again), weights(finished[0]))
+
+
+def test_another_seed_gives_other_weights(finished: tuple[Pretraining, Path]) -> None:
+    other = make(seed=1)
+    run(other)
+    assert not same_bits(weights(other), weights(finished[0]))
+
+
+@pytest.mark.parametrize("epoch", range(EPOCHS))
+def test_resumed_run_equals_the_uninterrupted_one(finished: tuple[Pretraining, Path], epoch: int) -> None:
+    loop, folder = finished
+    resumed = make()
+    assert run(resumed, resume_from=folder / str(epoch)) == loop.history
+    assert same_bits(weights(resumed), weights(loop))
+
+
+def test_the_learning_rate_follows_the_schedule(finished: tuple[Pretraining, Path]) -> None:
+    rates = [metrics["learning_rate"] for metrics in finished[0].history]  # of the last step of each epoch
+    assert rates == pytest.approx([1e-3 * 0.5 * (1 + math.cos(math.pi * step / 15)) for step in (4, 9, 14)])
+
+
+def test_a_plateau_survives_resumption(tmp_path: Path) -> None:
+    update = {"epochs": 5, "learning_rate": 0.05, "schedule": ScheduleConfig(kind="plateau", patience=0)}
+    config = TINY.model_copy(update=update)
+    whole, resumed = make(config=config), make(config=config)
+    history = run(whole, tmp_path)
+    assert history[-1]["learning_rate"] < 0.05  # so that forgetting the halvings would show
+    assert run(resumed, resume_from=tmp_path / "3") == history
+    assert same_bits(weights(resumed), weights(whole))
+
+
+def test_training_leaves_the_global_generator_alone() -> None:
+    before = torch.get_rng_state()
+    run(make())
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_ticks_count_every_step_and_every_snapshot_once_per_epoch() -> None:
+    loop, ticks = make(), []
+    loop.run(lambda metrics, save: None, lambda *tick: ticks.append(tick))
+    steps = EPOCHS * (3 + 2)  # 20 and 12 snapshots in batches of 8
+    assert [done for done, _, _ in ticks] == list(range(1, steps + 1))
+    assert {total for _, total, _ in ticks} == {steps}
+    assert sum(snapshots for _, _, snapshots in ticks) == EPOCHS * 32
+
+
+def test_validation_repeats_exactly_and_changes_nothing() -> None:
+    loop = make()
+    before = weights(loop)
+    first = loop.validate()
+    assert loop.validate() == first
+    assert same_bits(weights(loop), before)
+
+
+def test_validation_uses_the_same_masks_after_training_steps() -> None:
+    # The mean predictor's error depends on masks and data only: any change of masks would show.
+    loop = make()
+    before = loop.validate()["mean_predictor_rmse_db"]
+    run(loop)
+    assert {metrics["mean_predictor_rmse_db"] for metrics in loop.history} == {before}
+    assert make(seed=1).validate()["mean_predictor_rmse_db"] != before
+
+
+def test_embeddings_in_validation_do_not_depend_on_the_batch_size() -> None:
+    # Masks are drawn per batch, so only what needs no mask is comparable.
+    small = make(config=TINY.model_copy(update={"batch_size": 2})).validate()
+    assert small["effective_rank"] == pytest.approx(make().validate()["effective_rank"], rel=1e-4)
+
+
+def test_metrics_are_consistent_with_each_other(finished: tuple[Pretraining, Path]) -> None:
+    for row in finished[0].history:
+        total = row["validation_edge_loss"] + TINY.consistency_weight * row["validation_consistency_loss"]
+        assert row["validation_loss"] == pytest.approx(total)  # (13)
+        unit_db = TINY.backbone.scaling.cross_std_db
+        assert row["edge_rmse_db"] == pytest.approx(unit_db * row["validation_edge_loss"] ** 0.5)
+        assert -1.0 <= row["validation_consistency_loss"] <= 1.0
+
+
+def test_predicting_the_mean_costs_the_standard_deviation() -> None:
+    wide = [snapshots(400, 6, 5)]
+    measured = Pretraining(TINY, wide, [snapshots(400, 6, 6)], 0, Group()).validate()
+    assert measured["mean_predictor_rmse_db"] == pytest.approx(15.0, rel=0.03)
+
+
+def test_loss_falls_below_predicting_the_mean_where_there_is_something_to_learn() -> None:
+    def learnable(count: int, seed: int) -> np.ndarray:
+        level = np.random.default_rng(seed).normal(0.0, 15.0, (count, 1, 1))  # one number decides all gains
+        return np.broadcast_to(7.0 + level, (count, 5, 5)).astype(np.float16)
+
+    config = TINY.model_copy(
+        update={"epochs": 12, "learning_rate": 3e-3, "schedule": ScheduleConfig(kind="cosine")}
+    )
+    loop = Pretraining(config, [learnable(160, 1)], [learnable(40, 2)], 0, Group())
+    history = run(loop)
+    assert history[-1]["train_loss"] < 0.5 * history[0]["train_loss"]
+    assert history[-1]["edge_rmse_db"] < 0.5 * history[-1]["mean_predictor_rmse_db"]
+    assert health(config, history[-1] | {"effective_rank": 99.0}) == "healthy"
+
+
+def test_bfloat16_trains_to_about_the_same_loss(finished: tuple[Pretraining, Path]) -> None:
+    half = run(make(config=TINY.model_copy(update={"precision": "bfloat16"})))
+    expected = finished[0].history[-1]["validation_loss"]
+    assert half[-1]["validation_loss"] == pytest.approx(expected, rel=0.05)
+    assert half[-1]["validation_loss"] != expected
