@@ -45,9 +45,9 @@ def cross_gains(gain_db: Tensor, scaling: GainScaling) -> Tensor:
 
 
 def edge_features(gain_db: Tensor, scaling: GainScaling) -> Tensor:
-    """Standardised e_kj = [h_kj, h_jk], [B, 2, K, K]."""
+    """Standardised e_kj = [h_kj, h_jk], [2, B, K, K]: features first, so that a layer over them is one product."""
     cross = cross_gains(gain_db, scaling)
-    return torch.stack([cross, cross.transpose(-1, -2)], dim=1)
+    return torch.stack([cross, cross.mT])
 
 
 def node_features(

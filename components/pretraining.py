@@ -191,7 +191,7 @@ class Pretraining:
             losses = self.student(gain_db, mask, self.teacher(gain_db))
             embeddings.append(self.student.encoder.backbone(gain_db).flatten(0, 1).float().cpu())
         edges = float(mask.sum())
-        truth = edge_features(gain_db, self.config.backbone.scaling).movedim(1, -1)[mask]
+        truth = edge_features(gain_db, self.config.backbone.scaling)[:, mask]
         spread = float((truth - self.mean_edge).square().mean())
         nodes = gain_db.shape[0] * gain_db.shape[1]
         values = [float(losses.edge) * edges, spread * edges, edges, float(losses.consistency) * nodes, nodes]

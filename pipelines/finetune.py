@@ -10,6 +10,7 @@ import torch
 import typer
 from pydantic import Field
 
+from components.batches import Group
 from components.checkpoint import MODEL_NAME, ModelCard, model_from_backbone, save_model
 from components.finetuning import Finetuning, FinetuningConfig
 from components.objectives import by_name
@@ -33,6 +34,7 @@ class FinetuneConfig(FinetuningConfig):
     shots: int = Field(default=2048, ge=1)  # samples per scenario
     start: Literal["pretrained", "scratch"] = "pretrained"
     threads: int = Field(default=2, ge=1)
+    accelerator: Literal["cpu", "gpu"] = "cpu"
 
     def recipe(self) -> FinetuningConfig:
         """The part that the loop knows."""
@@ -52,7 +54,8 @@ def finetune_task(
 ) -> list[Metrics]:
     """Adapt and write the model folder `scratch/model`; goes on from `scratch/checkpoint` if there is one."""
     torch.set_num_threads(config.threads)
-    torch.use_deterministic_algorithms(True)
+    torch.use_deterministic_algorithms(config.accelerator == "cpu")
+    group = Group(device=torch.device("cuda" if config.accelerator == "gpu" else "cpu"))
     manifest = Manifest.load(data)
 
     def load(split: str, rows: int | None) -> list[np.ndarray]:
@@ -60,7 +63,7 @@ def finetune_task(
 
     model = model_from_backbone(backbone, seed, pretrained=config.start == "pretrained")
     loop = Finetuning(
-        config.recipe(), model, by_name(objective), load("train", config.shots), load("val", None), seed
+        config.recipe(), model, by_name(objective), load("train", config.shots), load("val", None), seed, group
     )
     poster = Poster(board)
     checkpoint = scratch / "checkpoint"
@@ -96,7 +99,8 @@ def work_on(objective: str) -> Callable[[Context[FinetuneConfig]], Outcome]:
             Meter(context.console, label, 1, "steps") as meter,
             LiveBoard(meter, context.run, _note) as board,
         ):
-            task = ray.remote(finetune_task).options(num_cpus=config.threads)
+            gpus = 1 if config.accelerator == "gpu" else 0
+            task = ray.remote(finetune_task).options(num_cpus=config.threads, num_gpus=gpus)
             backbone = paths.BACKBONE.resolve()
             arguments = (config, objective, backbone, data, context.seed, scratch, board.actor)
             history = ray.get(task.remote(*arguments))

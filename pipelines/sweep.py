@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pyarrow as pa
 import ray
@@ -54,6 +54,7 @@ class SweepConfig(Strict):
     few_shot: FewShotConfig = FewShotConfig()
     workers_per_trial: int = Field(default=1, ge=1)
     threads_per_worker: int = Field(default=1, ge=1)
+    accelerator: Literal["cpu", "gpu"] = "cpu"
 
     def choices(self) -> list[dict[str, Any]]:
         """Every point of the grid as overrides of the pre-training parameters."""
@@ -85,7 +86,7 @@ def run_trial(parameters: dict[str, Any]) -> None:
     name = tune.get_context().get_trial_id()
     trainer = make_trainer(
         name, parameters["storage"], algorithm, data, parameters["seed"], config.workers_per_trial,
-        config.threads_per_worker, use_gpu=False,
+        config.threads_per_worker, use_gpu=config.accelerator == "gpu",
     )  # fmt: skip
     result = trainer.fit()
     if result.checkpoint is None:
