@@ -62,7 +62,7 @@ def solve(
             _describe(network, gain[index], row)
             _draw(network, state, start, initial, index, seed, first_index + index)
             _iterate(network, state, iterations, tolerance, kind, first, second, starts > 1)
-            best = _take_best(network, state, min(left, network.width), best, power[index])
+            best = _take_best(network, state, start, min(left, network.width), best, power[index])
             start += network.width
 
 
@@ -156,9 +156,11 @@ def _iterate(
 
 
 @inlined
-def _take_best(network: Network, state: State, starts: int, best: Real, power: np.ndarray) -> Real:
-    """Copy the best start's powers out if they beat `best`; returns the best utility so far."""
-    chosen = -1
+def _take_best(
+    network: Network, state: State, start: int, starts: int, best: Real, power: np.ndarray
+) -> Real:
+    """Copy the best start's powers out if they beat `best` (start 0 always does); returns the best utility."""
+    chosen = 0 if start == 0 else -1
     for lane in range(starts):
         if state.utility[lane] > best:
             best, chosen = state.utility[lane], lane

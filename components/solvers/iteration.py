@@ -76,6 +76,7 @@ def iterate_guarded(
     step, direction = state.step, state.direction
     step[:] = _ONE
     direction[:] = _ZERO
+    state.best[:] = power
     for iteration in range(iterations + 1):
         multiply(network, network.forward, power, NOISE, total)
         _weigh(network, state, kind, first, second)

@@ -40,7 +40,7 @@ _DEEP_SCALE = np.float32(2.0**100)
 _SURFACING = _AUDIBLE * _DEEP_SCALE
 _LEAST_STORED = np.float32(1e-30)
 _LEAST_PUSH = np.float32(1e-35)
-_LARGEST_SLOPE_LOG2 = np.float32(50.0)
+_LARGEST_SLOPE_LOG2, _LARGEST_BENEFIT_LOG2 = np.float32(50.0), np.float32(100.0)
 _RAMP = np.float32(1.0 / 15.0)
 """Width, relative to the minimum rate, over which the QoS slope falls from 1 + penalty to 1: with a jump,
 links
@@ -104,7 +104,7 @@ def rate_of(direct: Real, power: Real, interference: Real) -> Real:
 
 @inlined
 def benefit_and_slope(rate: Real, kind: int, first: Real, second: Real) -> tuple[Real, Real]:
-    """beta(R) and beta'(R) of one link under the objective's compiled form; slopes are capped at 2^50."""
+    """beta(R) and beta'(R) of one link in compiled form; slopes are capped at 2^50, benefits at 2^100."""
     if kind == LOG:
         lifted = rate + _FLOOR
         return _LN_2 * log2(lifted), _ONE / lifted
@@ -115,7 +115,8 @@ def benefit_and_slope(rate: Real, kind: int, first: Real, second: Real) -> tuple
     if kind == POWER:
         exponent = log2(rate + _FLOOR)
         slope = exp2(min(-first * exponent, _LARGEST_SLOPE_LOG2))
-        return exp2((_ONE - first) * exponent) / (_ONE - first), slope
+        lifted = min((_ONE - first) * exponent, _LARGEST_BENEFIT_LOG2)
+        return exp2(lifted) / (_ONE - first), slope
     return rate, _ONE
 
 
