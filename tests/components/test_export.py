@@ -1,0 +1,81 @@
+"""Laws of the ONNX export: the same powers at any size, the same bytes, nothing of this machine in them."""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+
+import components.export
+from components.backbone import BackboneConfig
+from components.export import AGREEMENT, INPUT, OUTPUT, export_onnx
+from components.heads import PowerModel
+
+
+@pytest.fixture(scope="module")
+def model() -> PowerModel:
+    torch.manual_seed(0)
+    model = PowerModel(BackboneConfig(layers=2, width=16, heads=4, bias_width=8))
+    with torch.no_grad():  # spread the powers over [0, 1], so that agreement is not agreement on a constant
+        model.head.mlp[2].weight.mul_(8.0)
+    return model
+
+
+@pytest.fixture(scope="module")
+def graph(model: PowerModel, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("export") / "model.onnx"
+    export_onnx(model, path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def session(graph: Path) -> onnxruntime.InferenceSession:
+    return onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
+
+
+@pytest.mark.parametrize("links", [1, 2, 7, 50])
+@pytest.mark.parametrize("batch", [1, 3, 64])
+def test_graph_and_model_set_the_same_powers(
+    model: PowerModel, session: onnxruntime.InferenceSession, batch: int, links: int
+) -> None:
+    gain_db = np.random.default_rng(links).normal(20.0, 15.0, (batch, links, links)).astype(np.float32)
+    (power,) = session.run([OUTPUT], {INPUT: gain_db})
+    with torch.no_grad():
+        expected = model(torch.from_numpy(gain_db)).numpy()
+    assert power.shape == (batch, links)
+    np.testing.assert_allclose(power, expected, atol=1e-4)
+    assert batch * links < 50 or expected.std() > 0.02
+
+
+def test_gains_beyond_the_window_agree_too(model: PowerModel, session: onnxruntime.InferenceSession) -> None:
+    gain_db = np.full((1, 5, 5), -1000.0, np.float32)
+    gain_db[0, 0, 0], gain_db[0, 1, 1] = 500.0, 30.0
+    with torch.no_grad():
+        expected = model(torch.from_numpy(gain_db)).numpy()
+    np.testing.assert_allclose(session.run([OUTPUT], {INPUT: gain_db})[0], expected, atol=1e-4)
+
+
+def test_same_model_gives_the_same_bytes(model: PowerModel, graph: Path, tmp_path: Path) -> None:
+    export_onnx(model, tmp_path / "other-name.onnx")
+    assert (tmp_path / "other-name.onnx").read_bytes() == graph.read_bytes()
+
+
+def test_nothing_of_this_machine_is_in_the_file(graph: Path, root: Path) -> None:
+    content = graph.read_bytes()
+    for trace in (str(root), str(graph.parent), "site-packages", "components/", ".py", "/root", "/home"):
+        assert trace.encode() not in content, trace
+
+
+def test_the_file_is_alone_and_valid(graph: Path) -> None:
+    assert [path.name for path in graph.parent.iterdir()] == [graph.name]  # no external weights
+    onnx.checker.check_model(onnx.load(graph), full_check=True)
+
+
+def test_a_graph_that_disagrees_is_refused(model: PowerModel, graph: Path) -> None:
+    torch.manual_seed(1)
+    other = PowerModel(model.backbone.config).eval()
+    with pytest.raises(ValueError, match="powers differ"):
+        components.export._compare(other, graph)
+    assert AGREEMENT <= 1e-4
