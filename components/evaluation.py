@@ -41,8 +41,12 @@ def scores(objective: str, powers: Mapping[str, np.ndarray], gain_db: np.ndarray
 def ratios(
     scored: Mapping[str, np.ndarray], reference: str, seed: int, resamples: int, confidence: float
 ) -> dict[str, Ratio | None]:
-    """Every method's ratio to one reference; None where the reference's mean is not positive (no ratio then)."""
-    positive = float(scored[reference].mean()) > 0.0
+    """Every method's ratio to one reference, or None where that says nothing.
+
+    It says nothing if the reference scores zero or less on most snapshots, as sum-rate WMMSE does under
+    proportional fairness: it silences links, and their geometric mean is zero.
+    """
+    positive = float(np.median(scored[reference])) > 0.0
     return {
         method: ratio_of_means(values, scored[reference], seed, resamples, confidence) if positive else None
         for method, values in scored.items()

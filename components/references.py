@@ -19,16 +19,23 @@ def reference_solvers(starts: int, iterations: int, seed: int, first_row: int) -
     """The solvers by the name under which their powers are stored.
 
     "wmmse" is one start from full power; "best-<objective>" is the best of `starts` under that objective, with
-    utility-WMMSE weights; for the sum rate that is the paper's WMMSE-Best.
+    utility-WMMSE weights; for the sum rate that is the paper's WMMSE-Best. Each solves on one thread: the
+    caller runs as many of them as there are cores.
     """
     solvers: dict[str, Solver] = {
         "full-reuse": full_reuse,
         "fplinq": lambda gain: fplinq(gain, iterations=iterations),
-        "wmmse": lambda gain: wmmse(gain, iterations=iterations),
+        "wmmse": lambda gain: wmmse(gain, iterations=iterations, threads=1),
     }
     for name in OBJECTIVES:
         solvers[f"best-{name}"] = lambda gain, name=name: wmmse(
-            gain, by_name(name), starts=starts, iterations=iterations, seed=seed, first_index=first_row
+            gain,
+            by_name(name),
+            starts=starts,
+            iterations=iterations,
+            seed=seed,
+            first_index=first_row,
+            threads=1,
         )
     return solvers
 

@@ -26,6 +26,7 @@ PARAMS = Path("params.yaml")
 RESUME = Path(".resume")
 # A margin that every stage of the laptop profile stays far below; larger runs name their own need.
 MIN_FREE_BYTES = 200 * 2**20
+LOG_WIDTH = 130
 
 ConfigT = TypeVar("ConfigT", bound=Strict)
 
@@ -115,9 +116,15 @@ def parse_seed(params: dict[str, object]) -> int:
     return seed
 
 
+def make_console() -> Console:
+    """Where stages print: as wide as the terminal, or wide enough for every table when there is none."""
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=LOG_WIDTH)
+
+
 def main(stage: Stage[ConfigT]) -> None:
     """Run a stage as a program: exit code 0 with its outputs in place, or 1 with one line and nothing changed."""
-    console = Console(highlight=False)
+    console = make_console()
     try:
         run(stage, console)
     except EXPECTED as error:

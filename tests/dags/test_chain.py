@@ -1,0 +1,122 @@
+"""The whole DAG in the smoke profile, in a copy of the repository: what a newcomer's first run must give."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+MODELS = ("gfm-ra-sum-rate", "gfm-ra-proportional-fair", "gfm-ra-qos")
+
+pytestmark = pytest.mark.chain
+
+
+def run(folder: Path, *command: str, within_s: float = 600.0) -> str:
+    """Run a command in the copy with this interpreter's programs first on the path; its output, both streams."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = os.environ | {"PATH": path, "DVC_NO_ANALYTICS": "1", "PYTHONPATH": str(folder)}
+    environment.pop("MLFLOW_TRACKING_URI", None)
+    environment.pop("RAY_ADDRESS", None)
+    answer = subprocess.run(
+        command, cwd=folder, env=environment, text=True, timeout=within_s,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+    assert answer.returncode == 0, f"{' '.join(command)}\n{answer.stdout[-4000:]}"
+    return answer.stdout
+
+
+@pytest.fixture(scope="module")
+def chain(tmp_path_factory):
+    """A copy of the working tree in which `dvc repro` has run with the smoke profile."""
+    folder = tmp_path_factory.mktemp("chain") / "repository"
+    listed = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    for name in filter(None, listed.stdout.split("\0")):
+        if (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes((ROOT / name).read_bytes())
+    identity = ("-c", "user.name=test", "-c", "user.email=test@localhost")
+    run(folder, "git", "init", "-q")
+    run(folder, "git", "add", "-A")
+    run(folder, "git", *identity, "commit", "-qm", "copy")
+    run(folder, sys.executable, "-m", "dags.profile", "smoke")
+    run(folder, "dvc", "repro")
+    return folder
+
+
+def test_every_declared_output_is_there_and_status_is_clean(chain):
+    assert "up to date" in run(chain, "dvc", "status")
+    assert (chain / "artifacts/report/index.html").stat().st_size > 10_000
+
+
+def test_a_second_repro_does_nothing_within_15_s(chain):
+    lock = (chain / "dvc.lock").read_bytes()
+    started = time.monotonic()
+    assert "up to date" in run(chain, "dvc", "repro")
+    assert time.monotonic() - started < 15.0
+    assert (chain / "dvc.lock").read_bytes() == lock
+
+
+def test_interrupted_work_leaves_nothing_behind_after_success(chain):
+    assert not [path for path in (chain / ".resume").rglob("*") if path.is_file()]
+
+
+def test_three_heads_are_registered_under_the_alias_champion(chain):
+    code = (
+        "import mlflow; c = mlflow.MlflowClient('sqlite:///mlflow.db');"
+        f"print([str(c.get_model_version_by_alias(n, 'champion').version) for n in {MODELS!r}])"
+    )
+    assert "['1', '1', '1']" in run(chain, sys.executable, "-W", "ignore", "-c", code)
+
+
+def test_the_readme_example_allocates_powers(chain):
+    example = re.search(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    assert example is not None
+    assert len(example[1].strip().splitlines()) <= 10
+    check = "\nassert power.shape == gain.shape[:2] and (0 <= power).all() and (power <= 1).all()\n"
+    run(chain, sys.executable, "-W", "ignore", "-c", example[1] + check)
+
+
+def test_metrics_and_plots_have_something_to_show(chain):
+    shown = json.loads(run(chain, "dvc", "metrics", "show", "--json"))
+    assert "metrics/evaluate.json" in json.dumps(shown)
+    run(chain, "dvc", "plots", "show", "-o", "plots")
+    assert (chain / "plots" / "index.html").is_file()
+
+
+def test_evaluation_ratios_are_ratios_with_intervals_around_them(chain):
+    metrics = json.loads((chain / "metrics/evaluate.json").read_text())
+    assert set(metrics) == {"sum-rate", "proportional-fair", "qos"}
+    for tables in metrics.values():
+        assert set(tables) == {"D16", "tiny"}
+    for table in metrics["sum-rate"].values():
+        assert table["best-sum-rate"]["to_paper"] == [1.0, 1.0, 1.0]
+        value, low, high = table["gfm-ra"]["to_paper"]
+        assert 0.3 < low < value < high < 1.2
+        assert table["full-reuse"]["mean"] < table["wmmse"]["mean"] <= table["best-sum-rate"]["mean"]
+
+
+def test_the_report_page_needs_no_network(chain):
+    page = (chain / "artifacts/report/index.html").read_text()
+    assert not re.search(r'(src|href)\s*=\s*["\'](?!data:|#)', page)
+    assert "@import" not in page
+    assert page.count("data:image/png;base64,") == 5
+
+
+def test_a_changed_parameter_reruns_its_stage_and_what_follows_only(chain):
+    params = chain / "params.yaml"
+    original = params.read_text()
+    try:
+        params.write_text(original.replace("title: GFM-RA, smoke profile", "title: Another title"))
+        output = run(chain, "dvc", "repro")
+        assert "Running stage 'report'" in output
+        assert set(re.findall(r"Running stage '([\w@-]+)'", output)) == {"check", "report"}
+        assert "<title>Another title</title>" in (chain / "artifacts/report/index.html").read_text()
+    finally:
+        params.write_text(original)
