@@ -71,14 +71,19 @@ def node_features(
     visible = _visible_pairs(direct, edge_mask, link_mask)  # [B, K, K]
     # Zero is the mean of all gains; replacing, not multiplying, lets hidden entries hold anything, even NaN.
     cross = torch.where(visible, cross_gains(gain_db, scaling), 0.0)
-    parts = [direct.unsqueeze(-1), _statistics(cross, visible), _statistics(cross.mT, visible.mT)]
+    received, caused = _statistics(cross, visible), _statistics(cross.mT, visible.mT)
+    parts = [direct.unsqueeze(-1), received, caused]
     if kind == "landmarks":
-        rank = direct if link_mask is None else direct.masked_fill(~link_mask, _LOWEST)
+        # Stored gains are coarse, so equal direct gains are common. Unless something else than the order of links
+        # breaks the tie, the network is not equivariant.
+        rank = direct + _TIE_BREAK * (received[..., 0] + caused[..., 0])
+        rank = rank if link_mask is None else rank.masked_fill(~link_mask, _LOWEST)
         parts.append(_landmarks(cross, rank))
     return torch.cat(parts, dim=-1)
 
 
 _LOWEST = -1e4  # below every standardised gain
+_TIE_BREAK = 0.01
 
 
 def _visible_pairs(direct: Tensor, edge_mask: Tensor | None, link_mask: Tensor | None) -> Tensor:
