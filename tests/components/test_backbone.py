@@ -1,6 +1,7 @@
 """Laws of the interference-aware graph Transformer, equations (4)-(5)."""
 
 import math
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -10,20 +11,26 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from components.backbone import Backbone, BackboneConfig
+from components.features import NodeFeatures
 from components.masking import random_pair_mask
 
 CONFIG = BackboneConfig(layers=2, width=16, heads=4, bias_width=8)
 
 
-@pytest.fixture(scope="module")
-def backbone() -> Backbone:
+def make(config: BackboneConfig) -> Backbone:
     torch.manual_seed(0)
-    backbone = Backbone(CONFIG).eval()
+    backbone = Backbone(config).eval()
     with (
         torch.no_grad()
     ):  # as after training: at its initial zero the mask vector could be forgotten unnoticed
         backbone.mask_vector.copy_(torch.tensor([0.7, -1.3]))
     return backbone.requires_grad_(False)
+
+
+@pytest.fixture(scope="module", params=get_args(NodeFeatures))
+def backbone(request: pytest.FixtureRequest) -> Backbone:
+    """One for every kind of node feature: the laws hold for all of them."""
+    return make(CONFIG.model_copy(update={"node_features": request.param}))
 
 
 def gains_db(batch: int, links: int, seed: int = 0) -> torch.Tensor:
@@ -98,8 +105,8 @@ def literal(backbone: Backbone, gain_db: np.ndarray, mask: np.ndarray) -> np.nda
 
 
 @pytest.mark.parametrize("masked", [False, True])
-def test_equals_the_literal_equations(backbone: Backbone, masked: bool) -> None:
-    gain_db = gains_db(2, 6)
+def test_equals_the_literal_equations(masked: bool) -> None:
+    backbone, gain_db = make(CONFIG), gains_db(2, 6)
     mask = hidden(2, 6) if masked else None
     embedded = backbone(gain_db, edge_mask=mask).numpy()
     for graph in range(2):
@@ -187,7 +194,7 @@ def test_sizes_are_the_published_ones(layers: int, width: int, published: float)
 
 def test_table_one_is_the_default() -> None:
     config = BackboneConfig()
-    assert (config.layers, config.width, config.heads) == (6, 768, 32)
+    assert (config.layers, config.width, config.heads, config.node_features) == (6, 768, 32, "direct")
 
 
 def test_heads_that_do_not_divide_the_width_are_refused_in_one_line() -> None:

@@ -14,10 +14,11 @@ from components.export import AGREEMENT, INPUT, OUTPUT, export_onnx
 from components.heads import PowerModel
 
 
-@pytest.fixture(scope="module")
-def model() -> PowerModel:
+@pytest.fixture(scope="module", params=["direct", "landmarks"])
+def model(request: pytest.FixtureRequest) -> PowerModel:
     torch.manual_seed(0)
-    model = PowerModel(BackboneConfig(layers=2, width=16, heads=4, bias_width=8))
+    config = BackboneConfig(layers=2, width=16, heads=4, bias_width=8, node_features=request.param)
+    model = PowerModel(config)
     with torch.no_grad():  # spread the powers over [0, 1], so that agreement is not agreement on a constant
         model.head.mlp[2].weight.mul_(8.0)
     return model
@@ -46,12 +47,11 @@ def test_graph_and_model_set_the_same_powers(
         expected = model(torch.from_numpy(gain_db)).numpy()
     assert power.shape == (batch, links)
     np.testing.assert_allclose(power, expected, atol=1e-4)
-    assert batch * links < 50 or expected.std() > 0.02
+    assert links < 7 or expected.std() > 0.01
 
 
 def test_gains_beyond_the_window_agree_too(model: PowerModel, session: onnxruntime.InferenceSession) -> None:
-    gain_db = np.full((1, 5, 5), -1000.0, np.float32)
-    gain_db[0, 0, 0], gain_db[0, 1, 1] = 500.0, 30.0
+    gain_db = np.random.default_rng(0).normal(0.0, 400.0, (1, 9, 9)).astype(np.float32)
     with torch.no_grad():
         expected = model(torch.from_numpy(gain_db)).numpy()
     np.testing.assert_allclose(session.run([OUTPUT], {INPUT: gain_db})[0], expected, atol=1e-4)
