@@ -56,12 +56,13 @@ def compiled_form(
 ) -> tuple[int, np.float32, np.float32, np.ndarray]:
     """Objective as the compiled solvers take it: kind, two parameters, and weights float32 [B, K] or [1, K].
 
-    Weights are scaled to a maximum of 1, which changes no solution.
+    Each snapshot's weights are scaled to a maximum of 1, which changes no solution.
     Raises ValueError for an objective without a compiled form, or weights that do not fit the gains.
     """
     weights = np.ones((1, links), dtype=np.float32)
     if isinstance(objective, Weighted):
-        weights = _owned(np.asarray(objective.weights / np.max(objective.weights), dtype=np.float32))
+        largest = np.max(objective.weights, axis=-1, keepdims=True)
+        weights = _owned(np.asarray(objective.weights / np.where(largest > 0, largest, 1), dtype=np.float32))
         if weights.shape[-1] != links or weights.size not in (links, count * links):
             raise ValueError(
                 f"{solver}: weights {weights.shape} do not fit {count} snapshots of {links} links"

@@ -18,6 +18,8 @@ ROWS = 5
 """Links per register tile: every scenario's K is a multiple of it, and 5 x 2 vectors fill the pipeline."""
 WIDE, NARROW = 2 * LANES, LANES
 """Starts per tile."""
+CHAINS = 2
+"""Partial sums per sum; the same everywhere, so that a start's powers do not depend on what runs beside it."""
 _ZERO, _ONE = np.float32(0.0), np.float32(1.0)
 
 
@@ -155,9 +157,11 @@ def multiply(
     for link in range(0, links, ROWS):
         at, to = link * stride, link * width
         if width == WIDE:
-            add_products(matrix, at, stride, vector, 0, WIDE, out, to, WIDE, links, initial, ROWS, 2, 1)
+            add_products(matrix, at, stride, vector, 0, WIDE, out, to, WIDE, links, initial, ROWS, 2, CHAINS)
         else:
-            add_products(matrix, at, stride, vector, 0, NARROW, out, to, NARROW, links, initial, ROWS, 1, 2)
+            add_products(
+                matrix, at, stride, vector, 0, NARROW, out, to, NARROW, links, initial, ROWS, 1, CHAINS
+            )
 
 
 @inlined
@@ -165,9 +169,17 @@ def _multiply_links(
     matrix: np.ndarray, vector: np.ndarray, links: int, stride: int, initial: Real, out: np.ndarray
 ) -> None:
     start = 0
-    while start + 4 * LANES <= stride:
-        add_products(vector, 0, 0, matrix, start, stride, out, start, 0, links, initial, 1, 4, 2)
-        start += 4 * LANES
     while start < stride:
-        add_products(vector, 0, 0, matrix, start, stride, out, start, 0, links, initial, 1, 1, 8)
-        start += LANES
+        vectors = (stride - start) // LANES
+        if vectors == 5:
+            add_products(vector, 0, 0, matrix, start, stride, out, start, 0, links, initial, 1, 5, CHAINS)
+        elif vectors >= 4:
+            vectors = 4
+            add_products(vector, 0, 0, matrix, start, stride, out, start, 0, links, initial, 1, 4, CHAINS)
+        elif vectors == 3:
+            add_products(vector, 0, 0, matrix, start, stride, out, start, 0, links, initial, 1, 3, CHAINS)
+        elif vectors == 2:
+            add_products(vector, 0, 0, matrix, start, stride, out, start, 0, links, initial, 1, 2, CHAINS)
+        else:
+            add_products(vector, 0, 0, matrix, start, stride, out, start, 0, links, initial, 1, 1, CHAINS)
+        start += vectors * LANES
