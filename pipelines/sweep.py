@@ -12,7 +12,7 @@ from typing import Any, Literal
 import pyarrow as pa
 import ray
 import torch
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 from ray import tune
 from ray.tune import Tuner
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
@@ -55,6 +55,15 @@ class SweepConfig(Strict):
     workers_per_trial: int = Field(default=1, ge=1)
     threads_per_worker: int = Field(default=1, ge=1)
     accelerator: Literal["cpu", "gpu"] = "cpu"
+
+    @model_validator(mode="after")
+    def _every_trial_is_valid(self) -> "SweepConfig":
+        for choice in self.choices():
+            try:
+                self.trial(choice)
+            except ValidationError as error:
+                raise ValueError(describe_validation(error, "grid")) from None
+        return self
 
     def choices(self) -> list[dict[str, Any]]:
         """Every point of the grid as overrides of the pre-training parameters."""
@@ -139,14 +148,9 @@ def check(config: SweepConfig, data: Path) -> None:
     """Refuse what cannot work before the first trial starts.
 
     Raises:
-        UserError: a point of the grid is invalid, or a trial needs more CPUs than the cluster has.
+        UserError: a trial needs more CPUs than the cluster has.
         DataError: the data set lacks a scenario or snapshots.
     """
-    for choice in config.choices():
-        try:
-            config.trial(choice)
-        except ValidationError as error:
-            raise UserError(f"params.yaml: {describe_validation(error, f'sweep.grid {choice}')}") from None
     need = config.workers_per_trial * config.threads_per_worker
     if need > cpus():
         raise UserError(
