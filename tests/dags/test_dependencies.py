@@ -1,0 +1,134 @@
+"""Laws of dvc.yaml: what a stage declares is what it uses, no more and no less."""
+
+import importlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from components.closure import ROOT, import_closure
+from dags.dependencies import differences, expected, is_source, module_of, write
+from dags.params import Params
+from pipelines import finetune
+from pipelines.stage import Stage, parse_section
+
+CHECK = "check"  # looks at the whole of params.yaml, so it is no stage with a section of its own
+FILES = sorted(path for path in (ROOT / "dvc.yaml", *ROOT.glob("dags/*/dvc.yaml")) if path.is_file())
+STAGES: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+PARAMS: dict[str, Any] = yaml.safe_load((ROOT / "params.yaml").read_text())
+WITH_SECTION = sorted(set(STAGES) - {CHECK})
+
+
+def stage_object(name: str, objective: str = "qos") -> Stage:
+    if name == "finetune":
+        return finetune.stage(objective)
+    return importlib.import_module(f"pipelines.{name}").STAGE
+
+
+def declared(name: str, *kinds: str) -> set[str]:
+    """Paths of a stage in dvc.yaml, with the interpolations that the stages here use."""
+    entries = [entry for kind in kinds for entry in STAGES[name].get(kind, [])]
+    paths = [next(iter(entry)) if isinstance(entry, dict) else entry for entry in entries]
+    from_sweep = str(PARAMS["pretrain"]["from_sweep"]).lower()
+    return {
+        path.replace("${item.objective}", "qos").replace("${pretrain.from_sweep}", from_sweep)
+        for path in paths
+    }
+
+
+@pytest.mark.parametrize("path", FILES, ids=str)
+def test_every_stage_lists_exactly_its_import_closure(path: Path) -> None:
+    assert differences(path) == {}
+
+
+def test_writing_the_dependencies_changes_nothing_but_what_is_wrong(tmp_path: Path) -> None:
+    harmed = tmp_path / "dvc.yaml"
+    harmed.write_text((ROOT / "dvc.yaml").read_text().replace("      - components/units.py\n", "", 1))
+    (found,) = differences(harmed).values()
+    assert found == ["+components/units.py"]
+    write(harmed)
+    assert differences(harmed) == {}
+    assert yaml.safe_load(harmed.read_text()) == yaml.safe_load((ROOT / "dvc.yaml").read_text())
+
+
+def test_stages_sections_and_modules_bear_the_same_names() -> None:
+    sections = {field.alias or name for name, field in Params.model_fields.items()}
+    assert set(WITH_SECTION) == sections - {"seed"} == set(PARAMS) - {"seed"}
+    for name in WITH_SECTION:
+        assert module_of(STAGES[name]["cmd"]) == f"pipelines.{name}"
+        assert stage_object(name).name == name
+
+
+@pytest.mark.parametrize("name", WITH_SECTION)
+def test_a_stage_gets_its_own_section_and_the_seed_and_nothing_else(name: str) -> None:
+    assert STAGES[name]["params"] == ["seed", name]
+
+
+@pytest.mark.parametrize("name", WITH_SECTION)
+def test_declared_outputs_are_the_outputs(name: str) -> None:
+    outputs = {str(path) for path in stage_object(name).outputs}
+    assert declared(name, "outs", "metrics", "plots") == outputs
+
+
+@pytest.mark.parametrize("name", WITH_SECTION)
+def test_declared_data_dependencies_are_the_inputs(name: str) -> None:
+    stage = stage_object(name)
+    inputs = {str(path) for path in stage.inputs(parse_section(PARAMS, name, stage.section))}
+    data = {path for path in declared(name, "deps") if not is_source(path)}
+    assert data - declared(CHECK, "outs") == inputs
+
+
+def test_every_input_is_made_by_a_stage_or_committed() -> None:
+    made = {path for name in STAGES for path in declared(name, "outs", "metrics", "plots")}
+    heads = {f"artifacts/finetune/{objective}" for objective in PARAMS["finetune"]["objectives"]}
+    histories = {f"metrics/finetune-{name}-history.csv" for name in PARAMS["finetune"]["objectives"]}
+    committed = {"params.yaml", "dags/overrides/false.json"}
+    for name in STAGES:
+        for path in declared(name, "deps"):
+            parents = {str(parent) for parent in Path(path).parents}
+            known = made | heads | histories | committed
+            assert is_source(path) or path in known or parents & known, f"{name}: {path}"
+
+
+def test_nothing_that_changes_from_run_to_run_is_cached() -> None:
+    everything = json.dumps(STAGES)
+    assert "mlflow.db" not in everything
+    assert "mlartifacts" not in everything
+    assert ".resume" not in everything
+
+
+# Python's own word for it: each stage is imported in a process of its own, forked after the slow libraries.
+IMPORTED = """
+import json, os, sys
+import torch, ray, mlflow, pyarrow.parquet, matplotlib.pyplot, onnx, onnxruntime, numba, ray.tune, ray.train.torch
+for module in json.loads(sys.argv[1]):
+    sys.stdout.flush()
+    if os.fork() == 0:
+        __import__(module)
+        layers = ("components", "pipelines", "dags")
+        files = [m.__file__ for n, m in list(sys.modules.items()) if n.split(".")[0] in layers]
+        print(json.dumps([module, files]), flush=True)
+        os._exit(0)
+    os.wait()
+"""
+
+
+@pytest.fixture(scope="module")
+def imported() -> dict[str, set[str]]:
+    modules = sorted({module_of(stage["cmd"]) for stage in STAGES.values()})
+    program = [sys.executable, "-W", "ignore", "-c", IMPORTED, json.dumps(modules)]
+    answer = subprocess.run(program, cwd=ROOT, capture_output=True, text=True, check=True)
+    lines = [json.loads(line) for line in answer.stdout.splitlines()]
+    return {module: {str(Path(file).relative_to(ROOT)) for file in files} for module, files in lines}
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_whatever_a_stage_imports_is_declared(imported: dict[str, set[str]], name: str) -> None:
+    module = module_of(STAGES[name]["cmd"])
+    assert imported[module]
+    assert imported[module] <= declared(name, "deps")
+    assert {str(path) for path in import_closure(module)} <= set(expected(module))

@@ -1,0 +1,110 @@
+"""Laws of the parameter profiles: each is valid, one is the default, none overwrites a person's own values."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dags import profile
+from dags.params import load
+from pipelines.errors import UserError
+
+NAMES = ("laptop", "paper", "smoke")
+
+
+@pytest.fixture
+def copy(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A git checkout that holds the profiles and params.yaml, as the working directory."""
+    shutil.copytree(root / "dags/profiles", tmp_path / "dags/profiles")
+    shutil.copy(root / "dags/profiles/laptop.yaml", tmp_path / "params.yaml")
+    monkeypatch.chdir(tmp_path)
+    identity = ("-c", "user.name=test", "-c", "user.email=test@localhost")
+    for command in (("init", "-q"), ("add", "."), (*identity, "commit", "-qm", "start")):
+        subprocess.run(["git", *command], check=True)
+    return tmp_path
+
+
+def text(name: str) -> str:
+    return Path(f"dags/profiles/{name}.yaml").read_text()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_profile_is_valid(root: Path, name: str) -> None:
+    load(root / f"dags/profiles/{name}.yaml")
+
+
+def test_these_are_all_profiles(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(root)
+    assert tuple(profile.names()) == NAMES
+
+
+def test_the_laptop_profile_is_the_default(root: Path) -> None:
+    assert (root / "params.yaml").read_bytes() == (root / "dags/profiles/laptop.yaml").read_bytes()
+
+
+def test_the_paper_profile_is_table_one(root: Path) -> None:
+    paper = load(root / "dags/profiles/paper.yaml")
+    algorithm, backbone, recipe = paper.pretrain.algorithm(), paper.pretrain.backbone, paper.finetune.recipe()
+    assert (backbone.layers, backbone.width, backbone.heads, backbone.node_features) == (6, 768, 32, "direct")
+    assert (algorithm.mask_ratio, algorithm.consistency_weight, algorithm.ema_decay) == (0.3, 0.1, 0.996)
+    assert (algorithm.learning_rate, algorithm.batch_size, algorithm.epochs) == (1e-4, 512, 200)
+    assert (algorithm.schedule.kind, algorithm.schedule.factor, algorithm.schedule.patience) == (
+        "plateau",
+        0.5,
+        10,
+    )
+    assert (recipe.warmup_epochs, recipe.epochs) == (10, 100)
+    assert (recipe.backbone_learning_rate, recipe.head_learning_rate) == (1e-4, 1e-3)
+    assert set(paper.pretrain.scenarios) == {f"D{number}" for number in range(1, 16)}
+    assert set(paper.evaluate.scenarios) == {f"D{number}" for number in range(16, 21)}
+    assert (paper.solve.starts, paper.finetune.shots) == (100, 2048)
+
+
+def test_a_profile_may_follow_another(copy: Path) -> None:
+    for name in ("smoke", "paper", "laptop"):
+        profile.apply(name)
+        assert (copy / "params.yaml").read_text() == text(name)
+
+
+def test_own_values_are_not_overwritten(copy: Path) -> None:
+    own = text("laptop").replace("seed: 1", "seed: 5")
+    (copy / "params.yaml").write_text(own)
+    with pytest.raises(UserError, match=r"params\.yaml holds values of your own"):
+        profile.apply("smoke")
+    assert (copy / "params.yaml").read_text() == own
+
+
+def test_own_values_may_go_once_they_are_committed(copy: Path) -> None:
+    (copy / "params.yaml").write_text(text("laptop").replace("seed: 1", "seed: 5"))
+    identity = ("-c", "user.name=test", "-c", "user.email=test@localhost")
+    subprocess.run(["git", *identity, "commit", "-qam", "mine"], check=True)
+    profile.apply("smoke")
+    assert (copy / "params.yaml").read_text() == text("smoke")
+
+
+def test_a_missing_parameter_file_is_simply_made(copy: Path) -> None:
+    (copy / "params.yaml").unlink()
+    profile.apply("smoke")
+    assert (copy / "params.yaml").read_text() == text("smoke")
+
+
+def test_an_invalid_profile_is_not_applied(copy: Path) -> None:
+    (copy / "dags/profiles/broken.yaml").write_text(text("smoke") + "\ncolour: blue\n")
+    with pytest.raises(UserError, match="colour"):
+        profile.apply("broken")
+    assert (copy / "params.yaml").read_text() == text("laptop")
+
+
+@pytest.mark.parametrize("arguments", [["profile", "huge"], ["profile"], ["profile", "smoke", "paper"]])
+def test_a_wrong_name_is_one_line_with_the_choices(
+    copy: Path, arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", arguments)
+    with pytest.raises(SystemExit) as caught:
+        profile.main()
+    (line,) = capsys.readouterr().err.splitlines()
+    assert caught.value.code == 1
+    assert all(name in line for name in NAMES)
+    assert (copy / "params.yaml").read_text() == text("laptop")
