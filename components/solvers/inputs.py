@@ -3,6 +3,7 @@
 import numpy as np
 
 from components.objectives import AlphaFair, Objective, ProportionalFair, QoS, SumRate, Weighted
+from components.solvers.compiled import entry
 
 LARGEST_GAIN = 1e24
 """Larger gains would overflow products in float32; physical ones stay below 1e15."""
@@ -28,7 +29,7 @@ def as_batch(gain: np.ndarray, solver: str) -> tuple[np.ndarray, tuple[int, ...]
             batch = batch.astype(np.float32)
     links = batch.shape[-1]
     flat = _owned(batch).reshape(-1, links, links)
-    if flat.size and not (flat.min() >= 0 and flat.max() <= LARGEST_GAIN):  # NaN fails both
+    if not _all_within(flat.reshape(-1), LARGEST_GAIN):
         raise ValueError(
             f"{solver}: gains must be finite, not negative and at most {LARGEST_GAIN:g}; "
             "they are linear and in units of noise at full power (is this gain_db?)"
@@ -46,7 +47,7 @@ def as_powers(power: np.ndarray | None, count: int, links: int, solver: str) -> 
     given = _owned(np.asarray(power, dtype=np.float32))
     if given.ndim == 0 or given.shape[-1] != links or given.size != count * links:
         raise ValueError(f"{solver}: powers {given.shape} do not fit {count} snapshots of {links} links")
-    if given.size and not (given.min() >= 0 and given.max() <= 1):  # NaN fails both
+    if not _all_within(given.reshape(-1), 1.0):
         raise ValueError(f"{solver}: powers must lie in [0, 1], in units of full power")
     return given.reshape(count, links)
 
@@ -83,6 +84,15 @@ def _kind_of(objective: Objective, solver: str) -> tuple[int, float, float]:
         case AlphaFair(alpha):
             return POWER, alpha, 0.0
     raise ValueError(f"{solver}: no compiled form of the objective {objective!r}")
+
+
+@entry
+def _all_within(values: np.ndarray, largest: float) -> bool:
+    """Whether all values lie in [0, largest]; NaN does not. One pass, where NumPy needs two and their overhead."""
+    within = True
+    for i in range(values.size):
+        within &= (values[i] >= 0.0) & (values[i] <= largest)
+    return within
 
 
 def _owned(array: np.ndarray) -> np.ndarray:

@@ -10,6 +10,8 @@ from components.solvers.threads import spread
 from components.solvers.weighted_mmse import wmmse
 
 _HALF = 0.5
+_TRIAL_WORK = 60
+"""What judging one link of a trial costs, in multiply-adds."""
 _ZERO, _ONE = np.float32(0.0), np.float32(1.0)
 
 
@@ -36,7 +38,7 @@ def greedy(gain: np.ndarray, objective: Objective | None = None, threads: int | 
     def part(begin: int, end: int) -> None:
         _schedule(flat, weights, kind, first, second, begin, end, power)
 
-    spread(part, count, 10 * count * links * links, threads)
+    spread(part, count, _TRIAL_WORK * count * links * links, threads)
     return power.reshape(*leading, links)
 
 

@@ -4,8 +4,8 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-_WORTH_A_THREAD = 50_000_000
-"""Multiply-adds below which starting a thread costs more than it saves (about a millisecond)."""
+_WORTH_A_THREAD = 20_000_000
+"""Multiply-adds below which starting a thread costs more than it saves: about a millisecond's."""
 _PARTS_PER_THREAD = 4
 
 
