@@ -1,4 +1,4 @@
-"""Channel simulator: a scenario and a seed in, normalised gains out (section 2 of docs/design.md)."""
+"""Channel simulator: a scenario and a seed in, normalised gains out."""
 
 from typing import NamedTuple
 

@@ -1,4 +1,4 @@
-"""Where transmitters and receivers stand: section 2's law, with redraws that are bounded and never silent."""
+"""Where transmitters and receivers stand, with redraws that are bounded and never silent."""
 
 from typing import NamedTuple
 
@@ -30,9 +30,8 @@ def place(scenario: Scenario, count: int, generator: np.random.Generator) -> Lay
     """
     transmitters = np.empty((count, scenario.links, 2))
     receivers = np.empty((count, scenario.links, 2))
-    failed = _place_all(
-        generator, scenario.area_m, scenario.min_distance_m, scenario.max_distance_m, transmitters, receivers
-    )
+    low, high = float(scenario.min_distance_m), float(scenario.max_distance_m)
+    failed = _place_all(generator, float(scenario.area_m), low, high, transmitters, receivers)
     if failed >= 0:
         raise ValueError(
             f"scenario {scenario.name!r}: no admissible layout of {scenario.links} links found in "

@@ -1,5 +1,4 @@
-"""What a network looks like: the scenarios D1-D20 and any other that a user describes (section 2 of
-design.md)."""
+"""What a network looks like: the scenarios D1-D20 and any other that a user describes."""
 
 import math
 from dataclasses import dataclass
