@@ -17,6 +17,8 @@ EXPECTED = (UserError, DataError, OSError)
 _DISK = {
     errno.ENOSPC: "no space left on the disk: free some, then run the same command again; finished work is kept",
     errno.EDQUOT: "disk quota exceeded: free some space, then run the same command again",
+    errno.EEXIST: "a file lies where a folder is needed: move it away",
+    errno.ENOTDIR: "a file lies where a folder is needed: move it away",
     errno.EROFS: "the file system is read-only: choose a writable folder",
     errno.EACCES: "no permission to write there: choose another folder or mend its permissions",
     errno.EPERM: "no permission to write there: choose a writable folder or mend its permissions",

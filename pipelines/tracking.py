@@ -51,7 +51,8 @@ def connect() -> None:
     mlflow.set_tracking_uri(uri)
     try:
         _experiment(uri)
-    except MlflowException as error:
+    # MLflow, SQLAlchemy, a missing driver or the file system: each has exceptions of its own.
+    except Exception as error:
         raise UserError(f"MLflow cannot use {uri} ({' '.join(str(error).split())[:200]}): {remedy}") from None
 
 
