@@ -7,7 +7,7 @@ export DVC_NO_ANALYTICS := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 export RAY_USAGE_STATS_ENABLED := 0
 
-.PHONY: help install repro check format test test-all deps lock ui clean
+.PHONY: help install repro check format test test-all deps lock readme ui clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -55,3 +55,6 @@ ui: install ## Browse runs and models at http://127.0.0.1:5000
 
 clean: ## Remove unfinished work of interrupted stages (finished outputs and the registry stay)
 	rm -rf .resume
+
+readme: install ## Write the measured numbers and the list of files into README.md
+	$(BIN)/python -m dags.readme

@@ -1,7 +1,9 @@
 """Adapting a backbone to one objective without labels: head warm-up, then everything, equations (14)-(15)."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -24,6 +26,7 @@ class FinetuningConfig(Strict):
     epochs: int = Field(default=100, ge=0)
     backbone_learning_rate: float = Field(default=1e-4, gt=0)
     head_learning_rate: float = Field(default=1e-3, gt=0)
+    schedule: Literal["constant", "cosine"] = "constant"  # the paper names none; cosine falls to zero
     batch_size: int = Field(default=64, ge=1)
     validate_every: int = Field(default=10, ge=1)  # epochs
 
@@ -101,6 +104,7 @@ class Finetuning:
         total = 0.0
         for number, batch in enumerate(plan):
             gain_db = take(self.train, batch, self.group)
+            self._set_learning_rates(self.epochs_done + number / len(plan))
             utility = mean_utility(self.model(gain_db), gain_db, self.objective)
             self.optimizer.zero_grad(set_to_none=True)
             (-utility).backward()  # (15)
@@ -108,6 +112,17 @@ class Finetuning:
             total += float(utility.detach())
             tick(self.epochs_done * len(plan) + number + 1, self.total_epochs * len(plan), len(batch.rows))
         return total / len(plan)
+
+    def _set_learning_rates(self, epochs: float) -> None:
+        """Base rates times the schedule's multiplier after so many (also partial) epochs, warm-up included."""
+        config, factor = self.config, 1.0
+        if config.schedule == "cosine":
+            # Over the second stage only: the short head warm-up runs at full rate.
+            done = max(0.0, epochs - config.warmup_epochs) / max(1, config.epochs)
+            factor = 0.5 * (1.0 + math.cos(math.pi * done))
+        backbone, head = self.optimizer.param_groups
+        backbone["lr"] = config.backbone_learning_rate * factor
+        head["lr"] = config.head_learning_rate * factor
 
     @torch.no_grad()
     def validate(self) -> float:
