@@ -146,11 +146,13 @@ def test_two_links_come_close_to_the_best_corner_and_never_beat_it():
 
 
 @pytest.mark.parametrize("name", ["D18", "D15"])
-def test_damping_beats_the_textbook_on_quality_of_service(name):
+def test_damping_beats_the_best_iterate_of_the_textbook_on_quality_of_service(name):
     gain = snapshots(name, 40)
-    ours = utility(wmmse(gain, QoS()), gain, QoS())
-    theirs = utility(textbook(gain, full_reuse(gain), 100, QoS()), gain, QoS())
-    assert (ours - theirs).mean() > 5.0
+    power, theirs = full_reuse(gain), np.full(40, -np.inf)
+    for _ in range(100):
+        power = textbook(gain, power, 1, QoS())
+        theirs = np.maximum(theirs, utility(power, gain, QoS()))
+    assert (utility(wmmse(gain, QoS()), gain, QoS()) - theirs).mean() > 5.0
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES[1:], ids=repr)
