@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from pydantic import ValidationError
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from components.backbone import BackboneConfig
@@ -32,7 +32,9 @@ class ModelCard(Strict):
 def save_tensors(path: Path, tensors: dict[str, Tensor]) -> None:
     """Write tensors to a safetensors file atomically."""
     partial = path.with_name(f".{path.name}.partial")
-    save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, partial)
+    content = save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()})
+    # Written here rather than by safetensors: a full disk is an OSError then, and permissions are the usual ones.
+    partial.write_bytes(content)
     os.replace(partial, path)
 
 

@@ -118,7 +118,10 @@ def write_table(path: Path, table: pa.Table) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.partial")
     # Fading is noise: no codec shrinks it, and uncompressed pages can be mapped.
-    pq.write_table(table, partial, compression="none", use_dictionary=False, write_statistics=False)
+    try:
+        pq.write_table(table, partial, compression="none", use_dictionary=False, write_statistics=False)
+    except OSError as error:  # Arrow does not say which file
+        raise OSError(error.errno, error.strerror, str(path)) from None
     os.replace(partial, path)
 
 

@@ -1,6 +1,7 @@
 """From exceptions to the one line that a person needs."""
 
 import errno
+from pathlib import Path
 
 from pydantic import ValidationError
 
@@ -31,7 +32,7 @@ def one_line(error: BaseException) -> str:
     if isinstance(cause, BaseException):
         error = cause
     if isinstance(error, OSError) and error.errno in _DISK:
-        return f"{error.filename or 'output'}: {_DISK[error.errno]}"
+        return f"{error.filename or Path.cwd()}: {_DISK[error.errno]}"
     return " ".join(str(error).split()) or type(error).__name__
 
 

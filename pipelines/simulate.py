@@ -15,6 +15,7 @@ from components.scenario import SCENARIOS, Scenario
 from components.shards import Manifest, ScenarioEntry, ShardEntry, write_shard
 from pipelines import paths
 from pipelines.cluster import session
+from pipelines.errors import UserError
 from pipelines.sharding import Job, run_jobs
 from pipelines.stage import Context, Outcome, Stage, main
 
@@ -83,7 +84,11 @@ def simulate_shard(
     generator = stream(seed, "simulate", scenario.name, split, shard)
     metadata = {"seed": str(seed), "split": split, "shard": str(shard), "code": code}
     metadata |= {f"scenario.{key}": str(value) for key, value in asdict(scenario).items()}
-    return write_shard(path, simulate_with(generator, scenario, rows), metadata)
+    try:
+        gain = simulate_with(generator, scenario, rows)
+    except ValueError as error:  # so crowded that no layout is admissible
+        raise UserError(f"{error} in simulate.custom of params.yaml") from None
+    return write_shard(path, gain, metadata)
 
 
 def plan(config: SimulateConfig, seed: int) -> Iterator[tuple[str, str, Job]]:
