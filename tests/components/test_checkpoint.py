@@ -166,6 +166,13 @@ def test_a_failed_save_leaves_the_previous_checkpoint_whole(tmp_path: Path) -> N
     assert same(other, model)
 
 
+def test_a_full_disk_is_an_os_error(tmp_path: Path) -> None:
+    (tmp_path / ".weights.partial").symlink_to("/dev/full")
+    with pytest.raises(OSError, match="No space left"):
+        save_tensors(tmp_path / "weights", {"a": torch.zeros(1000)})
+    assert not (tmp_path / "weights").exists()
+
+
 def test_no_pickle_is_read(tmp_path: Path) -> None:
     torch.save({"a": torch.zeros(1)}, tmp_path / "weights.safetensors")
     with pytest.raises(DataError, match="damaged"):

@@ -150,6 +150,14 @@ def test_an_interrupted_text_write_leaves_the_old_content(tmp_path: Path) -> Non
     assert path.read_text() == "old"
 
 
+def test_a_full_disk_is_an_os_error_that_names_the_file(tmp_path: Path) -> None:
+    (tmp_path / ".a.parquet.partial").symlink_to("/dev/full")
+    with pytest.raises(OSError, match="No space left") as caught:
+        write_shard(tmp_path / "a.parquet", gains(5), {})
+    assert caught.value.filename == str(tmp_path / "a.parquet")
+    assert not (tmp_path / "a.parquet").exists()
+
+
 def test_json_is_stable_and_refuses_what_json_has_not() -> None:
     assert json_text({"b": 1, "a": 2}) == json_text({"a": 2, "b": 1})
     with pytest.raises(ValueError, match="JSON compliant"):

@@ -82,7 +82,7 @@ def enter(folder: Path, database: Path, monkeypatch: pytest.MonkeyPatch) -> Path
     monkeypatch.chdir(folder)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder}/mlflow.db")
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
-    (folder / "params.yaml").write_text(yaml.safe_dump(PARAMS))
+    (folder / "params.yaml").write_text(yaml.safe_dump(PARAMS, sort_keys=False))
     paths.overrides(False).parent.mkdir(parents=True)
     paths.overrides(False).write_text("{}\n")
     return folder

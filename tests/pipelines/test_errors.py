@@ -1,6 +1,7 @@
 """Laws of messages: one line, the culprit's name, a remedy."""
 
 import errno
+from pathlib import Path
 
 import pytest
 from pydantic import Field, ValidationError
@@ -40,6 +41,13 @@ def test_disk_faults_name_the_file_and_the_remedy(number: int, words: list[str])
     line = one_line(OSError(number, "some words", "data/x.parquet"))
     assert line.startswith("data/x.parquet: ")
     assert all(word in line for word in words)
+
+
+def test_a_disk_fault_without_a_file_names_the_folder_of_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert one_line(OSError(errno.ENOSPC, "some words")).startswith(f"{tmp_path}: no space left")
 
 
 def test_a_message_of_many_lines_becomes_one() -> None:
