@@ -73,16 +73,33 @@ def test_each_part_has_its_own_learning_rate() -> None:
     assert max(moved[name] for name in moved if name.startswith("head")) == pytest.approx(1e-2, rel=0.02)
 
 
-def test_same_seed_gives_the_same_bits_and_resumption_keeps_them(tmp_path: Path) -> None:
-    whole = make()
+@pytest.mark.parametrize("schedule", ["constant", "cosine"])
+def test_same_seed_gives_the_same_bits_and_resumption_keeps_them(tmp_path: Path, schedule: str) -> None:
+    recipe = RECIPE.model_copy(update={"schedule": schedule})
+    whole = make(recipe)
     history = run(whole, tmp_path)
-    again = make()
+    again = make(recipe)
     assert run(again) == history
     assert same(bits(again.model), bits(whole.model))
     for epoch in range(1, 5):  # two in the warm-up, two after it
-        resumed = make()
+        resumed = make(recipe)
         assert run(resumed, resume_from=tmp_path / str(epoch)) == history
         assert same(bits(resumed.model), bits(whole.model)), epoch
+
+
+@pytest.mark.parametrize("schedule", ["constant", "cosine"])
+def test_learning_rates_follow_the_schedule(schedule: str) -> None:
+    loop, seen = make(RECIPE.model_copy(update={"schedule": schedule})), []
+    loop.run(
+        lambda metrics, save: None,
+        lambda done, total, snapshots: seen.append([group["lr"] for group in loop.optimizer.param_groups]),
+    )
+    # 5 steps per epoch; two epochs of warm-up at full rate, then down to zero over the other two.
+    falling = [
+        0.5 * (1 + math.cos(math.pi * step / 10)) if schedule == "cosine" else 1.0 for step in range(10)
+    ]
+    expected = np.outer([1.0] * 10 + falling, [1e-3, 1e-2])
+    np.testing.assert_allclose(seen, expected, rtol=1e-6)
 
 
 def test_reports_come_at_the_chosen_epochs_and_at_the_end() -> None:
