@@ -24,7 +24,7 @@ def _interval(entry: dict[str, Any], label: str) -> str:
 
 def measured(folder: Path = METRICS) -> str:
     """The evaluation as a table, and the verdict on pre-training, from the committed metrics files."""
-    evaluation = json.loads((folder / "evaluate.json").read_text())
+    evaluation = json.loads((folder / "ratios.json").read_text())
     pretrain = json.loads((folder / "pretrain.json").read_text())
     lines = [
         "| objective | scenario | GFM-RA / best WMMSE for it | GFM-RA / sum-rate WMMSE-Best "

@@ -1,7 +1,7 @@
 """Stage evaluate: fine-tuned heads against classical solvers on the test snapshots, with intervals."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 import numpy as np
 import pyarrow as pa
@@ -71,18 +71,26 @@ def _outcome(
         table = _compare(by_method, objective, context)
         metrics.setdefault(objective, {})[scenario] = table
         rows.append([objective, scenario, *_row(table)])
-    (made / "metrics.json").write_text(json_text(metrics))
+    headline = {
+        objective: {
+            scenario: cast(float | None, table.get("gfm_ra_to_strong")) for scenario, table in tables.items()
+        }
+        for objective, tables in metrics.items()
+    }
+    (made / "metrics.json").write_text(json_text(headline))
+    (made / "ratios.json").write_text(json_text(metrics))
     write_table(made / "scores.parquet", _scores_table(scored))
     outputs = {
         paths.metrics("evaluate"): made / "metrics.json",
+        paths.RATIOS: made / "ratios.json",
         paths.EVALUATION / "scores.parquet": made / "scores.parquet",
     }
     columns = ["objective", "scenario", "mean", "/ WMMSE-Best", "/ utility-WMMSE-Best", "full reuse", "WMMSE"]
     logged = {
-        f"{objective}.{scenario}.ratio": float(table["gfm_ra_to_strong"])  # type: ignore[arg-type]
-        for objective, tables in metrics.items()
-        for scenario, table in tables.items()
-        if isinstance(table.get("gfm_ra_to_strong"), float)
+        f"{objective}.{scenario}.ratio": value
+        for objective, by_scenario in headline.items()
+        for scenario, value in by_scenario.items()
+        if value is not None
     }
     return Outcome(outputs, columns, rows, logged)
 
@@ -149,7 +157,7 @@ STAGE = Stage(
     EvaluateConfig,
     work,
     inputs=lambda _: [paths.DATA, paths.REFERENCES, *(paths.HEADS / objective for objective in OBJECTIVES)],
-    outputs=[paths.metrics("evaluate"), paths.EVALUATION / "scores.parquet"],
+    outputs=[paths.metrics("evaluate"), paths.RATIOS, paths.EVALUATION / "scores.parquet"],
 )
 
 if __name__ == "__main__":

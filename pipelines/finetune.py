@@ -16,7 +16,7 @@ from components.finetuning import Finetuning, FinetuningConfig
 from components.objectives import by_name
 from components.pretraining import Metrics
 from components.references import OBJECTIVES
-from components.shards import Manifest, json_text, load_split
+from components.shards import Manifest, load_split
 from pipelines import paths
 from pipelines.board import LiveBoard, Poster
 from pipelines.cluster import session
@@ -63,7 +63,13 @@ def finetune_task(
 
     model = model_from_backbone(backbone, seed, pretrained=config.start == "pretrained")
     loop = Finetuning(
-        config.recipe(), model, by_name(objective), load("train", config.shots), load("val", None), seed, group
+        config.recipe(),
+        model,
+        by_name(objective),
+        load("train", config.shots),
+        load("val", None),
+        seed,
+        group,
     )
     poster = Poster(board)
     checkpoint = scratch / "checkpoint"
@@ -116,11 +122,9 @@ def _note(metrics: Metrics) -> str:
 
 def _outcome(objective: str, scratch: Path, history: list[Metrics]) -> Outcome:
     name = f"finetune-{objective}"
-    (scratch / "metrics.json").write_text(json_text({k: round(v, 6) for k, v in history[-1].items()}))
     (scratch / "history.csv").write_text(history_csv(history))
     outputs = {
         paths.HEADS / objective: scratch / "model",
-        paths.metrics(name): scratch / "metrics.json",
         paths.history(name): scratch / "history.csv",
     }
     rows = [
@@ -142,7 +146,7 @@ def stage(objective: str) -> Stage[FinetuneConfig]:
         FinetuneConfig,
         work_on(objective),
         inputs=lambda _: [paths.DATA, paths.BACKBONE],
-        outputs=[paths.HEADS / objective, paths.metrics(name), paths.history(name)],
+        outputs=[paths.HEADS / objective, paths.history(name)],
         variant=objective,
     )
 

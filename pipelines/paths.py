@@ -11,6 +11,8 @@ SWEEP = Path("artifacts/sweep")
 REGISTER = Path("artifacts/register/registered.json")
 REPORT = Path("artifacts/report")
 METRICS = Path("metrics")
+# Every method's means and ratios with intervals, committed; metrics("evaluate") is the headline of it.
+RATIOS = METRICS / "ratios.json"
 OVERRIDES = Path("dags/overrides")
 
 
@@ -20,7 +22,7 @@ def overrides(from_sweep: bool) -> Path:
 
 
 def metrics(stage: str) -> Path:
-    """A stage's committed metrics file; matrix items take their own: finetune-qos."""
+    """A stage's committed headline: few numbers, the columns of `dvc metrics show`."""
     return METRICS / f"{stage}.json"
 
 

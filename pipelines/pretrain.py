@@ -114,7 +114,8 @@ def _outcome(context: Context[PretrainConfig], config: PretrainConfig, checkpoin
     (made / "model").mkdir(parents=True, exist_ok=True)
     for name in (BACKBONE_NAME, CONFIG_NAME):
         (made / "model" / name).write_bytes((checkpoint / name).read_bytes())
-    summary = {name: round(value, 6) for name, value in last.items()} | {"verdict": verdict}
+    shown = ("validation_loss", "edge_rmse_db", "mean_predictor_rmse_db", "effective_rank")
+    summary = {name: round(last[name], 6) for name in shown} | {"verdict": verdict}
     (made / "metrics.json").write_text(json_text(summary))
     (made / "history.csv").write_text(history_csv(history))
     outputs = {

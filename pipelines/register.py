@@ -15,6 +15,7 @@ from components.metrics import Ratio, mean_difference
 from components.references import OBJECTIVES
 from components.shards import Manifest, json_text, load_split, sha256_of
 from pipelines import paths, served_program, tracking
+from pipelines.progress import Meter
 from pipelines.stage import Context, Outcome, Stage, main
 
 RUNTIMES = ("mlflow", "numpy", "onnxruntime")
@@ -86,7 +87,11 @@ def register_one(objective: str, context: Context[RegisterConfig]) -> tuple[str,
 
 def work(context: Context[RegisterConfig]) -> Outcome:
     """Register every head; the same content twice gives the same version."""
-    done = [register_one(objective, context) for objective in OBJECTIVES]
+    done = []
+    with Meter(context.console, "register", len(OBJECTIVES), "models") as meter:
+        for objective in OBJECTIVES:
+            done.append(register_one(objective, context))
+            meter.update(len(done))
     # Version numbers belong to the registry, not to the result: another registry counts differently.
     made = context.scratch / "registered.json"
     made.write_text(json_text({name: {"content_sha256": content} for name, content, _ in done}))

@@ -43,7 +43,7 @@ def work(context: Context[ReportConfig]) -> Outcome:
     """Draw the figures and fill the page."""
     made = context.scratch / "report"
     made.mkdir(parents=True, exist_ok=True)
-    evaluation, pretrain = read_json(paths.metrics("evaluate")), read_json(paths.metrics("pretrain"))
+    evaluation, pretrain = read_json(paths.RATIOS), read_json(paths.metrics("pretrain"))
     manifest = Manifest.load(paths.DATA)
     floor = noise_floor_db(
         max(float(entry.parameters["shadowing_db"]) for entry in manifest.scenarios.values())
@@ -78,7 +78,7 @@ def _render(
     return environment.from_string(TEMPLATE.read_text()).render(
         title=context.config.title,
         seed=context.seed,
-        evaluation=evaluation,
+        evaluation={objective: evaluation[objective] for objective in OBJECTIVES},
         methods=["full-reuse", "fplinq", "wmmse", "best-sum-rate"],
         pretrain=pretrain,
         floor=floor,
@@ -93,7 +93,7 @@ INPUTS = [
     paths.EVALUATION / "scores.parquet",
     paths.SWEEP,
     paths.REGISTER,
-    paths.metrics("evaluate"),
+    paths.RATIOS,
     paths.metrics("pretrain"),
     paths.history("pretrain"),
     *(paths.history(f"finetune-{objective}") for objective in OBJECTIVES),

@@ -22,23 +22,20 @@ UNITS = {"sum-rate": "sum rate", "proportional-fair": "geometric mean of rates",
 
 def ratios(path: Path, evaluation: dict[str, Any]) -> None:
     """Bars with intervals: every method over the strong reference, one panel per objective."""
-    with figure(path, panels=len(evaluation)) as axes:
+    with figure(path, panels=len(evaluation), height=3.8) as axes:
         for axis, (objective, scenarios) in zip(axes, evaluation.items(), strict=True):
-            methods = [method for method in LABELS if f"best-{objective}" != method]
-            for number, method in enumerate(methods):
-                entries = [scenarios[name][method]["to_strong"] for name in scenarios]
-                value, low, high = np.array(entries).T
-                where = np.arange(len(scenarios)) + (number - (len(methods) - 1) / 2) * 0.8 / len(methods)
-                colour = COLOURS[list(LABELS).index(method)]
+            for number, method in enumerate(LABELS):
+                value, low, high = np.array([scenarios[name][method]["to_strong"] for name in scenarios]).T
+                where = np.arange(len(scenarios)) + (number - (len(LABELS) - 1) / 2) * 0.8 / len(LABELS)
                 axis.bar(
-                    where, value, 0.8 / len(methods), yerr=[value - low, high - value],
-                    label=LABELS[method], color=colour, error_kw={"elinewidth": 1},
+                    where, value, 0.8 / len(LABELS), yerr=[value - low, high - value],
+                    label=LABELS[method], color=COLOURS[number], error_kw={"elinewidth": 1},
                 )  # fmt: skip
             axis.axhline(1.0, color="black", linewidth=1, linestyle="--")
             axis.set_xticks(range(len(scenarios)), list(scenarios))
-            axis.set_ylim(bottom=min(0.0, axis.get_ylim()[0]) if objective == "qos" else 0.0)
             axis.set_title(f"{UNITS[objective]} / best of WMMSE for it", fontsize=10)
-        axes[0].legend(fontsize=7, loc="lower left")
+        handles, labels = axes[0].get_legend_handles_labels()
+        axes[0].figure.legend(handles, labels, loc="outside lower center", ncols=len(LABELS), fontsize=8)
 
 
 def pretraining(path: Path, history: dict[str, np.ndarray], floor: float) -> None:

@@ -247,12 +247,8 @@ def _outcome(context: Context[SweepConfig], records: Sequence[dict[str, Any]]) -
     (made / "sweep" / "best.json").write_text(json_text(best["choice"]))
     (made / "true.json").write_text(json_text(best["choice"]))
     sweep_plots.draw(table, made / "sweep")
-    summary = {
-        "trials": len(records),
-        "failed": len(records) - len(finished),
-        "best_few_shot_ratio": round(best["score"], 6),
-    }
-    (made / "metrics.json").write_text(json_text(summary | {"best": best["choice"]}))
+    summary = {"failed_trials": len(records) - len(finished), "best_few_shot_ratio": round(best["score"], 6)}
+    (made / "metrics.json").write_text(json_text(summary))
     outputs = {
         paths.SWEEP: made / "sweep",
         paths.overrides(True): made / "true.json",

@@ -35,7 +35,11 @@ def chain(tmp_path_factory):
     """A copy of the working tree in which `dvc repro` has run with the smoke profile."""
     folder = tmp_path_factory.mktemp("chain") / "repository"
     listed = subprocess.run(
-        ["git", "ls-files", "-co", "--exclude-standard", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
+        ["git", "ls-files", "-co", "--exclude-standard", "-z"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     for name in filter(None, listed.stdout.split("\0")):
         if (ROOT / name).is_file():
@@ -91,7 +95,7 @@ def test_metrics_and_plots_have_something_to_show(chain):
 
 
 def test_evaluation_ratios_are_ratios_with_intervals_around_them(chain):
-    metrics = json.loads((chain / "metrics/evaluate.json").read_text())
+    metrics = json.loads((chain / "metrics/ratios.json").read_text())
     assert set(metrics) == {"sum-rate", "proportional-fair", "qos"}
     for tables in metrics.values():
         assert set(tables) == {"D16", "tiny"}
