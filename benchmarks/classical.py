@@ -142,7 +142,8 @@ def main() -> None:
     """Print the table."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     peak = matrix_peak(1)
-    print(f"{platform.processor() or platform.machine()}, {cores} cores, NumPy {np.__version__}")
+    load = f"load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "load unknown"
+    print(f"{platform.processor() or platform.machine()}, {cores} cores, {load}, NumPy {np.__version__}")
     print(f"matrix-multiply peak: {2 * peak / 1e9:.0f} GFLOP/s on one thread, ", end="")
     print(f"{2 * matrix_peak(cores) / 1e9:.0f} on all cores")
     print(f"WMMSE: {ITERATIONS} iterations, -Best: {STARTS} starts, K = 50 (D18); snapshots per second\n")
