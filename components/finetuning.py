@@ -14,6 +14,7 @@ from components.batches import Group, plan_epoch, take
 from components.checkpoint import TrainingState, load_training, save_training
 from components.config import Strict
 from components.heads import PowerModel
+from components.lora import LoRAConfig, add_adapters, merge_adapters
 from components.objectives import Objective
 from components.pretraining import Metrics, Report, Tick
 from components.rates import spectral_efficiency
@@ -22,6 +23,8 @@ from components.rates import spectral_efficiency
 class FinetuningConfig(Strict):
     """The two-stage recipe; rates and epochs default to Table I."""
 
+    adapt: Literal["full", "frozen", "lora"] = "full"  # what the second stage changes beside the head
+    lora: LoRAConfig = LoRAConfig()
     warmup_epochs: int = Field(default=10, ge=0)
     epochs: int = Field(default=100, ge=0)
     backbone_learning_rate: float = Field(default=1e-4, gt=0)
@@ -60,9 +63,10 @@ class Finetuning:
         self.config, self.objective, self.seed = config, objective, seed
         self.train, self.validation, self.group = train, validation, group or Group()
         self.model = model.to(self.group.device)
+        self.backbone_parameters = self._adaptable()
         self.optimizer = torch.optim.Adam(
             [
-                {"params": list(model.backbone.parameters()), "lr": config.backbone_learning_rate},
+                {"params": self.backbone_parameters, "lr": config.backbone_learning_rate},
                 {"params": list(model.head.parameters()), "lr": config.head_learning_rate},
             ],
             fused=True,
@@ -82,7 +86,19 @@ class Finetuning:
                 metrics = {"epoch": float(self.epochs_done), "train_utility_per_link": train_utility}
                 self.history.append(metrics | {"validation_utility_per_link": self.validate()})
                 report(self.history[-1], self.save)
+        if self.config.adapt == "lora":
+            merge_adapters(self.model.backbone)
         return self.history
+
+    def _adaptable(self) -> list[torch.nn.Parameter]:
+        """The backbone's parameters that the second stage trains; all others are frozen for good."""
+        backbone = self.model.backbone
+        if self.config.adapt == "lora":
+            return add_adapters(backbone, self.config.lora, self.seed)
+        if self.config.adapt == "frozen":
+            backbone.requires_grad_(False)
+            return []
+        return list(backbone.parameters())
 
     def save(self, folder: Path) -> None:
         """Write a checkpoint from which a new process continues with identical bits."""
@@ -97,7 +113,8 @@ class Finetuning:
 
     def _train_epoch(self, tick: Tick) -> float:
         # Head warm-up: the untrained head's gradients must not disturb the backbone.
-        self.model.backbone.requires_grad_(self.epochs_done >= self.config.warmup_epochs)
+        for parameter in self.backbone_parameters:
+            parameter.requires_grad_(self.epochs_done >= self.config.warmup_epochs)
         self.model.train()
         counts = [len(gains) for gains in self.train]
         plan = plan_epoch(counts, self.config.batch_size, self.seed, "finetune", self.epochs_done)

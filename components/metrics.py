@@ -1,8 +1,10 @@
 """Ratios of mean utilities with bootstrap confidence intervals over snapshots."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+from scipy.special import stdtrit
 
 from components.randomness import stream
 
@@ -56,3 +58,16 @@ def mean_difference(
     tail = (1.0 - confidence) / 2.0
     low, high = np.quantile(means, [tail, 1.0 - tail])
     return Ratio(float(difference.mean()), float(low), float(high))
+
+
+def mean_over_seeds(values: Sequence[float], confidence: float = 0.95) -> Ratio:
+    """Mean over independent seeds with Student's t interval.
+
+    Raises:
+        ValueError: fewer than two values; one run says nothing about its spread.
+    """
+    if len(values) < 2:
+        raise ValueError(f"at least two seeds are needed for an interval, not {len(values)}")
+    mean, spread = float(np.mean(values)), float(np.std(values, ddof=1)) / len(values) ** 0.5
+    half = float(stdtrit(len(values) - 1, 0.5 + confidence / 2.0)) * spread
+    return Ratio(mean, mean - half, mean + half)

@@ -1,6 +1,8 @@
 """Algorithm 1: hybrid self-supervised pre-training, as one loop that knows neither cluster nor tracker."""
 
+import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Literal
 
@@ -21,12 +23,15 @@ from components.masking import random_pair_mask
 from components.pretext import Student, Teacher
 from components.randomness import stream
 from components.schedule import Schedule, ScheduleConfig
+from components.throughput import matmul_peak, training_flops
 
 Metrics = dict[str, float]
-# report(metrics of the epoch, save): save(folder) writes a checkpoint that `resume_from` takes up again.
+# report(metrics of the epoch, save): save(folder) writes a checkpoint that `resume_from` takes up again. Beside the
+# history's values the metrics hold SPEED_METRICS, which depend on the clock and are kept in no file.
 Report = Callable[[Metrics, Callable[[Path], None]], None]
 # tick(steps done, steps in all, snapshots in the step)
 Tick = Callable[[int, int, int], None]
+SPEED_METRICS = ("epoch_seconds", "snapshots_per_s", "epoch_flops", "peak_flops", "share_of_matmul_peak")
 
 
 class PretrainingConfig(Strict):
@@ -41,6 +46,8 @@ class PretrainingConfig(Strict):
     learning_rate: float = Field(default=1e-4, gt=0)
     schedule: ScheduleConfig = ScheduleConfig()
     precision: Literal["float32", "bfloat16"] = "float32"
+    accumulation: int = Field(default=1, ge=1)  # parts that a batch is split into to fit the memory
+    compile: bool = False  # torch.compile the student
     health: HealthThresholds = HealthThresholds()
 
 
@@ -69,6 +76,8 @@ class Pretraining:
         self.wrapped: nn.Module = self.student
         if group.world_size > 1:
             self.wrapped = DistributedDataParallel(self.student)
+        self.forward = torch.compile(self.wrapped) if config.compile else self.wrapped
+        self.peak_flops = self._sum_over_ranks(matmul_peak(group.device, self._peak_dtype()))
         # Fused Adam: the same update in one pass over the weights.
         self.optimizer = torch.optim.Adam(self.student.parameters(), lr=config.learning_rate, fused=True)
         self.steps_per_epoch = len(self._plan(0))
@@ -85,12 +94,12 @@ class Pretraining:
         if resume_from is not None:
             self._restore(resume_from)
         for epoch in range(len(self.history), self.config.epochs):
-            train_loss = self._train_epoch(epoch, tick)
-            metrics = {"epoch": float(epoch), "train_loss": train_loss} | self.validate()
+            trained, speed = self._train_epoch(epoch, tick)
+            metrics = {"epoch": float(epoch)} | trained | self.validate()
             metrics["learning_rate"] = self.optimizer.param_groups[0]["lr"]
             metrics["best"] = float(self.schedule.observe(metrics["validation_loss"]))
             self.history.append(metrics)
-            report(metrics, self.save)
+            report(metrics | speed, self.save)
         return self.history
 
     def save(self, folder: Path) -> None:
@@ -115,30 +124,67 @@ class Pretraining:
         counts = [len(gains) for gains in self.train]
         return plan_epoch(counts, self.config.batch_size, self.seed, "pretrain", epoch)
 
-    def _train_epoch(self, epoch: int, tick: Tick) -> float:
+    def _train_epoch(self, epoch: int, tick: Tick) -> tuple[Metrics, Metrics]:
         self.student.train()
         self.teacher.train()
-        plan = self._plan(epoch)
-        total = torch.zeros(())
+        plan, started = self._plan(epoch), time.perf_counter()
+        total, flops, snapshots = torch.zeros(2), 0.0, 0
         for batch in plan:
-            total += self._step(take(self.train, batch, self.group))
+            gain_db = take(self.train, batch, self.group)
+            total += self.step(gain_db)
             self.schedule.step += 1
-            tick(self.schedule.step, self.schedule.total_steps, len(batch.rows))
-        return float(total) / len(plan)
+            count = len(gain_db) * self.group.world_size
+            snapshots += count
+            flops += count * training_flops(self.config.backbone, gain_db.shape[-1], self.config.mask_ratio)
+            tick(self.schedule.step, self.schedule.total_steps, count)
+        loss, norm = (total / len(plan)).tolist()
+        seconds = time.perf_counter() - started
+        share = flops / seconds / self.peak_flops
+        speed = (seconds, snapshots / seconds, flops, self.peak_flops, share)
+        return {"train_loss": loss, "gradient_norm": norm}, dict(zip(SPEED_METRICS, speed, strict=True))
 
-    def _step(self, gain_db: Tensor) -> Tensor:
-        generator = mask_generator(self.seed, "pretrain", "mask", self.schedule.step, self.group.rank)
-        mask = self._mask(gain_db, generator)
+    def step(self, gain_db: Tensor) -> Tensor:
+        """One update of student and teacher; returns loss and gradient norm, [2]."""
         for parameters in self.optimizer.param_groups:
             parameters["lr"] = self.config.learning_rate * self.schedule.multiplier()
-        with self._autocast():
-            losses = self.wrapped(gain_db, mask, self.teacher(gain_db))
-        loss = losses.edge + self.config.consistency_weight * losses.consistency  # (13)
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        parts = gain_db.chunk(self.config.accumulation)
+        loss = torch.zeros((), device=gain_db.device)
+        for number, part in enumerate(parts):
+            with self._synchronised_if(number == len(parts) - 1):
+                part_loss = self._loss(part, number) * (len(part) / len(gain_db))
+                part_loss.backward()
+            loss += part_loss.detach()
+        norm = torch.nn.utils.get_total_norm(
+            [p.grad for p in self.student.parameters() if p.grad is not None]
+        )
         self.optimizer.step()
         self.teacher.update(self.student.encoder)  # (11)
-        return loss.detach().cpu()
+        return torch.stack([loss, norm]).cpu()
+
+    def _loss(self, gain_db: Tensor, part: int) -> Tensor:
+        key = ("pretrain", "mask", self.schedule.step, part, self.group.rank)
+        mask = self._mask(gain_db, mask_generator(self.seed, *key))
+        with self._autocast():
+            losses = self.forward(gain_db, mask, self.teacher(gain_db))
+        return losses.edge + self.config.consistency_weight * losses.consistency  # (13)
+
+    def _synchronised_if(self, last: bool) -> AbstractContextManager[None]:
+        """Ranks exchange gradients once per update, with the last part of a batch."""
+        if last or not isinstance(self.wrapped, DistributedDataParallel):
+            return nullcontext()
+        return self.wrapped.no_sync()
+
+    def _sum_over_ranks(self, value: float) -> float:
+        total = torch.tensor(value, dtype=torch.float64, device=self.group.device)
+        if self.group.world_size > 1:
+            dist.all_reduce(total)
+        return float(total)
+
+    def _peak_dtype(self) -> torch.dtype:
+        """What a share refers to: float32 on CPUs, where that is the yardstick, the training precision on GPUs."""
+        half = self.group.device.type == "cuda" and self.config.precision == "bfloat16"
+        return torch.bfloat16 if half else torch.float32
 
     def _mask(self, gain_db: Tensor, generator: torch.Generator) -> Tensor:
         batch, links, _ = gain_db.shape
@@ -163,6 +209,7 @@ class Pretraining:
     @torch.no_grad()
     def validate(self) -> Metrics:
         """Both losses and the signs of life on the validation split, with the same masks every time."""
+        self._share_buffers()
         self.student.eval()
         self.teacher.eval()
         batches = [
@@ -183,6 +230,13 @@ class Pretraining:
             dist.all_reduce(sums)
             dist.broadcast(signs, src=0)
         return self._summary(sums, signs)
+
+    def _share_buffers(self) -> None:
+        # Moments of batch normalisation are each rank's own. Rank 0's are what a checkpoint holds, so they are what
+        # validation must use everywhere: otherwise a resumed run would measure something else.
+        if self.group.world_size > 1:
+            for buffer in (*self.student.buffers(), *self.teacher.buffers()):
+                dist.broadcast(buffer, src=0)
 
     def _validate_batch(self, index: int, batch: Batch, embeddings: list[Tensor]) -> Tensor:
         gain_db = take(self.validation, batch, Group(device=self.group.device))

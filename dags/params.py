@@ -8,6 +8,7 @@ import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from components.config import Strict
+from pipelines.control import ControlConfig
 from pipelines.errors import UserError, describe_validation
 from pipelines.evaluate import EvaluateConfig
 from pipelines.finetune import FinetuneConfig
@@ -28,6 +29,7 @@ class Params(Strict):
     sweep: SweepConfig
     pretrain: PretrainConfig
     finetune: FinetuneConfig
+    control: ControlConfig
     evaluate: EvaluateConfig
     register_: RegisterConfig = Field(alias="register")
     report: ReportConfig
@@ -40,9 +42,12 @@ class Params(Strict):
                 raise ValueError(
                     f"{user} needs {rows} {split} snapshots of {scenario}, but simulate.scenarios makes {have}"
                 )
-        unsolved = [name for name in self.evaluate.scenarios if name not in self.solve.scenarios]
-        if unsolved or self.evaluate.split not in self.solve.splits:
-            raise ValueError("evaluate.scenarios and evaluate.split must be among those of the solve section")
+        wanted = {*self.evaluate.scenarios, self.control.scenario}
+        unsolved = [name for name in wanted if name not in self.solve.scenarios]
+        if unsolved or not {self.evaluate.split, "test"} <= set(self.solve.splits):
+            raise ValueError(
+                "evaluate.scenarios, control.scenario and evaluate.split must be among those of the solve section"
+            )
         return self
 
     def _rows(self, scenario: str, split: str) -> int:
@@ -65,6 +70,9 @@ class Params(Strict):
             for split in ("train", "val")
         ]
         needs += [("finetune.shots", name, "train", shots) for name in self.finetune.scenarios]
+        control = self.control
+        needs += [("control.shots x control.seeds", control.scenario, "train", control.shots * control.seeds)]
+        needs += [("control.scenario", control.scenario, split, 1) for split in ("val", "test")]
         needs += [("finetune.scenarios", name, "val", 1) for name in self.finetune.scenarios]
         needs += [
             ("solve.scenarios", name, split, 1)

@@ -60,6 +60,7 @@ class LiveBoard:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self._last_note = ""
+        self.metrics: list[dict[str, float]] = []  # everything posted so far
 
     def __enter__(self) -> "LiveBoard":
         self._thread.start()
@@ -83,4 +84,5 @@ class LiveBoard:
             values = {name: value for name, value in metrics.items() if name != "epoch"}
             self._run.metrics(values, step=int(metrics["epoch"]))
             self._last_note = self._note(metrics)
+            self.metrics.append(metrics)
         self._meter.update(done, total, self._last_note)

@@ -1,12 +1,16 @@
 """Stage pretrain: Algorithm 1 under Ray Train, on as many workers as asked for."""
 
 import json
+import time
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, ValidationError
 
 from components.checkpoint import BACKBONE_NAME, CONFIG_NAME
+from components.diagnostics import noise_floor_db
 from components.pretraining import Metrics, PretrainingConfig, health
 from components.shards import Manifest, json_text, load_split
 from pipelines import paths
@@ -81,7 +85,7 @@ def work(context: Context[PretrainConfig]) -> Outcome:
     config = with_overrides(context.config, paths.overrides(context.config.from_sweep))
     data = TrainingData(paths.DATA.resolve(), config.scenarios)
     check_data(config, data.folder)
-    storage = (context.scratch / "ray").resolve()
+    storage, started = (context.scratch / "ray").resolve(), time.monotonic()
     with session():
         check_cluster(config)
         with (
@@ -96,7 +100,8 @@ def work(context: Context[PretrainConfig]) -> Outcome:
         if result.checkpoint is None:
             raise UserError("pretrain ended without a checkpoint: see the messages above")
         with result.checkpoint.as_directory() as folder:
-            return _outcome(context, config, Path(folder))
+            outcome = _outcome(context, config, Path(folder))
+    return replace(outcome, rows=[*outcome.rows, *_speed_rows(board.metrics, time.monotonic() - started)])
 
 
 def _note(metrics: Metrics) -> str:
@@ -109,6 +114,7 @@ def _note(metrics: Metrics) -> str:
 def _outcome(context: Context[PretrainConfig], config: PretrainConfig, checkpoint: Path) -> Outcome:
     state = json.loads((checkpoint / "state" / "state.json").read_text())
     history: list[Metrics] = state["history"]
+    assert len(history) == config.epochs, "Ray Train gave back a checkpoint that is not the newest"
     last, verdict = history[-1], health(config, history[-1])
     made = context.scratch / "made"
     (made / "model").mkdir(parents=True, exist_ok=True)
@@ -116,6 +122,7 @@ def _outcome(context: Context[PretrainConfig], config: PretrainConfig, checkpoin
         (made / "model" / name).write_bytes((checkpoint / name).read_bytes())
     shown = ("validation_loss", "edge_rmse_db", "mean_predictor_rmse_db", "effective_rank")
     summary = {name: round(last[name], 6) for name in shown} | {"verdict": verdict}
+    summary["noise_floor_db"] = round(_noise_floor_db(config), 6)
     (made / "metrics.json").write_text(json_text(summary))
     (made / "history.csv").write_text(history_csv(history))
     outputs = {
@@ -125,6 +132,30 @@ def _outcome(context: Context[PretrainConfig], config: PretrainConfig, checkpoin
     }
     context.run.tags({"verdict": verdict})
     return Outcome(outputs, ["pre-training", "last epoch"], _rows(last, verdict))
+
+
+def _noise_floor_db(config: PretrainConfig) -> float:
+    manifest = Manifest.load(paths.DATA)
+    return max(
+        noise_floor_db(float(manifest.entry(name).parameters["shadowing_db"])) for name in config.scenarios
+    )
+
+
+def _speed_rows(epochs: Sequence[Metrics], seconds: float) -> list[list[str]]:
+    """How fast this run was, itself and with everything around it; nothing if all epochs had been done before."""
+    if not epochs:
+        return []
+    flops, peak = sum(row["epoch_flops"] for row in epochs), epochs[-1]["peak_flops"]
+    training = sum(row["epoch_seconds"] for row in epochs)
+    rate = sum(row["snapshots_per_s"] * row["epoch_seconds"] for row in epochs) / training
+    return [
+        ["snapshots/s while training", f"{rate:,.0f}"],
+        [
+            "share of matmul peak while training",
+            f"{flops / training / peak:.1%} of {peak / 1e9:,.0f} GFLOP/s",
+        ],
+        ["share over the whole stage", f"{flops / seconds / peak:.1%}"],
+    ]
 
 
 def _rows(last: Metrics, verdict: str) -> list[list[str]]:

@@ -12,7 +12,6 @@ import pyarrow.parquet as pq
 from pydantic import Field
 
 from components.config import Strict
-from components.diagnostics import noise_floor_db
 from components.references import OBJECTIVES
 from components.shards import Manifest
 from pipelines import paths, report_figures
@@ -45,9 +44,7 @@ def work(context: Context[ReportConfig]) -> Outcome:
     made.mkdir(parents=True, exist_ok=True)
     evaluation, pretrain = read_json(paths.RATIOS), read_json(paths.metrics("pretrain"))
     manifest = Manifest.load(paths.DATA)
-    floor = noise_floor_db(
-        max(float(entry.parameters["shadowing_db"]) for entry in manifest.scenarios.values())
-    )
+    floor = pretrain["noise_floor_db"]
     report_figures.ratios(made / "ratios.png", evaluation)
     report_figures.pretraining(made / "pretraining.png", read_history(paths.history("pretrain")), floor)
     curves = {objective: read_history(paths.history(f"finetune-{objective}")) for objective in OBJECTIVES}
@@ -83,6 +80,7 @@ def _render(
         pretrain=pretrain,
         floor=floor,
         scenarios=manifest.scenarios,
+        control=read_json(paths.metrics("control")),
         trials=sorted(trials, key=lambda row: -(row["few_shot_ratio"] or 0.0)),
         registered=read_json(paths.REGISTER),
     )
@@ -94,6 +92,7 @@ INPUTS = [
     paths.SWEEP,
     paths.REGISTER,
     paths.RATIOS,
+    paths.metrics("control"),
     paths.metrics("pretrain"),
     paths.history("pretrain"),
     *(paths.history(f"finetune-{objective}") for objective in OBJECTIVES),

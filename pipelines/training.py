@@ -106,7 +106,10 @@ def make_trainer(
             name=name,
             storage_path=str(storage),
             failure_config=FailureConfig(max_failures=MAX_WORKER_FAILURES),
-            checkpoint_config=train.CheckpointConfig(num_to_keep=2),
+            # The best, and by Ray's own rule the newest, from which an interrupted run goes on.
+            checkpoint_config=train.CheckpointConfig(
+                num_to_keep=1, checkpoint_score_attribute="validation_loss", checkpoint_score_order="min"
+            ),
         ),
     )
 
