@@ -24,7 +24,7 @@ from components.fewshot import FewShotConfig, few_shot_ratio
 from components.pretraining import PretrainingConfig
 from components.shards import Manifest, json_text, load_split, write_table
 from pipelines import paths, sweep_plots, tracking
-from pipelines.cluster import cpus, session
+from pipelines.cluster import cpus, gpus, session
 from pipelines.errors import UserError, describe_validation
 from pipelines.progress import Meter
 from pipelines.stage import Context, Outcome, Stage, main
@@ -151,10 +151,10 @@ def check(config: SweepConfig, data: Path) -> None:
         UserError: a trial needs more CPUs than the cluster has.
         DataError: the data set lacks a scenario or snapshots.
     """
-    need = config.workers_per_trial * config.threads_per_worker
-    if need > cpus():
+    if _slots(config) < 1:
         raise UserError(
-            f"one trial needs {need} CPUs (workers_per_trial x threads_per_worker) but the cluster has {cpus()}: "
+            f"one trial needs {config.workers_per_trial} workers of {config.threads_per_worker} threads "
+            f"({config.accelerator}), but the cluster has {cpus()} CPUs and {gpus()} GPUs: "
             "lower them in the sweep section or join a larger cluster with RAY_ADDRESS"
         )
     manifest = Manifest.load(data)
@@ -163,6 +163,13 @@ def check(config: SweepConfig, data: Path) -> None:
         load_split(data, manifest, name, "val", config.val_rows)
     load_split(data, manifest, config.few_shot.scenario, "train", config.few_shot.shots)
     load_split(data, manifest, config.few_shot.scenario, "val", config.few_shot.val_rows)
+
+
+def _slots(config: SweepConfig) -> int:
+    """How many trials can train at the same time."""
+    if config.accelerator == "gpu":
+        return gpus() // config.workers_per_trial
+    return cpus() // (config.workers_per_trial * config.threads_per_worker)
 
 
 def make_tuner(context: Context[SweepConfig], storage: Path) -> Tuner:
@@ -190,6 +197,8 @@ def make_tuner(context: Context[SweepConfig], storage: Path) -> Tuner:
         tune_config=tune.TuneConfig(
             metric=SCORE,
             mode="max",
+            # One more than fit at a time: it starts up while the others train.
+            max_concurrent_trials=_slots(context.config) + 1,
             trial_dirname_creator=lambda trial: trial.trial_id,
         ),
         run_config=tune.RunConfig(name="sweep", storage_path=str(storage), verbose=0),
