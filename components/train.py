@@ -1,0 +1,211 @@
+"""Pre-training without Ray, MLflow or DVC: `python -m components.train`, alone or under torchrun.
+
+Needs torch, numpy, pyarrow, pydantic and safetensors only. Interrupted at any moment, the same command goes on from
+the last finished epoch; on CPU, and with as many processes, to the bits of an uninterrupted run.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import shutil
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TextIO
+
+import torch
+import torch.distributed as dist
+from pydantic import ValidationError
+
+from components.batches import Group
+from components.checkpoint import BACKBONE_NAME, ModelCard, save_model
+from components.pretraining import Metrics, Pretraining, PretrainingConfig, Report, health
+from components.shards import DataError, Manifest, json_text, load_split, write_text_atomically
+
+# The paper's test scenarios: a backbone that has seen them would say nothing about generalisation.
+HELD_OUT = frozenset(f"D{number}" for number in range(16, 21))
+# What torchrun tells each process, and what holds for one that is alone.
+PLACE = (("RANK", "0"), ("WORLD_SIZE", "1"), ("LOCAL_RANK", "0"))
+
+
+def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """The values on the command line (this process's own if None)."""
+    parser = argparse.ArgumentParser("python -m components.train", description=__doc__)
+    add = parser.add_argument
+    add("--data", type=Path, required=True, help="folder that holds manifest.json and the shards")
+    add(
+        "--out",
+        type=Path,
+        required=True,
+        help="folder for checkpoints/ and backbone/, shared by all machines",
+    )
+    add("--config", type=Path, help="PretrainingConfig as JSON; Table I if not given")
+    add("--scenarios", nargs="+", help="default: all in the data but D16-D20, which are for tests")
+    add("--seed", type=int, default=1)
+    add("--device", choices=["auto", "cpu", "cuda"], default="auto", help="auto: GPUs if there are any")
+    return parser.parse_args(arguments)
+
+
+def train(options: argparse.Namespace) -> Pretraining:
+    """Pre-train as the options say, from the last checkpoint if there is one; returns this rank's finished loop.
+
+    Raises:
+        SystemExit: the caller must change something; the message is one line.
+        DataError: data or checkpoint are missing or damaged.
+    """
+    config, manifest = read_config(options.config), Manifest.load(options.data)
+    names = options.scenarios or default_scenarios(manifest)
+    run, checkpoints = identity(config, options.seed, manifest, names), options.out / "checkpoints"
+    resume_from = resumable(checkpoints, run)
+    data = [[load_split(options.data, manifest, name, split) for name in names] for split in ("train", "val")]
+    group = join(options.device)
+    if group.rank == 0:
+        checkpoints.mkdir(parents=True, exist_ok=True)
+        write_text_atomically(checkpoints / "run.json", run)
+    check_agreement(group, resume_from is not None)
+    torch.use_deterministic_algorithms(group.device.type == "cpu")
+    loop = Pretraining(config, data[0], data[1], options.seed, group)
+    loop.run(reporter(checkpoints, group), lambda done, total, snapshots: None, resume_from)
+    if group.rank == 0:
+        backbone = options.out / "backbone"
+        backbone.mkdir(exist_ok=True)
+        save_model(
+            backbone, loop.student.encoder.backbone, ModelCard(backbone=config.backbone), BACKBONE_NAME
+        )
+        say(sys.stderr, f"{backbone}: {health(config, loop.history[-1])} after {len(loop.history)} epochs")
+    return loop
+
+
+def read_config(path: Path | None) -> PretrainingConfig:
+    """The hyperparameters in a JSON file; SystemExit if it does not fit."""
+    if path is None:
+        return PretrainingConfig()
+    try:
+        return PretrainingConfig.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise SystemExit(f"{path}: {where or 'content'}: {first['msg']}: correct the file") from None
+
+
+def default_scenarios(manifest: Manifest) -> list[str]:
+    """Every scenario that can be trained on and is not kept for tests."""
+    names = [
+        name
+        for name, entry in manifest.scenarios.items()
+        if name not in HELD_OUT and entry.rows("train") and entry.rows("val")
+    ]
+    if not names:
+        raise SystemExit("the data hold no scenario but D16-D20 to train on: name them with --scenarios")
+    return names
+
+
+def identity(config: PretrainingConfig, seed: int, manifest: Manifest, names: Sequence[str]) -> str:
+    """What decides a run's result, as JSON: a checkpoint of another run must not be taken up."""
+    data = json.dumps([[name, manifest.entry(name).model_dump(mode="json")] for name in names])
+    parts = {"config": config.model_dump_json(), "data": data}
+    digests = {part: hashlib.sha256(text.encode()).hexdigest() for part, text in parts.items()}
+    return json_text(digests | {"seed": seed})
+
+
+def resumable(checkpoints: Path, run: str) -> Path | None:
+    """The checkpoint to go on from, if there is one; SystemExit if it is another run's."""
+    last = newest(checkpoints / "last")
+    path = checkpoints / "run.json"
+    if last is None or (path.is_file() and path.read_text() == run):
+        return last
+    saved, wanted = json.loads(path.read_text()) if path.is_file() else {}, json.loads(run)
+    other = ", ".join(part for part in wanted if saved.get(part) != wanted[part])
+    raise SystemExit(
+        f"{checkpoints} holds a run with another {other}: choose another --out, or delete that folder to start again"
+    )
+
+
+def join(device: str) -> Group:
+    """Take this process's place in the group that torchrun describes, or be alone."""
+    rank, size, local = (int(os.environ.get(*pair)) for pair in PLACE)
+    if device == "cpu" or (device == "auto" and not torch.cuda.is_available()):
+        place = torch.device("cpu")
+    elif local >= torch.cuda.device_count():
+        raise SystemExit(
+            f"process {local} of this machine finds {torch.cuda.device_count()} GPUs: "
+            "start one process per GPU, or pass --device cpu"
+        )
+    else:
+        place = torch.device("cuda", local)
+        torch.cuda.set_device(place)
+    if size > 1:
+        # On GPUs gloo as well: sums of validation and agreements are on CPU.
+        dist.init_process_group("gloo" if place.type == "cpu" else "cpu:gloo,cuda:nccl")
+    return Group(rank, size, place)
+
+
+def check_agreement(group: Group, resuming: bool) -> None:
+    """Ranks that disagree about the start would wait for each other for ever."""
+    if group.world_size > 1:
+        answers = [False] * group.world_size
+        dist.all_gather_object(answers, resuming)
+        if len(set(answers)) > 1:
+            raise SystemExit(
+                "not all processes see the same checkpoints: let --out be a folder that all share"
+            )
+
+
+def reporter(checkpoints: Path, group: Group) -> Report:
+    """Keep the newest and the best checkpoint, and write a line of CSV to stdout, on rank 0."""
+    lines = 0
+
+    def report(metrics: Metrics, save: Callable[[Path], None]) -> None:
+        nonlocal lines
+        if group.rank == 0:
+            # The best first: a run killed between the two repeats the epoch and writes it again.
+            if metrics["best"] == 1.0:
+                replace(checkpoints / "best", save)
+            replace(checkpoints / "last", save)
+            if lines == 0:
+                say(sys.stdout, ",".join(metrics))
+            say(sys.stdout, ",".join(f"{value:.6g}" for value in metrics.values()))
+            lines += 1
+
+    return report
+
+
+def replace(folder: Path, save: Callable[[Path], None]) -> None:
+    """Write a checkpoint in the place of the former one; at every moment `newest` finds a whole one."""
+    fresh, former = folder.with_name(f".{folder.name}.fresh"), _former(folder)
+    save(fresh)
+    if folder.is_dir():
+        shutil.rmtree(former, ignore_errors=True)
+        os.replace(folder, former)
+    os.replace(fresh, folder)
+    shutil.rmtree(former, ignore_errors=True)
+
+
+def newest(folder: Path) -> Path | None:
+    """The checkpoint that `replace` has left: in the folder, or beside it if the process was killed in between."""
+    return next((path for path in (folder, _former(folder)) if path.is_dir()), None)
+
+
+def _former(folder: Path) -> Path:
+    return folder.with_name(f".{folder.name}.former")
+
+
+def say(stream: TextIO, line: str) -> None:
+    """Write a line at once, so that whoever follows a log sees it."""
+    stream.write(line + "\n")
+    stream.flush()
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Train, or say in one line why not and exit with status 1."""
+    try:
+        train(parse(arguments))
+    except (DataError, OSError) as error:
+        raise SystemExit(str(error)) from None
+    if dist.is_initialized():
+        dist.destroy_process_group()
+
+
+if __name__ == "__main__":
+    main()
