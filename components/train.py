@@ -5,12 +5,14 @@ the last finished epoch; on CPU, and with as many processes, to the bits of an u
 """
 
 import argparse
+import fcntl
 import hashlib
 import json
 import os
 import shutil
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TextIO
 
@@ -25,6 +27,7 @@ from components.shards import DataError, Manifest, json_text, load_split, write_
 
 # The paper's test scenarios: a backbone that has seen them would say nothing about generalisation.
 HELD_OUT = frozenset(f"D{number}" for number in range(16, 21))
+SPLITS = ("train", "val")
 # What torchrun tells each process, and what holds for one that is alone.
 PLACE = (("RANK", "0"), ("WORLD_SIZE", "1"), ("LOCAL_RANK", "0"))
 
@@ -57,24 +60,20 @@ def train(options: argparse.Namespace) -> Pretraining:
     config, manifest = read_config(options.config), Manifest.load(options.data)
     names = options.scenarios or default_scenarios(manifest)
     run, checkpoints = identity(config, options.seed, manifest, names), options.out / "checkpoints"
-    resume_from = resumable(checkpoints, run)
-    data = [[load_split(options.data, manifest, name, split) for name in names] for split in ("train", "val")]
     group = join(options.device)
-    if group.rank == 0:
-        checkpoints.mkdir(parents=True, exist_ok=True)
-        write_text_atomically(checkpoints / "run.json", run)
-    check_agreement(group, resume_from is not None)
-    torch.use_deterministic_algorithms(group.device.type == "cpu")
-    loop = Pretraining(config, data[0], data[1], options.seed, group)
-    loop.run(reporter(checkpoints, group), lambda done, total, snapshots: None, resume_from)
-    if group.rank == 0:
-        backbone = options.out / "backbone"
-        backbone.mkdir(exist_ok=True)
-        save_model(
-            backbone, loop.student.encoder.backbone, ModelCard(backbone=config.backbone), BACKBONE_NAME
-        )
-        say(sys.stderr, f"{backbone}: {health(config, loop.history[-1])} after {len(loop.history)} epochs")
-    return loop
+    lock = only_writer(checkpoints) if group.rank == 0 else nullcontext()
+    with lock:
+        resume_from = resumable(checkpoints, run)
+        data = [[load_split(options.data, manifest, name, split) for name in names] for split in SPLITS]
+        check_agreement(group, resume_from is not None)
+        if group.rank == 0:
+            write_text_atomically(checkpoints / "run.json", run)
+        torch.use_deterministic_algorithms(group.device.type == "cpu")
+        loop = Pretraining(config, data[0], data[1], options.seed, group)
+        loop.run(reporter(checkpoints, group), lambda done, total, snapshots: None, resume_from)
+        if group.rank == 0:
+            publish(loop, options.out / "backbone")
+        return loop
 
 
 def read_config(path: Path | None) -> PretrainingConfig:
@@ -141,6 +140,19 @@ def join(device: str) -> Group:
     return Group(rank, size, place)
 
 
+def only_writer(checkpoints: Path) -> TextIO:
+    """Lock the folder until the file returned is closed or the process dies; SystemExit if another one holds it."""
+    checkpoints.mkdir(parents=True, exist_ok=True)
+    lock = (checkpoints / ".lock").open("w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        # Workers outlive a torchrun that was killed: two writers would spoil each other's checkpoints.
+        lock.close()
+        raise SystemExit(f"another process trains into {checkpoints}: let it end, or end it") from None
+    return lock
+
+
 def check_agreement(group: Group, resuming: bool) -> None:
     """Ranks that disagree about the start would wait for each other for ever."""
     if group.world_size > 1:
@@ -169,6 +181,14 @@ def reporter(checkpoints: Path, group: Group) -> Report:
             lines += 1
 
     return report
+
+
+def publish(loop: Pretraining, folder: Path) -> None:
+    """Write the trained backbone as a model folder and say how the run ended."""
+    folder.mkdir(exist_ok=True)
+    card = ModelCard(backbone=loop.config.backbone)
+    save_model(folder, loop.student.encoder.backbone, card, BACKBONE_NAME)
+    say(sys.stderr, f"{folder}: {health(loop.config, loop.history[-1])} after {len(loop.history)} epochs")
 
 
 def replace(folder: Path, save: Callable[[Path], None]) -> None:

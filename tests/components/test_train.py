@@ -259,6 +259,13 @@ def test_a_checkpoint_of_another_run_is_refused(
     assert contents(finished[0]) == before
 
 
+def test_two_runs_never_write_into_one_folder(data: Path, config: Path, tmp_path: Path) -> None:
+    with train.only_writer(tmp_path / "checkpoints"):
+        assert "another process trains into" in refusal(options(data, tmp_path, config))
+    with train.only_writer(tmp_path / "checkpoints"):
+        pass  # free again
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
