@@ -4,6 +4,7 @@ import os
 import sys
 from pathlib import Path
 
+import hypothesis
 import pytest
 import torch
 
@@ -15,10 +16,16 @@ ROOT = Path(__file__).resolve().parent.parent
 if str(ROOT) not in sys.path:  # a bare `pytest` does not put the working directory there
     sys.path.insert(0, str(ROOT))
 
+# The same examples every time, and no stopwatch: a busy machine is not a defect.
+hypothesis.settings.register_profile("steady", derandomize=True, deadline=None)
+hypothesis.settings.load_profile("steady")
+
 # Everything else is an error (pyproject.toml). Message and category keep each entry narrow.
 THIRD_PARTY_WARNINGS = (
     # MLflow 3.17 configures its tables in a way that SQLAlchemy will drop.
     "ignore:The ``noload`` loader strategy is deprecated:DeprecationWarning",
+    # Ray Data 2.60 sets, by itself, options of its own that it has deprecated.
+    "ignore:`use_(push_based_shuffle|polars|arrow_tensor_v2)` is deprecated:DeprecationWarning",
 )
 
 

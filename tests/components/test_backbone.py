@@ -118,7 +118,7 @@ def test_equals_the_literal_equations(masked: bool) -> None:
 # --- laws ---
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(links=st.integers(1, 12), seed=st.integers(0, 10**6))
 def test_permuting_links_permutes_embeddings(backbone: Backbone, links: int, seed: int) -> None:
     gain_db, mask = gains_db(2, links, seed), hidden(2, links)

@@ -81,6 +81,7 @@ def enter(folder: Path, database: Path, monkeypatch: pytest.MonkeyPatch) -> Path
     shutil.copy(database, folder / "mlflow.db")
     monkeypatch.chdir(folder)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder}/mlflow.db")
+    mlflow.set_tracking_uri(f"sqlite:///{folder}/mlflow.db")  # as a stage in this process would
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
     (folder / "params.yaml").write_text(yaml.safe_dump(PARAMS, sort_keys=False))
     paths.overrides(False).parent.mkdir(parents=True)
