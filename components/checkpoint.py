@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -136,6 +137,26 @@ def save_training(
     os.replace(partial, folder)
 
 
+def replace_checkpoint(folder: Path, save: Callable[[Path], None]) -> None:
+    """Write a checkpoint in the place of the former one; at every moment `newest_checkpoint` finds a whole one."""
+    fresh, former = folder.with_name(f".{folder.name}.fresh"), _former(folder)
+    save(fresh)
+    if folder.is_dir():
+        shutil.rmtree(former, ignore_errors=True)
+        os.replace(folder, former)
+    os.replace(fresh, folder)
+    shutil.rmtree(former, ignore_errors=True)
+
+
+def newest_checkpoint(folder: Path) -> Path | None:
+    """The checkpoint that `replace_checkpoint` has left: in the folder, or beside it if the process was killed in between."""
+    return next((path for path in (folder, _former(folder)) if path.is_dir()), None)
+
+
+def _former(folder: Path) -> Path:
+    return folder.with_name(f".{folder.name}.former")
+
+
 def load_training(
     folder: Path, modules: dict[str, nn.Module], optimizer: torch.optim.Optimizer
 ) -> TrainingState:
@@ -149,8 +170,13 @@ def load_training(
     _restore_optimizer(optimizer, load_tensors(folder / "optimizer.safetensors"))
     try:
         return TrainingState.model_validate_json((folder / "state.json").read_bytes())
-    except (FileNotFoundError, ValidationError) as error:
-        raise DataError(f"{folder / 'state.json'} is missing or damaged: {error}") from None
+    except FileNotFoundError:
+        raise DataError(f"{folder / 'state.json'} is missing: remove {folder} and run again") from None
+    except ValidationError as error:
+        problem = error.errors()[0]["msg"]
+        raise DataError(
+            f"{folder / 'state.json'} is damaged ({problem}): remove {folder} and run again"
+        ) from None
 
 
 def _optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:

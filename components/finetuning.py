@@ -76,7 +76,10 @@ class Finetuning:
         self.history: list[Metrics] = []
 
     def run(self, report: Report, tick: Tick, resume_from: Path | None = None) -> list[Metrics]:
-        """Train to the last epoch; `report` is called every `validate_every` epochs and at the end."""
+        """Train to the last epoch; `report` is called every `validate_every` epochs and at the end.
+
+        Afterwards the model is whole again (adapters are merged), so a finished run can be neither saved nor resumed.
+        """
         if resume_from is not None:
             self._restore(resume_from)
         while self.epochs_done < self.total_epochs:

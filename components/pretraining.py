@@ -227,6 +227,8 @@ class Pretraining:
             [effective_rank(rows[:4096]), mean_dimension_std(rows[:4096])], dtype=torch.float64
         )
         if self.group.world_size > 1:
+            # On the training device: nccl does not exchange what lies in main memory.
+            sums, signs = sums.to(self.group.device), signs.to(self.group.device)
             dist.all_reduce(sums)
             dist.broadcast(signs, src=0)
         return self._summary(sums, signs)

@@ -9,7 +9,6 @@ import fcntl
 import hashlib
 import json
 import os
-import shutil
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
@@ -21,7 +20,7 @@ import torch.distributed as dist
 from pydantic import ValidationError
 
 from components.batches import Group
-from components.checkpoint import BACKBONE_NAME, ModelCard, save_model
+from components.checkpoint import BACKBONE_NAME, ModelCard, newest_checkpoint, replace_checkpoint, save_model
 from components.pretraining import Metrics, Pretraining, PretrainingConfig, Report, health
 from components.shards import DataError, Manifest, json_text, load_split, write_text_atomically
 
@@ -110,7 +109,7 @@ def identity(config: PretrainingConfig, seed: int, manifest: Manifest, names: Se
 
 def resumable(checkpoints: Path, run: str) -> Path | None:
     """The checkpoint to go on from, if there is one; SystemExit if it is another run's."""
-    last = newest(checkpoints / "last")
+    last = newest_checkpoint(checkpoints / "last")
     path = checkpoints / "run.json"
     if last is None or (path.is_file() and path.read_text() == run):
         return last
@@ -173,8 +172,8 @@ def reporter(checkpoints: Path, group: Group) -> Report:
         if group.rank == 0:
             # The best first: a run killed between the two repeats the epoch and writes it again.
             if metrics["best"] == 1.0:
-                replace(checkpoints / "best", save)
-            replace(checkpoints / "last", save)
+                replace_checkpoint(checkpoints / "best", save)
+            replace_checkpoint(checkpoints / "last", save)
             if lines == 0:
                 say(sys.stdout, ",".join(metrics))
             say(sys.stdout, ",".join(f"{value:.6g}" for value in metrics.values()))
@@ -189,26 +188,6 @@ def publish(loop: Pretraining, folder: Path) -> None:
     card = ModelCard(backbone=loop.config.backbone)
     save_model(folder, loop.student.encoder.backbone, card, BACKBONE_NAME)
     say(sys.stderr, f"{folder}: {health(loop.config, loop.history[-1])} after {len(loop.history)} epochs")
-
-
-def replace(folder: Path, save: Callable[[Path], None]) -> None:
-    """Write a checkpoint in the place of the former one; at every moment `newest` finds a whole one."""
-    fresh, former = folder.with_name(f".{folder.name}.fresh"), _former(folder)
-    save(fresh)
-    if folder.is_dir():
-        shutil.rmtree(former, ignore_errors=True)
-        os.replace(folder, former)
-    os.replace(fresh, folder)
-    shutil.rmtree(former, ignore_errors=True)
-
-
-def newest(folder: Path) -> Path | None:
-    """The checkpoint that `replace` has left: in the folder, or beside it if the process was killed in between."""
-    return next((path for path in (folder, _former(folder)) if path.is_dir()), None)
-
-
-def _former(folder: Path) -> Path:
-    return folder.with_name(f".{folder.name}.former")
 
 
 def say(stream: TextIO, line: str) -> None:

@@ -1,1 +1,26 @@
 """One module per stage: a component wired to Ray, MLflow and files."""
+
+import os
+from pathlib import Path
+
+# Ray and MLflow read these when they are imported, so they are set before any module of this package imports them.
+# What the user has set stays.
+_DEFAULTS = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    # The default health check makes every report of a training worker wait two seconds.
+    "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.2",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    # Tune prints tables of its own unless told to use its older, quieter reporter.
+    "RAY_AIR_NEW_OUTPUT": "0",
+    # A sweep's state is saved this often (seconds), so that a killed driver loses little.
+    "TUNE_GLOBAL_CHECKPOINT_S": "1",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+}
+for _name, _value in _DEFAULTS.items():
+    os.environ.setdefault(_name, _value)
+# A cluster started on a machine that has a token asks for it, but a driver that joins sends it only if told to.
+if os.environ.get("RAY_ADDRESS") and (Path.home() / ".ray" / "auth_token").is_file():
+    os.environ.setdefault("RAY_AUTH_MODE", "token")

@@ -6,20 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pipelines.errors import UserError
-
-# Read by Ray when it is imported, so they come first. Usage reports are nobody's business; the default health
-# check makes every report of a training worker wait two seconds.
-os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "0.2")
-os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-# Tune prints tables of its own unless told to use its older, quieter reporter.
-os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
-# A sweep's state is saved this often (seconds), so that a killed driver loses little.
-os.environ.setdefault("TUNE_GLOBAL_CHECKPOINT_S", "1")
-
 import ray
 from ray.exceptions import RaySystemError
+
+from pipelines.errors import UserError
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -62,7 +52,8 @@ def _start(dashboard: bool) -> None:
     except (ConnectionError, RaySystemError, ValueError) as error:
         raise UserError(
             f"no Ray cluster answers at RAY_ADDRESS={address} ({type(error).__name__}): "
-            "start one with `ray start --head`, mend the address, or unset RAY_ADDRESS to run locally"
+            "start one with `ray start --head`, mend the address, unset RAY_ADDRESS to run locally, or, if it asks "
+            "for a token, set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN"
         ) from None
 
 

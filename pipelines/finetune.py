@@ -11,7 +11,14 @@ import typer
 from pydantic import Field
 
 from components.batches import Group
-from components.checkpoint import MODEL_NAME, ModelCard, model_from_backbone, save_model
+from components.checkpoint import (
+    MODEL_NAME,
+    ModelCard,
+    model_from_backbone,
+    newest_checkpoint,
+    replace_checkpoint,
+    save_model,
+)
 from components.finetuning import Finetuning, FinetuningConfig
 from components.objectives import by_name
 from components.pretraining import Metrics
@@ -75,10 +82,10 @@ def finetune_task(
     checkpoint = scratch / "checkpoint"
 
     def report(metrics: Metrics, save: Callable[[Path], None]) -> None:
-        save(checkpoint)
+        replace_checkpoint(checkpoint, save)
         poster.metrics(metrics)
 
-    loop.run(report, poster.tick, resume_from=checkpoint if checkpoint.is_dir() else None)
+    loop.run(report, poster.tick, resume_from=newest_checkpoint(checkpoint))
     folder = scratch / "model"
     folder.mkdir(exist_ok=True)
     card = ModelCard(backbone=model.backbone.config, objective=objective)
