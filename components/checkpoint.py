@@ -149,7 +149,7 @@ def replace_checkpoint(folder: Path, save: Callable[[Path], None]) -> None:
 
 
 def newest_checkpoint(folder: Path) -> Path | None:
-    """The checkpoint that `replace_checkpoint` has left: in the folder, or beside it if the process was killed in between."""
+    """What `replace_checkpoint` has left: in the folder, or beside it if the process was killed in between."""
     return next((path for path in (folder, _former(folder)) if path.is_dir()), None)
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from components import train
+from components import checkpoint, train
 from components.channel import simulate
 from components.checkpoint import load_tensors, model_from_backbone
 from components.scenario import Scenario
@@ -209,16 +209,18 @@ def test_a_process_killed_while_a_checkpoint_is_replaced_leaves_a_whole_one(
         allowed -= 1
 
     allowed = 100
-    train.replace(folder, save(0))
+    checkpoint.replace_checkpoint(folder, save(0))
     renames, removals = os.replace, shutil.rmtree
-    monkeypatch.setattr(train.os, "replace", lambda *paths: (step("rename"), renames(*paths)))
-    monkeypatch.setattr(train.shutil, "rmtree", lambda path, **how: (step("remove"), removals(path, **how)))
+    monkeypatch.setattr(checkpoint.os, "replace", lambda *paths: (step("rename"), renames(*paths)))
+    monkeypatch.setattr(
+        checkpoint.shutil, "rmtree", lambda path, **how: (step("remove"), removals(path, **how))
+    )
     seen = []
     for number in range(1, 12):  # killed ever later, and never cleaned up after
         allowed = number - 1
         with contextlib.suppress(KeyboardInterrupt):
-            train.replace(folder, save(number))
-        kept = train.newest(folder)
+            checkpoint.replace_checkpoint(folder, save(number))
+        kept = checkpoint.newest_checkpoint(folder)
         assert kept is not None
         seen.append(int((kept / "number").read_text()))
     assert seen == sorted(seen)
