@@ -26,6 +26,10 @@ THIRD_PARTY_WARNINGS = (
     "ignore:The ``noload`` loader strategy is deprecated:DeprecationWarning",
     # Ray Data 2.60 sets, by itself, options of its own that it has deprecated.
     "ignore:`use_(push_based_shuffle|polars|arrow_tensor_v2)` is deprecated:DeprecationWarning",
+    # MLflow 3.17, on importing mlflow.pyfunc, about type hints of its own.
+    "ignore:.*Any type hint is inferred as AnyType:UserWarning",
+    # Advice of MLflow that registered models do not follow: an example would be stored with every version.
+    "ignore:.*An input example was not provided:UserWarning",
 )
 
 

@@ -1,0 +1,173 @@
+"""Laws of the registry: same content, same version; `champion` moves only to what is surely better."""
+
+import io
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import mlflow
+import numpy as np
+import pytest
+import torch
+from rich.console import Console
+
+from components.backbone import BackboneConfig
+from components.checkpoint import CONFIG_NAME, MODEL_NAME, ModelCard, load_power_model, save_model
+from components.heads import PowerModel
+from components.references import OBJECTIVES
+from pipelines import paths, tracking
+from pipelines.register import STAGE, RegisterConfig, model_name, register_one
+from pipelines.stage import Context
+
+CONFIG = BackboneConfig(layers=1, width=16, heads=4, bias_width=8)
+SUM_RATE = model_name("sum-rate")
+# Biases of the head's last layer: with -9 everybody whispers, with +9 everybody shouts, which earns more.
+WHISPER, SHOUT = -9.0, 9.0
+
+
+def make_head(folder: Path, objective: str, bias: float, seed: int = 0) -> None:
+    torch.manual_seed(seed)
+    model = PowerModel(CONFIG)
+    with torch.no_grad():
+        model.head.mlp[2].bias.fill_(bias)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    save_model(folder, model, ModelCard(backbone=CONFIG, objective=objective), MODEL_NAME)
+
+
+@pytest.fixture(scope="module")
+def registry(module_workspace: Path, simulated: Path) -> Path:
+    """A working folder with data and an empty registry; the tests below tell one story in order."""
+    shutil.copytree(simulated, paths.DATA)
+    tracking.connect()
+    return module_workspace
+
+
+@pytest.fixture
+def offer(registry: Path, tmp_path: Path) -> Callable[..., list[str]]:
+    """Register a sum-rate head with this bias; returns the summary row: name, version, verdict, margin."""
+
+    def offer_it(bias: float, seed: int = 0) -> list[str]:
+        make_head(registry / paths.HEADS / "sum-rate", "sum-rate", bias, seed)
+        config = RegisterConfig(scenarios=("near", "far"))
+        with tracking.run("register", {}) as run:
+            context = Context(config, 1, "key", tmp_path, run, Console(file=io.StringIO()))
+            return register_one("sum-rate", context)[2]
+
+    return offer_it
+
+
+def aliases() -> dict[str, str | None]:
+    return {alias: tracking.alias_version(SUM_RATE, alias) for alias in ("champion", "previous")}
+
+
+def gains_db(batch: int, links: int) -> np.ndarray:
+    return np.random.default_rng(links).normal(15.0, 15.0, (batch, links, links)).astype(np.float32)
+
+
+def test_the_first_version_becomes_champion(offer: Callable[..., list[str]]) -> None:
+    assert offer(WHISPER)[1:] == ["1", "champion", "first"]
+    assert aliases() == {"champion": "1", "previous": None}
+
+
+def test_the_same_content_gives_the_same_version(offer: Callable[..., list[str]]) -> None:
+    assert offer(WHISPER)[1:3] == ["1", "champion already"]
+    assert len(mlflow.MlflowClient().search_model_versions(f"name='{SUM_RATE}'")) == 1
+
+
+def test_a_better_candidate_takes_over_and_the_old_champion_is_kept(offer: Callable[..., list[str]]) -> None:
+    _, version, verdict, margin = offer(SHOUT)
+    assert (version, verdict) == ("2", "champion")
+    assert float(margin.split()[0]) > 0.1
+    assert aliases() == {"champion": "2", "previous": "1"}
+
+
+@pytest.mark.parametrize(
+    ("bias", "seed", "version"),
+    [(WHISPER, 1, "3"), (WHISPER, 0, "1"), (SHOUT, 1, "4")],
+    ids=["worse", "worse and known", "no better"],
+)
+def test_a_candidate_that_is_not_surely_better_is_registered_but_not_champion(
+    offer: Callable[..., list[str]], bias: float, seed: int, version: str
+) -> None:
+    assert offer(bias, seed)[1:3] == [version, "not promoted: no better than the champion"]
+    assert aliases() == {"champion": "2", "previous": "1"}
+
+
+def test_the_champion_by_alias_is_the_pytorch_model(registry: Path, tmp_path: Path) -> None:
+    make_head(tmp_path / "head", "sum-rate", SHOUT)
+    model, _ = load_power_model(tmp_path / "head")
+    champion = tracking.load(f"models:/{SUM_RATE}@champion")
+    for batch, links in ((1, 1), (3, 7), (2, 30)):
+        gain_db = gains_db(batch, links)
+        with torch.no_grad():
+            expected = model(torch.from_numpy(gain_db)).numpy()
+        np.testing.assert_allclose(champion(gain_db), expected, atol=1e-4)
+    wide = gains_db(1, 4).astype(np.float64)[:, ::-1, ::-1]  # another type, another layout in memory
+    with torch.no_grad():
+        np.testing.assert_allclose(champion(wide), model(torch.from_numpy(wide.copy()).float()), atol=1e-4)
+
+
+def test_weights_for_further_fine_tuning_ride_along(registry: Path) -> None:
+    version = mlflow.MlflowClient().get_model_version_by_alias(SUM_RATE, "champion")
+    folder = Path(mlflow.artifacts.download_artifacts(version.source)) / "artifacts" / "sum-rate"
+    model, card = load_power_model(folder)
+    assert card.objective == "sum-rate"
+    assert model.head.mlp[2].bias.item() == SHOUT
+    assert {path.name for path in folder.iterdir()} == {MODEL_NAME, CONFIG_NAME}
+
+
+def test_the_signature_leaves_every_dimension_free_and_nothing_is_pickled(registry: Path) -> None:
+    version = mlflow.MlflowClient().get_model_version_by_alias(SUM_RATE, "champion")
+    folder = Path(mlflow.artifacts.download_artifacts(version.source))
+    signature = mlflow.models.Model.load(str(folder)).signature
+    assert signature.inputs.inputs[0].shape == (-1, -1, -1)
+    assert signature.outputs.inputs[0].shape == (-1, -1)
+    assert {path.suffix for path in folder.rglob("*")} & {".pkl", ".pickle", ".pt", ".pth"} == set()
+    assert version.tags["objective"] == "sum-rate"
+    assert len(version.tags[tracking.CONTENT_TAG]) == 64
+
+
+@pytest.mark.parametrize(
+    ("gain_db", "words"),
+    [
+        (np.full((1, 3, 3), np.nan, np.float32), "NaN or infinity"),
+        (np.full((1, 3, 3), -np.inf, np.float32), "NaN or infinity"),
+        (np.full((1, 3, 3), 1e9, np.float32), "are these linear gains"),
+        (np.zeros((1, 3, 4), np.float32), r"shape \[B, K, K\].*\[1, 3, 4\]"),
+        (np.zeros((0, 3, 3), np.float32), r"B, K >= 1"),
+    ],
+    ids=["NaN", "infinity", "linear", "not square", "empty"],
+)
+def test_what_is_no_gain_matrix_is_refused(registry: Path, gain_db: np.ndarray, words: str) -> None:
+    champion = tracking.load(f"models:/{SUM_RATE}@champion")
+    with pytest.raises(ValueError, match=words):
+        champion(gain_db)
+
+
+@pytest.mark.parametrize("model_input", [np.array([[["a"]]]), np.zeros((3, 3), np.float32), "words"])
+def test_what_is_no_array_of_numbers_is_refused(registry: Path, model_input: object) -> None:
+    model = mlflow.pyfunc.load_model(f"models:/{SUM_RATE}@champion")
+    with pytest.raises(Exception, match=r"schema|must be numbers"):
+        model.predict(model_input)
+
+
+def test_a_model_that_is_not_there_is_one_line(registry: Path) -> None:
+    with pytest.raises(tracking.UserError, match="gfm-ra-none@champion cannot be loaded") as caught:
+        tracking.load("models:/gfm-ra-none@champion")
+    assert "\n" not in str(caught.value)
+
+
+def test_the_stage_registers_every_objective_and_writes_what_no_registry_decides(
+    workspace: Path, simulated: Path, run_stage: Callable[..., str]
+) -> None:
+    shutil.copytree(simulated, paths.DATA)
+    for objective in OBJECTIVES:
+        make_head(paths.HEADS / objective, objective, SHOUT)
+    run_stage(STAGE)
+    assert {name for name, _, _ in tracking.champions()} == {model_name(name) for name in OBJECTIVES}
+    written = json.loads(paths.REGISTER.read_text())
+    assert set(written) == {model_name(name) for name in OBJECTIVES}
+    # No version numbers: another registry counts differently.
+    assert {key for entry in written.values() for key in entry} == {"content_sha256"}
