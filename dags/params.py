@@ -4,7 +4,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from components.config import Strict
@@ -17,6 +16,7 @@ from pipelines.register import RegisterConfig
 from pipelines.report import ReportConfig
 from pipelines.simulate import SimulateConfig
 from pipelines.solve import SolveConfig
+from pipelines.stage import read_params
 from pipelines.sweep import SweepConfig
 
 
@@ -103,12 +103,4 @@ def load(path: Path) -> Params:
     Raises:
         UserError: it is missing, not YAML, or wrong; one line that names every fault.
     """
-    try:
-        values = yaml.safe_load(path.read_text())
-    except FileNotFoundError:
-        raise UserError(
-            f"{path} is missing in {Path.cwd()}: run from the top folder of the repository"
-        ) from None
-    except yaml.YAMLError as error:
-        raise UserError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
-    return parse(values, path)
+    return parse(read_params(path), path)
