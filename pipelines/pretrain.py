@@ -77,7 +77,7 @@ def check_data(config: PretrainConfig, folder: Path) -> None:
     manifest = Manifest.load(folder)
     for name in config.scenarios:
         for split in ("train", "val"):
-            load_split(folder, manifest, name, split, 1)
+            load_split(folder, manifest, name, split)
 
 
 def work(context: Context[PretrainConfig]) -> Outcome:
