@@ -131,6 +131,7 @@ def trained(seed: int) -> tuple[PowerModel, torch.optim.Optimizer]:
 def test_a_training_checkpoint_comes_back_as_it_was(tmp_path: Path) -> None:
     model, optimizer = trained(0)
     save_training(tmp_path / "state", {"model": model}, optimizer, STATE)
+    assert [path.name for path in tmp_path.iterdir()] == ["state"]  # nothing half-made beside it
     other, fresh = trained(1)
     assert load_training(tmp_path / "state", {"model": other}, fresh) == STATE
     assert same(other, model)

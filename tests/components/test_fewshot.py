@@ -45,6 +45,20 @@ def test_adapting_improves_on_the_model_as_it_was(data: tuple[np.ndarray, np.nda
     assert before + 0.02 < few_shot_ratio(model(), *data, CONFIG, seed=0) < 1.02
 
 
+def test_what_it_judges_by_is_not_trained_on(data: tuple[np.ndarray, np.ndarray]) -> None:
+    train, val = data
+    first, second, other = model(), model(), model()
+    few_shot_ratio(first, train, val[:32], CONFIG, seed=0)
+    few_shot_ratio(second, train, val[32:], CONFIG, seed=0)
+    few_shot_ratio(other, val[:32], val[32:], CONFIG, seed=0)
+    assert torch.equal(model_weights(first), model_weights(second))
+    assert not torch.equal(model_weights(first), model_weights(other))
+
+
+def model_weights(adapted: PowerModel) -> torch.Tensor:
+    return torch.cat([parameter.detach().flatten() for parameter in adapted.parameters()])
+
+
 def test_same_seed_gives_the_same_ratio(data: tuple[np.ndarray, np.ndarray]) -> None:
     first, again, other = (few_shot_ratio(model(), *data, CONFIG, seed=seed) for seed in (0, 0, 1))
     assert first == again
