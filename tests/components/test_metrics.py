@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from components.metrics import mean_difference, ratio_of_means
+from components.metrics import mean_difference, mean_over_seeds, ratio_of_means
 
 POSITIVE = arrays(np.float64, st.integers(1, 30), elements=st.floats(0.1, 100.0))
 
@@ -70,3 +70,20 @@ def test_intervals_depend_on_the_seed_only() -> None:
 def test_values_that_are_not_paired_are_refused(values: np.ndarray, reference: np.ndarray) -> None:
     with pytest.raises(ValueError, match="paired values"):
         ratio_of_means(values, reference, 0)
+
+
+def test_the_interval_over_seeds_is_students_t() -> None:
+    mean, low, high = mean_over_seeds([1.0, 2.0, 3.0])
+    half = 4.302653 / 3**0.5  # t quantile 0.975 with 2 degrees of freedom, from a table; the spread is 1
+    assert (mean, low, high) == pytest.approx((2.0, 2.0 - half, 2.0 + half), rel=1e-6)
+    generator = np.random.default_rng(0)
+    covered = 0
+    for _ in range(2000):
+        interval = mean_over_seeds(list(generator.normal(0.9, 0.05, 5)), 0.9)
+        covered += interval.low <= 0.9 <= interval.high
+    assert covered / 2000 == pytest.approx(0.9, abs=0.03)
+
+
+def test_one_seed_has_no_interval() -> None:
+    with pytest.raises(ValueError, match="at least two seeds"):
+        mean_over_seeds([1.0])

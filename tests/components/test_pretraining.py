@@ -10,7 +10,7 @@ import torch
 
 from components.backbone import BackboneConfig
 from components.batches import Group
-from components.pretraining import Metrics, Pretraining, PretrainingConfig, health
+from components.pretraining import SPEED_METRICS, Metrics, Pretraining, PretrainingConfig, health
 from components.schedule import ScheduleConfig
 
 EPOCHS = 3
@@ -166,3 +166,30 @@ def test_bfloat16_trains_to_about_the_same_loss(finished: tuple[Pretraining, Pat
     expected = finished[0].history[-1]["validation_loss"]
     assert half[-1]["validation_loss"] == pytest.approx(expected, rel=0.05)
     assert half[-1]["validation_loss"] != expected
+
+
+def test_accumulated_parts_make_the_same_number_of_updates_and_resume_exactly(tmp_path: Path) -> None:
+    config = TINY.model_copy(update={"accumulation": 3})
+    whole, resumed = make(config=config), make(config=config)
+    history = run(whole, tmp_path)
+    assert whole.schedule.step == EPOCHS * 5
+    assert run(resumed, resume_from=tmp_path / "0") == history
+    assert same_bits(weights(resumed), weights(whole))
+    assert history[-1]["validation_loss"] == pytest.approx(run(make())[-1]["validation_loss"], rel=0.1)
+
+
+def test_a_batch_in_parts_has_the_gradient_of_their_weighted_mean() -> None:
+    # Parts of 3, 3 and 2 snapshots. The loss that `step` reports is (13) over all of them, each snapshot equally.
+    loop = make(config=TINY.model_copy(update={"accumulation": 3, "consistency_weight": 0.0}))
+    gain_db = torch.from_numpy(snapshots(8, 4, 9)).float()
+    losses = [loop._loss(part, number).item() for number, part in enumerate(gain_db.chunk(3))]
+    reported = loop.step(gain_db)[0].item()
+    assert reported == pytest.approx((3 * losses[0] + 3 * losses[1] + 2 * losses[2]) / 8, rel=1e-5)
+
+
+def test_speed_is_reported_but_kept_out_of_the_history() -> None:
+    loop, reported = make(), []
+    loop.run(lambda metrics, save: reported.append(metrics), lambda done, total, snapshots: None)
+    assert all(set(SPEED_METRICS) <= set(metrics) for metrics in reported)
+    assert not any(set(SPEED_METRICS) & set(row) for row in loop.history)
+    assert all(0.0 < metrics["share_of_matmul_peak"] < 1.0 for metrics in reported)

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from components.config import Strict
-from pipelines import finetune, pretrain, simulate, solve
+from pipelines import finetune, pretrain, solve
 from pipelines.errors import UserError
 from pipelines.stage import RESUME, Context, Outcome, Stage, main, read_params, resume_key
 
@@ -176,25 +176,6 @@ def test_no_mlflow_server_is_one_quick_line(
     assert not files()
 
 
-@pytest.mark.parametrize(
-    "uri", ["sqlite:////proc/none/mlflow.db", "file:./mlruns", "nonsense://x", "postgresql://x/y"]
-)
-def test_an_address_that_mlflow_cannot_use_is_one_line(
-    uri: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
-    line = refusal(stage(work=lambda _: pytest.fail("worked")), capsys)
-    assert uri in line
-    assert "mend MLFLOW_TRACKING_URI" in line
-
-
-def test_a_damaged_database_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
-    Path("mlflow.db").write_text("this is no database" * 100)
-    line = refusal(stage(work=lambda _: pytest.fail("worked")), capsys)
-    assert "mlflow.db" in line
-    assert "not a database" in line
-
-
 def last_run() -> mlflow.entities.Run:
     return mlflow.search_runs(experiment_names=["gfm-ra"], output_format="list")[0]
 
@@ -267,4 +248,3 @@ def test_the_key_follows_the_code_of_the_stage() -> None:
     simulate_key = key()
     other = Stage("solve", Section, work, lambda _: [], [TARGET])
     assert resume_key(other, Section(), 1) != simulate_key
-    assert simulate.STAGE.name == "simulate"
