@@ -101,7 +101,9 @@ def work(context: Context[ControlConfig]) -> Outcome:
         tuned = runs.all([(grid[chosen[a]], arm, number) for a, arm in enumerate(ARMS) for number in seeds])
     tables = {
         protocol: {
-            arm: _interval([scores.mean() / reference for _, scores in found[a * len(seeds) :][: len(seeds)]])
+            arm: _interval(
+                [float(scores.mean()) / reference for _, scores in found[a * len(seeds) :][: len(seeds)]]
+            )
             for a, arm in enumerate(ARMS)
         }
         for protocol, found in (("paper", paper), ("tuned", tuned))
