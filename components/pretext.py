@@ -83,7 +83,9 @@ class Student(nn.Module):
     def _edge_loss(self, z: Tensor, gain_db: Tensor, edge_mask: Tensor) -> Tensor:
         graph, receiver, transmitter = edge_mask.nonzero(as_tuple=True)
         predicted = self.edge_decoder(z, graph, receiver, transmitter).float()
-        truth = edge_features(gain_db, self.encoder.backbone.config.scaling)[:, graph, receiver, transmitter].mT
+        truth = edge_features(gain_db, self.encoder.backbone.config.scaling)[
+            :, graph, receiver, transmitter
+        ].mT
         # (8) sums over masked links; the mean keeps lambda's meaning the same for every K and ratio.
         return (predicted - truth).square().mean()
 
