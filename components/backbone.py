@@ -112,6 +112,15 @@ class Backbone(nn.Module):
         Returns:
             z^(L): [B, K, d]. Rows of padding hold finite values without meaning.
         """
+        z, bias = self.start(gain_db, edge_mask, link_mask)
+        for layer in self.layers:
+            z = layer(z, bias)
+        return self.norm(z)
+
+    def start(
+        self, gain_db: Tensor, edge_mask: Tensor | None, link_mask: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """What enters the first layer: z^(0) [B, K, d] and the attention biases [B, M, K, K]."""
         scaling = self.config.scaling
         edges = edge_features(gain_db, scaling)  # [2, B, K, K]
         if edge_mask is not None:
@@ -120,8 +129,5 @@ class Backbone(nn.Module):
         if link_mask is not None:
             # A large finite value instead of -inf: a graph that is all padding must not give NaN.
             bias = bias.masked_fill(~link_mask[:, None, None, :], -1e9)
-        z = node_features(gain_db, scaling, self.config.node_features, edge_mask, link_mask)  # [B, K, F]
-        z = self.node_encoder(z)  # [B, K, d]
-        for layer in self.layers:
-            z = layer(z, bias)
-        return self.norm(z)
+        nodes = node_features(gain_db, scaling, self.config.node_features, edge_mask, link_mask)  # [B, K, F]
+        return self.node_encoder(nodes), bias

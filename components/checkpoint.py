@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from components.backbone import BackboneConfig
 from components.config import Strict
 from components.heads import PowerModel
+from components.prompted import ConditioningConfig, PromptedModel
 from components.randomness import stream
 from components.shards import DataError, json_text
 
@@ -24,10 +25,11 @@ MODEL_NAME = "model.safetensors"
 
 
 class ModelCard(Strict):
-    """What a weights file needs to be used: architecture and the objective its head was tuned for."""
+    """What a weights file needs to be used: architecture, and what its head was tuned for or how goals enter."""
 
     backbone: BackboneConfig
     objective: str | None = None
+    conditioning: ConditioningConfig | None = None  # of a goal-conditioned model
 
 
 def save_tensors(path: Path, tensors: dict[str, Tensor]) -> None:
@@ -81,9 +83,25 @@ def load_power_model(folder: Path) -> tuple[PowerModel, ModelCard]:
         DataError: files are missing, damaged or do not belong together.
     """
     card = load_card(folder)
+    if card.conditioning is not None:
+        raise DataError(f"{folder} holds a goal-conditioned model: open it with load_prompted_model")
     model = PowerModel(card.backbone)
     load_weights(model, folder / MODEL_NAME)
     return model.eval(), card
+
+
+def load_prompted_model(folder: Path) -> PromptedModel:
+    """Rebuild a goal-conditioned model from the folder that pre-training filled.
+
+    Raises:
+        DataError: files are missing or damaged, or it is a model of another kind.
+    """
+    card = load_card(folder)
+    if card.conditioning is None:
+        raise DataError(f"{folder} holds no goal-conditioned model: it was trained with utility_weight 0")
+    model = PromptedModel(card.backbone, card.conditioning)
+    load_weights(model, folder / MODEL_NAME)
+    return model.eval()
 
 
 def load_weights(module: nn.Module, path: Path) -> None:

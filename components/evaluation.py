@@ -5,32 +5,55 @@ from collections.abc import Mapping
 import numpy as np
 import torch
 
-from components.finetuning import predict
-from components.heads import PowerModel
+from components.finetuning import Adaptable, predict
 from components.metrics import Ratio, ratio_of_means
-from components.objectives import ProportionalFair, by_name, geometric_mean_rate
+from components.objectives import (
+    RATE_FLOOR,
+    AlphaFair,
+    Objective,
+    ProportionalFair,
+    Weighted,
+    by_name,
+    geometric_mean_rate,
+)
 from components.rates import spectral_efficiency
 from components.shards import to_gain
 
 MODEL = "gfm-ra"
+PROMPTED, POLISHED = "gfm-ra-prompted", "gfm-ra-prompted-polished"
 PAPER_REFERENCE = "best-sum-rate"
 
 
-def model_powers(model: PowerModel, gain_db: np.ndarray) -> np.ndarray:
+def model_powers(model: Adaptable, gain_db: np.ndarray) -> np.ndarray:
     """Powers [N, K] that a model sets for gain_db [N, K, K] (stored precision)."""
     return predict(model, torch.from_numpy(gain_db)).numpy()
 
 
 def score(objective: str, power: np.ndarray, gain_db: np.ndarray) -> np.ndarray:
+    """`comparable_score` of the objective of a name, with its usual parameters."""
+    return comparable_score(by_name(objective), power, gain_db)
+
+
+def comparable_score(objective: Objective, power: np.ndarray, gain_db: np.ndarray) -> np.ndarray:
     """The number per snapshot by which an objective is compared, [N].
 
-    The utility of (3); for proportional fairness the geometric mean of rates, since a ratio of negative
-    log-utilities means nothing.
+    The utility of (3), but for alpha-fairness with alpha above 0 (proportional fairness is alpha = 1) the rate that,
+    given to every link, would have the same utility: a ratio of logarithms or of negative numbers means nothing.
     """
     rates = spectral_efficiency(power.astype(np.float32), to_gain(gain_db))
-    if objective == ProportionalFair.name:
-        return geometric_mean_rate(rates)
-    return by_name(objective).utility(rates)
+    plain, weights = objective, np.ones(rates.shape[-1], dtype=np.float32)
+    if isinstance(objective, Weighted):
+        plain, weights = objective.objective, np.asarray(objective.weights, dtype=np.float32)
+    alpha = (
+        plain.alpha if isinstance(plain, AlphaFair) else 1.0 if isinstance(plain, ProportionalFair) else 0.0
+    )
+    if alpha == 0.0:
+        return objective.utility(rates)
+    share = weights / weights.sum(-1, keepdims=True)
+    if alpha == 1.0:
+        return geometric_mean_rate(rates, share)
+    mean = (share * (rates.astype(np.float64) + RATE_FLOOR) ** (1.0 - alpha)).sum(-1)
+    return (mean ** (1.0 / (1.0 - alpha))).astype(np.float32)
 
 
 def scores(objective: str, powers: Mapping[str, np.ndarray], gain_db: np.ndarray) -> dict[str, np.ndarray]:

@@ -13,17 +13,23 @@ from torch import Tensor
 from components.batches import Group, plan_epoch, take
 from components.checkpoint import TrainingState, load_training, save_training
 from components.config import Strict
+from components.goals import goal_loss, goals_of
 from components.heads import PowerModel
 from components.lora import LoRAConfig, add_adapters, merge_adapters
 from components.objectives import Objective
 from components.pretraining import Metrics, Report, Tick
+from components.prompted import FixedGoal
 from components.rates import spectral_efficiency
+from components.units import db_to_linear
 
 
 class FinetuningConfig(Strict):
     """The two-stage recipe; rates and epochs default to Table I."""
 
-    adapt: Literal["full", "frozen", "lora"] = "full"  # what the second stage changes beside the head
+    # What the second stage changes beside the head; "prompt" changes nothing but a goal-conditioned model's prompt.
+    adapt: Literal["full", "frozen", "lora", "prompt"] = "full"
+    # (15), or with every graph's gradient scaled to the same strength, for goals whose utilities span decades.
+    loss: Literal["utility", "scaled"] = "utility"
     lora: LoRAConfig = LoRAConfig()
     warmup_epochs: int = Field(default=10, ge=0)
     epochs: int = Field(default=100, ge=0)
@@ -40,11 +46,14 @@ class FinetuningConfig(Strict):
         return self
 
 
+Adaptable = PowerModel | FixedGoal
+
+
 def mean_utility(power: Tensor, gain_db: Tensor, objective: Objective) -> Tensor:
     """Mean over graphs and links of beta(R_k), a scalar; power [B, K], gain_db [B, K, K]."""
-    gain = torch.pow(10.0, gain_db / 10.0)
+    rates = spectral_efficiency(power.float(), db_to_linear(gain_db))
     # Per link, so that batches of different K pull with the same strength.
-    return objective.utility(spectral_efficiency(power.float(), gain)).mean() / power.shape[-1]
+    return objective.utility(rates).mean() / power.shape[-1]
 
 
 class Finetuning:
@@ -53,7 +62,7 @@ class Finetuning:
     def __init__(
         self,
         config: FinetuningConfig,
-        model: PowerModel,
+        model: Adaptable,
         objective: Objective,
         train: Sequence[np.ndarray],
         validation: Sequence[np.ndarray],
@@ -64,10 +73,13 @@ class Finetuning:
         self.train, self.validation, self.group = train, validation, group or Group()
         self.model = model.to(self.group.device)
         self.backbone_parameters = self._adaptable()
+        head = list(model.head.parameters())
+        if config.adapt == "prompt":
+            head = self._only_the_prompt()
         self.optimizer = torch.optim.Adam(
             [
                 {"params": self.backbone_parameters, "lr": config.backbone_learning_rate},
-                {"params": list(model.head.parameters()), "lr": config.head_learning_rate},
+                {"params": head, "lr": config.head_learning_rate},
             ],
             fused=True,
         )
@@ -98,10 +110,25 @@ class Finetuning:
         backbone = self.model.backbone
         if self.config.adapt == "lora":
             return add_adapters(backbone, self.config.lora, self.seed)
-        if self.config.adapt == "frozen":
+        if self.config.adapt in ("frozen", "prompt"):
             backbone.requires_grad_(False)
             return []
         return list(backbone.parameters())
+
+    def _only_the_prompt(self) -> list[torch.nn.Parameter]:
+        """The prompt's vector, after freezing the head too.
+
+        Raises:
+            ValueError: the model has no prompt.
+        """
+        if not isinstance(self.model, FixedGoal):
+            raise ValueError(
+                'adapt "prompt" needs a goal-conditioned model: pre-train with utility_weight above 0'
+            )
+        self.model.head.requires_grad_(False)
+        tuned = self.model.backbone.prompt.tuned
+        tuned.requires_grad_(True)
+        return [tuned]
 
     def save(self, folder: Path) -> None:
         """Write a checkpoint from which a new process continues with identical bits."""
@@ -125,13 +152,19 @@ class Finetuning:
         for number, batch in enumerate(plan):
             gain_db = take(self.train, batch, self.group)
             self._set_learning_rates(self.epochs_done + number / len(plan))
-            utility = mean_utility(self.model(gain_db), gain_db, self.objective)
+            power = self.model(gain_db)
             self.optimizer.zero_grad(set_to_none=True)
-            (-utility).backward()  # (15)
+            self._loss(power, gain_db).backward()
             self.optimizer.step()
-            total += float(utility.detach())
+            total += float(mean_utility(power.detach(), gain_db, self.objective))
             tick(self.epochs_done * len(plan) + number + 1, self.total_epochs * len(plan), len(batch.rows))
         return total / len(plan)
+
+    def _loss(self, power: Tensor, gain_db: Tensor) -> Tensor:
+        if self.config.loss == "utility":
+            return -mean_utility(power, gain_db, self.objective)  # (15)
+        goals = goals_of(self.objective, power.shape[0], power.shape[-1]).to(power.device)
+        return goal_loss(spectral_efficiency(power.float(), db_to_linear(gain_db)), goals)
 
     def _set_learning_rates(self, epochs: float) -> None:
         """Base rates times the schedule's multiplier after so many (also partial) epochs, warm-up included."""
@@ -156,9 +189,11 @@ class Finetuning:
 
 
 @torch.no_grad()
-def predict(model: PowerModel, gain_db: Tensor, batch_size: int = 256) -> Tensor:
-    """Powers [N, K] for gain_db [N, K, K], in batches that bound the memory."""
-    parts = [
-        model(gain_db[start : start + batch_size].float()) for start in range(0, len(gain_db), batch_size)
-    ]
-    return torch.cat(parts)
+def predict(
+    model: Adaptable, gain_db: Tensor, batch_size: int = 256, edge_mask: Tensor | None = None
+) -> Tensor:
+    """Powers [N, K] for gain_db [N, K, K], in batches that bound the memory; edge_mask as in `Backbone.forward`."""
+    starts = range(0, len(gain_db), batch_size)
+    parts = [slice(start, start + batch_size) for start in starts]
+    masks = [None if edge_mask is None else edge_mask[part] for part in parts]
+    return torch.cat([model(gain_db[part].float(), mask) for part, mask in zip(parts, masks, strict=True)])

@@ -159,13 +159,14 @@ def by_name(name: str, **parameters: float) -> Objective:
         raise ValueError(f"objective {name!r} does not take {', '.join(parameters)}: {problem}") from None
 
 
-def geometric_mean_rate(rates: Array) -> Array:
-    """Geometric mean over links, [...] bit/s/Hz: what proportional fairness maximises; 0 if a link is
-    silent."""
-    if isinstance(rates, np.ndarray):
-        with np.errstate(divide="ignore"):
-            return np.exp(np.log(rates).mean(-1))
-    return rates.log().mean(-1).exp()
+def geometric_mean_rate(rates: np.ndarray, share: np.ndarray | None = None) -> np.ndarray:
+    """Geometric mean over links, [...] bit/s/Hz: what proportional fairness maximises; 0 if a link is silent.
+
+    share: [..., K], each link's part of the mean, sum 1; equal parts unless given.
+    """
+    with np.errstate(divide="ignore"):
+        logarithms = np.log(rates)
+    return np.exp(logarithms.mean(-1) if share is None else (share * logarithms).sum(-1))
 
 
 def _log(values: Array) -> Array:

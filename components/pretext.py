@@ -11,14 +11,33 @@ from torch.nn.functional import cosine_similarity
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from components.backbone import Backbone, BackboneConfig
-from components.features import edge_features
+from components.features import cross_gains, edge_features
+from components.goals import Goals, goal_loss
+from components.heads import PowerHead
+from components.prompted import ConditioningConfig, Embedding, GoalBackbone
+from components.rates import spectral_efficiency
+from components.units import db_to_linear
 
 
 class PretextLosses(NamedTuple):
-    """Scalars of one batch: L_edge (8), as a mean over masked links, and L_cl (12)."""
+    """Scalars of one batch: L_edge (8), as a mean over masked links, L_cl (12), and minus the goals' utility.
+
+    Beside them the mean squared error with which a goal-conditioned backbone estimates hidden gains from within.
+    What was not asked for is zero.
+    """
 
     edge: Tensor
     consistency: Tensor
+    estimate: Tensor
+    goal: Tensor
+
+
+class Task(NamedTuple):
+    """What the student is asked for."""
+
+    edges: bool = True  # predict hidden edges
+    target: Tensor | None = None  # y_t of (10), [B K, d], without gradient; None = no consistency
+    goals: Goals | None = None  # of a goal-conditioned student
 
 
 class EdgeDecoder(nn.Module):
@@ -47,10 +66,16 @@ def _normalised_mlp(width_in: int, hidden: int, width_out: int) -> nn.Sequential
 class Encoder(nn.Module):
     """Backbone f and projector g: the part that the teacher copies."""
 
-    def __init__(self, config: BackboneConfig) -> None:
+    def __init__(self, config: BackboneConfig, conditioning: ConditioningConfig | None = None) -> None:
         super().__init__()
-        self.backbone = Backbone(config)
+        self.backbone = Backbone(config) if conditioning is None else GoalBackbone(config, conditioning)
         self.projector = _normalised_mlp(config.width, config.width, config.width)
+
+    def embed(self, gain_db: Tensor, goals: Goals | None, edge_mask: Tensor | None = None) -> Embedding:
+        """Embeddings of the links of gain_db [B, K, K]; `goals` exactly if the encoder is conditioned."""
+        if isinstance(self.backbone, GoalBackbone):
+            return self.backbone(gain_db, goals, edge_mask)
+        return Embedding(self.backbone(gain_db, edge_mask), None)
 
     def project(self, z: Tensor) -> Tensor:
         """Map z [B, K, d] to rows [B K, d]."""
@@ -58,36 +83,55 @@ class Encoder(nn.Module):
 
 
 class Student(nn.Module):
-    """Everything that pre-training updates by gradient: encoder, predictor q, edge decoder."""
+    """Everything that pre-training updates by gradient: encoder, predictor q, edge decoder, power head."""
 
-    def __init__(self, config: BackboneConfig) -> None:
+    def __init__(self, config: BackboneConfig, conditioning: ConditioningConfig | None = None) -> None:
         super().__init__()
-        self.encoder = Encoder(config)
+        self.encoder = Encoder(config, conditioning)
         self.predictor = _normalised_mlp(config.width, config.width, config.width)
         self.edge_decoder = EdgeDecoder(config.width)
+        self.head = None if conditioning is None else PowerHead(config.width)
+        self.scaling = config.scaling
 
-    def forward(self, gain_db: Tensor, edge_mask: Tensor, target: Tensor) -> PretextLosses:
-        """Both losses on the masked view.
+    def forward(self, gain_db: Tensor, edge_mask: Tensor, task: Task) -> PretextLosses:
+        """All losses on the masked view.
 
         Args:
             gain_db: [B, K, K].
             edge_mask: [B, K, K] bool, symmetric, True = hidden.
-            target: y_t of (10), [B K, d], without gradient.
+            task: which losses are asked for.
         """
-        backbone = self.encoder.backbone
-        z = backbone(gain_db, edge_mask=edge_mask)  # (6)
+        z, estimate = self.encoder.embed(gain_db, task.goals, edge_mask)  # (6)
+        none = torch.zeros((), device=z.device)
+        return PretextLosses(
+            self._edge_loss(z, gain_db, edge_mask) if task.edges else none,
+            none if task.target is None else self._consistency_loss(z, task.target),
+            none if estimate is None or not task.edges else self._estimate_loss(estimate, gain_db, edge_mask),
+            none if task.goals is None else self._goal_loss(z, gain_db, task.goals),
+        )
+
+    def _consistency_loss(self, z: Tensor, target: Tensor) -> Tensor:
         prediction = self.predictor(self.encoder.project(z))  # (9)
-        consistency = -cosine_similarity(prediction.float(), target.float(), dim=-1).mean()  # (12)
-        return PretextLosses(self._edge_loss(z, gain_db, edge_mask), consistency)
+        return -cosine_similarity(prediction.float(), target.float(), dim=-1).mean()  # (12)
 
     def _edge_loss(self, z: Tensor, gain_db: Tensor, edge_mask: Tensor) -> Tensor:
         graph, receiver, transmitter = edge_mask.nonzero(as_tuple=True)
         predicted = self.edge_decoder(z, graph, receiver, transmitter).float()
-        truth = edge_features(gain_db, self.encoder.backbone.config.scaling)[
-            :, graph, receiver, transmitter
-        ].mT
+        truth = edge_features(gain_db, self.scaling)[:, graph, receiver, transmitter].mT
         # (8) sums over masked links; the mean keeps lambda's meaning the same for every K and ratio.
-        return (predicted - truth).square().mean()
+        return (predicted - truth).square().sum() / max(1, truth.numel())
+
+    def _estimate_loss(self, estimate: Tensor, gain_db: Tensor, edge_mask: Tensor) -> Tensor:
+        error = torch.where(edge_mask, estimate - cross_gains(gain_db, self.scaling), 0.0)
+        return error.square().sum() / edge_mask.sum().clamp_min(1)
+
+    def _goal_loss(self, z: Tensor, gain_db: Tensor, goals: Goals) -> Tensor:
+        return goal_loss(spectral_efficiency(self.power(z), db_to_linear(gain_db)), goals)
+
+    def power(self, z: Tensor) -> Tensor:
+        """Powers [B, K] that a conditioned student sets, from z [B, K, d]."""
+        assert self.head is not None, "only a goal-conditioned student has a power head"
+        return self.head(z).float()
 
 
 class Teacher(nn.Module):
@@ -101,10 +145,10 @@ class Teacher(nn.Module):
         self.average.n_averaged.fill_(1)
 
     @torch.no_grad()
-    def forward(self, gain_db: Tensor) -> Tensor:
-        """y_t of (10) on the full view: [B K, d]."""
+    def forward(self, gain_db: Tensor, goals: Goals | None = None) -> Tensor:
+        """y_t of (10) on the full view, under the student's goals: [B K, d]."""
         encoder = cast(Encoder, self.average.module)
-        return encoder.project(encoder.backbone(gain_db))
+        return encoder.project(encoder.embed(gain_db, goals).z)
 
     @torch.no_grad()
     def update(self, encoder: Encoder) -> None:

@@ -6,6 +6,7 @@ import torch
 
 from components.backbone import BackboneConfig
 from components.features import NODE_FEATURE_COUNT
+from components.prompted import ConditioningConfig
 
 _PEAK_SIZE_CPU, _PEAK_SIZE_GPU = 1024, 8192
 
@@ -23,13 +24,32 @@ def forward_flops(config: BackboneConfig, links: int) -> float:
     return float(encoder + bias + layers)
 
 
-def training_flops(config: BackboneConfig, links: int, mask_ratio: float) -> float:
-    """Operations of one step of Algorithm 1 per graph: student forward and backward, teacher forward."""
+def training_flops(
+    config: BackboneConfig,
+    links: int,
+    mask_ratio: float,
+    teacher: bool = True,
+    conditioning: ConditioningConfig | None = None,
+) -> float:
+    """Operations of one pre-training step per graph: student forward and backward, teacher forward if there is one."""
     d, hidden = config.width, max(32, config.width // 4)
     projector = 4 * links * d * d
     decoder = 4 * links * d * hidden + 4 * mask_ratio * links * (links - 1) * hidden
-    student = forward_flops(config, links) + 2 * projector + decoder
-    return 3 * student + forward_flops(config, links) + projector
+    encoder = forward_flops(config, links) + conditioning_flops(config, links, conditioning)
+    if not teacher:
+        return 3 * (encoder + decoder)
+    return 3 * (encoder + 2 * projector + decoder) + encoder + projector
+
+
+def conditioning_flops(config: BackboneConfig, links: int, conditioning: ConditioningConfig | None) -> float:
+    """Operations of what a goal adds to one forward pass: prompt, estimates of hidden gains, feedback, power head."""
+    if conditioning is None:
+        return 0.0
+    d, edges, rank = config.width, links * links, conditioning.estimate_rank + 1
+    prompt = 2 * links * d * (4 + d)
+    estimates = config.layers * (4 * links * d * rank + 2 * edges * rank)
+    feedback = (config.layers + 1) * conditioning.feedback_steps * (links * d * (2 + 8 + d) + 4 * edges)
+    return float(prompt + estimates + feedback + 2 * links * d * d)
 
 
 def matmul_peak(device: torch.device, dtype: torch.dtype = torch.float32, seconds: float = 0.2) -> float:

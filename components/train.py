@@ -20,7 +20,7 @@ import torch.distributed as dist
 from pydantic import ValidationError
 
 from components.batches import Group
-from components.checkpoint import BACKBONE_NAME, ModelCard, newest_checkpoint, replace_checkpoint, save_model
+from components.checkpoint import newest_checkpoint, replace_checkpoint
 from components.pretraining import Metrics, Pretraining, PretrainingConfig, Report, health
 from components.shards import DataError, Manifest, json_text, load_split, write_text_atomically
 
@@ -185,8 +185,7 @@ def reporter(checkpoints: Path, group: Group) -> Report:
 def publish(loop: Pretraining, folder: Path) -> None:
     """Write the trained backbone as a model folder and say how the run ended."""
     folder.mkdir(exist_ok=True)
-    card = ModelCard(backbone=loop.config.backbone)
-    save_model(folder, loop.student.encoder.backbone, card, BACKBONE_NAME)
+    loop.save_result(folder)
     say(sys.stderr, f"{folder}: {health(loop.config, loop.history[-1])} after {len(loop.history)} epochs")
 
 

@@ -11,6 +11,7 @@ from pipelines.control import ControlConfig
 from pipelines.errors import UserError, describe_validation
 from pipelines.evaluate import EvaluateConfig
 from pipelines.finetune import FinetuneConfig
+from pipelines.goals import GoalsConfig
 from pipelines.pretrain import PretrainConfig
 from pipelines.register import RegisterConfig
 from pipelines.report import ReportConfig
@@ -31,6 +32,7 @@ class Params(Strict):
     finetune: FinetuneConfig
     control: ControlConfig
     evaluate: EvaluateConfig
+    goals: GoalsConfig
     register_: RegisterConfig = Field(alias="register")
     report: ReportConfig
 
@@ -48,6 +50,13 @@ class Params(Strict):
             raise ValueError(
                 "evaluate.scenarios, control.scenario and evaluate.split must be among those of the solve section"
             )
+        strangers = [name for name in self.goals.adaptation.goals if name not in self.goals.goals]
+        if strangers:
+            raise ValueError(
+                f"goals.adaptation.goals names {strangers[0]}, which goals.goals does not describe"
+            )
+        if {"hybrid", "prompted"} - set(self.pretrain.models):
+            raise ValueError("pretrain.models must name hybrid and prompted: later stages use both")
         return self
 
     def _rows(self, scenario: str, split: str) -> int:
@@ -80,6 +89,10 @@ class Params(Strict):
             for split in self.solve.splits
         ]
         needs += [("register.scenarios", name, "val", 1) for name in self.register_.scenarios]
+        goals, few_shot = self.goals, self.goals.adaptation
+        needs += [("goals.rows", name, "test", goals.rows) for name in (*goals.scenarios, few_shot.scenario)]
+        rows = few_shot.shots * few_shot.seeds
+        needs += [("goals.adaptation.shots x seeds", few_shot.scenario, "train", rows)]
         return needs
 
 

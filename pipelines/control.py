@@ -124,7 +124,7 @@ class _Runs:
     def all(self, jobs: Sequence[tuple[FinetuningConfig, str, int]]) -> list[tuple[float, np.ndarray]]:
         """Results in the order of the jobs."""
         config, seed = self._context.config, self._context.seed
-        folders = (paths.DATA.resolve(), paths.BACKBONE.resolve())
+        folders = (paths.DATA.resolve(), paths.pretrained(paths.HYBRID).resolve())
         pending = [
             self._task.remote(config, recipe, arm, seed + number, number, *folders)
             for recipe, arm, number in jobs
@@ -181,7 +181,7 @@ STAGE = Stage(
     "control",
     ControlConfig,
     work,
-    inputs=lambda _: [paths.DATA, paths.REFERENCES, paths.BACKBONE],
+    inputs=lambda _: [paths.DATA, paths.REFERENCES, paths.pretrained(paths.HYBRID)],
     outputs=[paths.metrics("control")],
 )
 

@@ -1,7 +1,7 @@
-"""Stage evaluate: fine-tuned heads against classical solvers on the test snapshots, with intervals."""
+"""Stage evaluate: fine-tuned heads and the prompted model against classical solvers on the test snapshots."""
 
 from pathlib import Path
-from typing import Literal, cast
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -9,11 +9,14 @@ import ray
 import torch
 from pydantic import Field
 
-from components.checkpoint import load_power_model
+from components.checkpoint import load_power_model, load_prompted_model
 from components.config import Strict
-from components.evaluation import MODEL, PAPER_REFERENCE, model_powers, ratios, scores
+from components.evaluation import MODEL, PAPER_REFERENCE, POLISHED, PROMPTED, model_powers, ratios, scores
+from components.objectives import by_name
+from components.prompted import set_powers
 from components.references import OBJECTIVES, read_references
-from components.shards import Manifest, json_text, load_split, write_table
+from components.shards import Manifest, json_text, load_split, to_gain, write_table
+from components.solvers import wmmse
 from pipelines import paths
 from pipelines.cluster import session
 from pipelines.progress import Meter
@@ -25,34 +28,58 @@ class EvaluateConfig(Strict):
 
     scenarios: tuple[str, ...] = Field(min_length=1)
     split: Literal["val", "test"] = "test"
+    polish_iterations: int = Field(default=5, ge=1)  # of WMMSE, from the prompted model's powers
     resamples: int = Field(default=1000, ge=100)
     confidence: float = Field(default=0.95, gt=0, lt=1)
 
 
 def evaluate_task(
-    scenario: str, objective: str, split: str, data: Path, references: Path, heads: Path
+    scenario: str,
+    objective: str,
+    config: EvaluateConfig,
+    data: Path,
+    references: Path,
+    head: Path,
+    prompted: Path,
 ) -> dict[str, np.ndarray]:
     """Scores [N] by method for one objective on one scenario."""
     torch.set_num_threads(1)
-    gain_db = load_split(data, Manifest.load(data), scenario, split)
-    powers = read_references(references, Manifest.load(references).entry(scenario).splits[split])
-    model, _ = load_power_model(heads / objective)
-    powers[MODEL] = model_powers(model, gain_db)
-    wanted = ["full-reuse", "fplinq", "wmmse", PAPER_REFERENCE, f"best-{objective}", MODEL]
+    gain_db = load_split(data, Manifest.load(data), scenario, config.split)
+    powers = read_references(references, Manifest.load(references).entry(scenario).splits[config.split])
+    powers[MODEL] = model_powers(load_power_model(head)[0], gain_db)
+    goal = by_name(objective)
+    powers[PROMPTED] = set_powers(load_prompted_model(prompted), gain_db, goal)
+    powers[POLISHED] = wmmse(
+        to_gain(gain_db), goal, iterations=config.polish_iterations, initial_power=powers[PROMPTED], threads=1
+    )
+    wanted = [
+        "full-reuse",
+        "fplinq",
+        "wmmse",
+        PAPER_REFERENCE,
+        f"best-{objective}",
+        MODEL,
+        PROMPTED,
+        POLISHED,
+    ]
     return scores(objective, {method: powers[method] for method in wanted}, gain_db)
 
 
 def work(context: Context[EvaluateConfig]) -> Outcome:
     """Score every method on every scenario and compare it with the paper's and the strong reference."""
     config = context.config
-    folders = (paths.DATA.resolve(), paths.REFERENCES.resolve(), paths.HEADS.resolve())
+    folders = (paths.DATA.resolve(), paths.REFERENCES.resolve())
     for manifest in (Manifest.load(folders[0]), Manifest.load(folders[1])):
         for name in config.scenarios:
             manifest.entry(name)
     pairs = [(objective, scenario) for objective in OBJECTIVES for scenario in config.scenarios]
     with session(), Meter(context.console, "evaluate", len(pairs), "tables") as meter:
         task = ray.remote(evaluate_task).options(num_cpus=1)
-        pending = [task.remote(scenario, objective, config.split, *folders) for objective, scenario in pairs]
+        prompted = paths.pretrained(paths.PROMPTED).resolve()
+        pending = [
+            task.remote(scenario, objective, config, *folders, (paths.HEADS / objective).resolve(), prompted)
+            for objective, scenario in pairs
+        ]
         scored = []
         for done, reference in enumerate(pending):
             meter.update(done)
@@ -65,7 +92,7 @@ def _outcome(
 ) -> Outcome:
     made = context.scratch / "made"
     made.mkdir(parents=True, exist_ok=True)
-    metrics: dict[str, dict[str, dict[str, object]]] = {}
+    metrics: dict[str, dict[str, dict[str, Any]]] = {}
     rows = []
     for (objective, scenario), by_method in scored.items():
         table = _compare(by_method, objective, context)
@@ -73,7 +100,8 @@ def _outcome(
         rows.append([objective, scenario, *_row(table)])
     headline = {
         objective: {
-            scenario: cast(float | None, table.get("gfm_ra_to_strong")) for scenario, table in tables.items()
+            scenario: {method: _to_strong(table, method) for method in (MODEL, PROMPTED, POLISHED)}
+            for scenario, table in tables.items()
         }
         for objective, tables in metrics.items()
     }
@@ -85,11 +113,20 @@ def _outcome(
         paths.RATIOS: made / "ratios.json",
         paths.EVALUATION / "scores.parquet": made / "scores.parquet",
     }
-    columns = ["objective", "scenario", "mean", "/ WMMSE-Best", "/ utility-WMMSE-Best", "full reuse", "WMMSE"]
+    columns = [
+        "objective",
+        "scenario",
+        "fine-tuned",
+        "prompted, zero-shot",
+        "polished",
+        "WMMSE",
+        "full reuse",
+    ]
     logged = {
-        f"{objective}.{scenario}.ratio": value
+        f"{objective}.{scenario}.{method}.ratio": value
         for objective, by_scenario in headline.items()
-        for scenario, value in by_scenario.items()
+        for scenario, by_method in by_scenario.items()
+        for method, value in by_method.items()
         if value is not None
     }
     return Outcome(outputs, columns, rows, logged)
@@ -97,41 +134,37 @@ def _outcome(
 
 def _compare(
     by_method: dict[str, np.ndarray], objective: str, context: Context[EvaluateConfig]
-) -> dict[str, object]:
+) -> dict[str, Any]:
     """One table: per method its mean and its ratio (with interval) to the paper's and to the strong reference."""
     config = context.config
-    table: dict[str, object] = {"snapshots": len(by_method[MODEL])}
+    table: dict[str, Any] = {"snapshots": len(by_method[MODEL])}
     strong = f"best-{objective}"
     for label, reference in (("paper", PAPER_REFERENCE), ("strong", strong)):
         compared = ratios(by_method, reference, context.seed, config.resamples, config.confidence)
         for method, ratio in compared.items():
             entry = table.setdefault(method, {"mean": round(float(by_method[method].mean()), 6)})
             if ratio is not None:
-                assert isinstance(entry, dict)
                 entry[f"to_{label}"] = [round(value, 5) for value in ratio]
-                if method == MODEL:
-                    table[f"gfm_ra_to_{label}"] = round(ratio.value, 5)
     return table
 
 
-def _row(table: dict[str, object]) -> list[str]:
-    model, reuse, wmmse = (table[method] for method in (MODEL, "full-reuse", "wmmse"))
-    assert isinstance(model, dict)
-    assert isinstance(reuse, dict)
-    assert isinstance(wmmse, dict)
+def _to_strong(table: dict[str, Any], method: str) -> float | None:
+    """A method's ratio to the best WMMSE for the objective, if that says anything."""
+    return table[method]["to_strong"][0] if "to_strong" in table[method] else None
 
-    def show(entry: dict[str, list[float]], label: str) -> str:
-        if f"to_{label}" not in entry:
+
+def _row(table: dict[str, Any]) -> list[str]:
+    """Ratios to the best WMMSE for the objective."""
+
+    def show(method: str, interval: bool) -> str:
+        if "to_strong" not in table[method]:
             return "-"
-        value, low, high = entry[f"to_{label}"]
-        return f"{value:.3f} [{low:.3f}, {high:.3f}]"
+        value, low, high = table[method]["to_strong"]
+        return f"{value:.3f} [{low:.3f}, {high:.3f}]" if interval else f"{value:.3f}"
 
     return [
-        f"{model['mean']:.3f}",
-        show(model, "paper"),
-        show(model, "strong"),
-        show(reuse, "strong").split()[0],
-        show(wmmse, "strong").split()[0],
+        *(show(method, True) for method in (MODEL, PROMPTED, POLISHED)),
+        *(show(method, False) for method in ("wmmse", "full-reuse")),
     ]
 
 
@@ -156,7 +189,12 @@ STAGE = Stage(
     "evaluate",
     EvaluateConfig,
     work,
-    inputs=lambda _: [paths.DATA, paths.REFERENCES, *(paths.HEADS / objective for objective in OBJECTIVES)],
+    inputs=lambda _: [
+        paths.DATA,
+        paths.REFERENCES,
+        paths.pretrained(paths.PROMPTED),
+        *(paths.HEADS / objective for objective in OBJECTIVES),
+    ],
     outputs=[paths.metrics("evaluate"), paths.RATIOS, paths.EVALUATION / "scores.parquet"],
 )
 

@@ -114,7 +114,7 @@ def work_on(objective: str) -> Callable[[Context[FinetuneConfig]], Outcome]:
         ):
             gpus = 1 if config.accelerator == "gpu" else 0
             task = ray.remote(finetune_task).options(num_cpus=config.threads, num_gpus=gpus)
-            backbone = paths.BACKBONE.resolve()
+            backbone = paths.pretrained(paths.HYBRID).resolve()
             arguments = (config, objective, backbone, data, context.seed, scratch, board.actor)
             history = ray.get(task.remote(*arguments))
         return _outcome(objective, scratch, history)
@@ -152,7 +152,7 @@ def stage(objective: str) -> Stage[FinetuneConfig]:
         "finetune",
         FinetuneConfig,
         work_on(objective),
-        inputs=lambda _: [paths.DATA, paths.BACKBONE],
+        inputs=lambda _: [paths.DATA, paths.pretrained(paths.HYBRID)],
         outputs=[paths.HEADS / objective, paths.history(name)],
         variant=objective,
     )

@@ -4,7 +4,7 @@ from pathlib import Path
 
 DATA = Path("data/simulate")
 REFERENCES = Path("data/solve")
-BACKBONE = Path("artifacts/pretrain")
+PRETRAINED = Path("artifacts/pretrain")
 HEADS = Path("artifacts/finetune")
 EVALUATION = Path("artifacts/evaluate")
 SWEEP = Path("artifacts/sweep")
@@ -13,7 +13,15 @@ REPORT = Path("artifacts/report")
 METRICS = Path("metrics")
 # Every method's means and ratios with intervals, committed; metrics("evaluate") is the headline of it.
 RATIOS = METRICS / "ratios.json"
+GOALS = METRICS / "goals-full.json"
 OVERRIDES = Path("dags/overrides")
+# What pre-training makes: Algorithm 1's backbone, and the goal-conditioned model beyond the paper.
+HYBRID, PROMPTED = "hybrid", "prompted"
+
+
+def pretrained(model: str) -> Path:
+    """The model folder of a pre-training run."""
+    return PRETRAINED / model
 
 
 def overrides(from_sweep: bool) -> Path:

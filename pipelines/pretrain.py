@@ -1,15 +1,16 @@
-"""Stage pretrain: Algorithm 1 under Ray Train, on as many workers as asked for."""
+"""Stage pretrain: Algorithm 1, and its goal-conditioned extension, under Ray Train on as many workers as asked for."""
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, ValidationError
+import typer
+from pydantic import Field, JsonValue, ValidationError, model_validator
 
-from components.checkpoint import BACKBONE_NAME, CONFIG_NAME
+from components.checkpoint import BACKBONE_NAME, CONFIG_NAME, MODEL_NAME
 from components.diagnostics import noise_floor_db
 from components.pretraining import Metrics, PretrainingConfig, health
 from components.shards import Manifest, json_text, load_split
@@ -23,19 +24,46 @@ from pipelines.training import TrainingData, history_csv, make_trainer
 
 
 class PretrainConfig(PretrainingConfig):
-    """Algorithm 1's hyperparameters, the data to use and how to spread the work."""
+    """Algorithm 1's hyperparameters, the data to use and how to spread the work.
 
+    `hybrid` is trained with these values, `prompted` with those under `prompted` laid over them.
+    """
+
+    models: tuple[Literal["hybrid", "prompted"], ...] = Field(min_length=1)
+    prompted: dict[str, JsonValue] = Field(default_factory=dict)
     from_sweep: bool = False
     scenarios: tuple[str, ...] = Field(min_length=1)
     workers: int = Field(default=2, ge=1)
     threads_per_worker: int = Field(default=1, ge=1)
     accelerator: Literal["cpu", "gpu"] = "cpu"
 
-    def algorithm(self) -> PretrainingConfig:
-        """The part that the loop knows."""
-        return PretrainingConfig.model_validate(
-            {name: getattr(self, name) for name in PretrainingConfig.model_fields}
-        )
+    @model_validator(mode="after")
+    def _both_models_are_valid(self) -> "PretrainConfig":
+        if self.prompted:
+            unknown = [name for name in self.prompted if name not in PretrainingConfig.model_fields]
+            if unknown:
+                raise ValueError(
+                    f"prompted.{unknown[0]} is not a hyperparameter: check the spelling or remove it"
+                )
+        if paths.PROMPTED in self.models and not self.algorithm(paths.PROMPTED).goal_conditioned:
+            raise ValueError(
+                "prompted.utility_weight must be above 0: without it there is no prompt to learn"
+            )
+        return self
+
+    def algorithm(self, model: str = paths.HYBRID) -> PretrainingConfig:
+        """The part that the loop knows, for one of the models.
+
+        Raises:
+            ValidationError: a value under `prompted` is wrong.
+        """
+        values = {name: getattr(self, name) for name in PretrainingConfig.model_fields}
+        plain = PretrainingConfig.model_validate(values).model_dump(mode="json")
+        changes = self.prompted if model == paths.PROMPTED else {}
+        return PretrainingConfig.model_validate_json(json.dumps(plain | changes))
+
+
+SHOWN = ("validation_loss", "edge_rmse_db", "mean_predictor_rmse_db", "effective_rank")
 
 
 def with_overrides(config: PretrainConfig, path: Path) -> PretrainConfig:
@@ -80,28 +108,36 @@ def check_data(config: PretrainConfig, folder: Path) -> None:
             load_split(folder, manifest, name, split)
 
 
-def work(context: Context[PretrainConfig]) -> Outcome:
-    """Pre-train a backbone; goes on from the last checkpoint of an interrupted run."""
-    config = with_overrides(context.config, paths.overrides(context.config.from_sweep))
-    data = TrainingData(paths.DATA.resolve(), config.scenarios)
-    check_data(config, data.folder)
-    storage, started = (context.scratch / "ray").resolve(), time.monotonic()
-    with session():
-        check_cluster(config)
-        with (
-            Meter(context.console, "pretrain", 1, "steps") as meter,
-            LiveBoard(meter, context.run, _note) as board,
-        ):
-            trainer = make_trainer(
-                "pretrain", storage, config.algorithm(), data, context.seed, config.workers,
-                config.threads_per_worker, config.accelerator == "gpu", board.actor,
-            )  # fmt: skip
-            result = trainer.fit()
-        if result.checkpoint is None:
-            raise UserError("pretrain ended without a checkpoint: see the messages above")
-        with result.checkpoint.as_directory() as folder:
-            outcome = _outcome(context, config, Path(folder))
-    return replace(outcome, rows=[*outcome.rows, *_speed_rows(board.metrics, time.monotonic() - started)])
+def work_on(model: str) -> Callable[[Context[PretrainConfig]], Outcome]:
+    """The stage's work for one model."""
+
+    def work(context: Context[PretrainConfig]) -> Outcome:
+        config = with_overrides(context.config, paths.overrides(context.config.from_sweep))
+        if model not in config.models:
+            raise UserError(f"model {model} is not listed in pretrain.models of params.yaml: add it")
+        algorithm = config.algorithm(model)
+        data = TrainingData(paths.DATA.resolve(), config.scenarios)
+        check_data(config, data.folder)
+        storage, started = (context.scratch / "ray").resolve(), time.monotonic()
+        with session():
+            check_cluster(config)
+            with (
+                Meter(context.console, f"pretrain@{model}", 1, "steps") as meter,
+                LiveBoard(meter, context.run, _note) as board,
+            ):
+                trainer = make_trainer(
+                    "pretrain", storage, algorithm, data, context.seed, config.workers,
+                    config.threads_per_worker, config.accelerator == "gpu", board.actor,
+                )  # fmt: skip
+                result = trainer.fit()
+            if result.checkpoint is None:
+                raise UserError("pretrain ended without a checkpoint: see the messages above")
+            with result.checkpoint.as_directory() as folder:
+                outcome = _outcome(context, algorithm, model, Path(folder))
+        speed = _speed_rows(board.metrics, time.monotonic() - started)
+        return replace(outcome, rows=[*outcome.rows, *speed])
+
+    return work
 
 
 def _note(metrics: Metrics) -> str:
@@ -111,27 +147,30 @@ def _note(metrics: Metrics) -> str:
     )
 
 
-def _outcome(context: Context[PretrainConfig], config: PretrainConfig, checkpoint: Path) -> Outcome:
+def _outcome(
+    context: Context[PretrainConfig], algorithm: PretrainingConfig, model: str, checkpoint: Path
+) -> Outcome:
     state = json.loads((checkpoint / "state" / "state.json").read_text())
     history: list[Metrics] = state["history"]
-    assert len(history) == config.epochs, "Ray Train gave back a checkpoint that is not the newest"
-    last, verdict = history[-1], health(config, history[-1])
+    assert len(history) == algorithm.epochs, "Ray Train gave back a checkpoint that is not the newest"
+    last, verdict = history[-1], health(algorithm, history[-1])
     made = context.scratch / "made"
     (made / "model").mkdir(parents=True, exist_ok=True)
-    for name in (BACKBONE_NAME, CONFIG_NAME):
-        (made / "model" / name).write_bytes((checkpoint / name).read_bytes())
-    shown = ("validation_loss", "edge_rmse_db", "mean_predictor_rmse_db", "effective_rank")
-    summary = {name: round(last[name], 6) for name in shown} | {"verdict": verdict}
-    summary["noise_floor_db"] = round(_noise_floor_db(config), 6)
+    for path in checkpoint.iterdir():
+        if path.name in (BACKBONE_NAME, MODEL_NAME, CONFIG_NAME):
+            (made / "model" / path.name).write_bytes(path.read_bytes())
+    kept = [name for name in last if name in SHOWN or name.startswith("advantage_")]
+    summary = {name: round(last[name], 6) for name in kept} | {"verdict": verdict}
+    summary["noise_floor_db"] = round(_noise_floor_db(context.config), 6)
     (made / "metrics.json").write_text(json_text(summary))
     (made / "history.csv").write_text(history_csv(history))
     outputs = {
-        paths.BACKBONE: made / "model",
-        paths.metrics("pretrain"): made / "metrics.json",
-        paths.history("pretrain"): made / "history.csv",
+        paths.pretrained(model): made / "model",
+        paths.metrics(f"pretrain-{model}"): made / "metrics.json",
+        paths.history(f"pretrain-{model}"): made / "history.csv",
     }
     context.run.tags({"verdict": verdict})
-    return Outcome(outputs, ["pre-training", "last epoch"], _rows(last, verdict))
+    return Outcome(outputs, [f"pre-training, {model}", "last epoch"], _rows(last, verdict))
 
 
 def _noise_floor_db(config: PretrainConfig) -> float:
@@ -171,17 +210,32 @@ def _rows(last: Metrics, verdict: str) -> list[list[str]]:
         ["consistency loss", f"{last['validation_consistency_loss']:.3f}"],
         ["effective rank", f"{last['effective_rank']:.1f}"],
         ["embedding std", f"{last['embedding_std']:.3f}"],
+        *(
+            [f"{name.removeprefix('advantage_')}, advantage over full reuse", f"{value:.3f}"]
+            for name, value in last.items()
+            if name.startswith("advantage_")
+        ),
         ["verdict", explained[verdict]],
     ]
 
 
-STAGE = Stage(
-    "pretrain",
-    PretrainConfig,
-    work,
-    inputs=lambda config: [paths.DATA, paths.overrides(config.from_sweep)],
-    outputs=[paths.BACKBONE, paths.metrics("pretrain"), paths.history("pretrain")],
-)
+def stage(model: str) -> Stage[PretrainConfig]:
+    """The stage for one model."""
+    name = f"pretrain-{model}"
+    return Stage(
+        "pretrain",
+        PretrainConfig,
+        work_on(model),
+        inputs=lambda config: [paths.DATA, paths.overrides(config.from_sweep)],
+        outputs=[paths.pretrained(model), paths.metrics(name), paths.history(name)],
+        variant=model,
+    )
+
+
+def cli(model: Annotated[str, typer.Option(help="hybrid (Algorithm 1) or prompted.")] = paths.HYBRID) -> None:
+    """Pre-train one of the models."""
+    main(stage(model))
+
 
 if __name__ == "__main__":
-    main(STAGE)
+    typer.run(cli)

@@ -10,6 +10,9 @@ from mlflow.models import set_model
 from mlflow.pyfunc.model import PythonModel, PythonModelContext
 
 LIMIT_DB = 200.0
+# What a goal's parameters are unless given, for the model that takes any goal.
+DEFAULTS = {"goal": "sum-rate", "alpha": 1.0, "min_rate": 0.3, "penalty": 15.0}
+GOALS = ("sum-rate", "proportional-fair", "qos", "alpha-fair")
 
 
 class PowerAllocator(PythonModel):
@@ -24,9 +27,63 @@ class PowerAllocator(PythonModel):
 
     # Without type hints: MLflow would convert the input to what they say.
     def predict(self, context, model_input, params=None):  # noqa: ANN001, ANN201 # pyright: ignore
-        """Powers [B, K] for model_input, an array [B, K, K] or a mapping {"gain_db": array}."""
-        gain_db = model_input["gain_db"] if isinstance(model_input, dict) else model_input
-        return self._graph.run(["power"], {"gain_db": checked(np.asarray(gain_db))})[0]
+        """Powers [B, K] for model_input, an array [B, K, K] or a mapping {"gain_db": array}.
+
+        params, for the model that takes any goal: goal (one of GOALS, default sum-rate), alpha of alpha-fair, min_rate
+        (bit/s/Hz) and penalty of qos; weights, a list of K numbers, one priority per link.
+        """
+        gain_db = checked(
+            np.asarray(model_input["gain_db"] if isinstance(model_input, dict) else model_input)
+        )
+        inputs = {"gain_db": gain_db}
+        if len(self._graph.get_inputs()) > 1:
+            batch, links, _ = gain_db.shape
+            given = params or {}
+            parameters = np.array([goal_parameters(given)], dtype=np.float32)
+            inputs["parameters"] = np.repeat(parameters, batch, axis=0)
+            inputs["weights"] = np.repeat(checked_weights(given.get("weights"), links)[None], batch, axis=0)
+        return self._graph.run(["power"], inputs)[0]
+
+
+def goal_parameters(params: dict) -> tuple[float, float, float]:
+    """Alpha, min_rate and penalty of a goal.
+
+    Raises:
+        ValueError: there is no such goal, or a parameter is not a finite number from 0 on.
+    """
+    values = DEFAULTS | {name: params[name] for name in DEFAULTS if params.get(name) is not None}
+    goal = values["goal"]
+    if goal not in GOALS:
+        raise ValueError(f"goal {goal!r} is unknown: choose one of {', '.join(GOALS)}")
+    for name in ("alpha", "min_rate", "penalty"):
+        value = values[name]
+        if not isinstance(value, int | float | np.number) or not np.isfinite(value) or value < 0:
+            raise ValueError(f"{name} must be a finite number from 0 on, not {value!r}")
+    alpha, min_rate, penalty = (float(values[name]) for name in ("alpha", "min_rate", "penalty"))
+    return {
+        "sum-rate": (0.0, 0.0, 0.0),
+        "proportional-fair": (1.0, 0.0, 0.0),
+        "qos": (0.0, min_rate, penalty),
+        "alpha-fair": (alpha, 0.0, 0.0),
+    }[goal]
+
+
+def checked_weights(weights: object, links: int) -> np.ndarray:
+    """One priority per link, [K] float32; all 1 unless given.
+
+    Raises:
+        ValueError: they are not K finite numbers from 0 on, or all are 0.
+    """
+    values = np.asarray([] if weights is None else weights)
+    if values.size == 0:
+        return np.ones(links, dtype=np.float32)
+    if values.dtype.kind not in "fiu" or values.shape != (links,):
+        raise ValueError(
+            f"weights must be {links} numbers, one per link, not {values.dtype} {list(values.shape)}"
+        )
+    if not np.isfinite(values).all() or (values < 0).any() or not values.any():
+        raise ValueError("weights must be finite, not negative, and not all 0")
+    return values.astype(np.float32)
 
 
 def checked(gain_db: np.ndarray) -> np.ndarray:

@@ -6,11 +6,20 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
+from components.goals import Goals
+
 # Kept as a path: importing it would announce a model to MLflow.
 PATH = Path(__file__).with_name("served_model.py")
 
 
-def open_graph(path: Path) -> Callable[[np.ndarray], np.ndarray]:
-    """An ONNX graph as a function from gain_db [B, K, K] to power [B, K]."""
+def open_graph(path: Path) -> Callable[..., np.ndarray]:
+    """An ONNX graph as a function from gain_db [B, K, K], and the goals if it wants any, to power [B, K]."""
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    return lambda gain_db: np.asarray(session.run(["power"], {"gain_db": gain_db})[0])
+
+    def run(gain_db: np.ndarray, goals: Goals | None = None) -> np.ndarray:
+        inputs = {"gain_db": gain_db}
+        if goals is not None:
+            inputs |= {"parameters": goals.parameters.numpy(), "weights": goals.weights.numpy()}
+        return np.asarray(session.run(["power"], inputs)[0])
+
+    return run

@@ -15,7 +15,7 @@ import numpy as np
 from mlflow.entities import Metric, Param
 from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature
-from mlflow.types import Schema, TensorSpec
+from mlflow.types import DataType, ParamSchema, ParamSpec, Schema, TensorSpec
 
 from pipelines.errors import UserError
 
@@ -147,11 +147,20 @@ def add_version(
     artifacts: Mapping[str, Path],
     requirements: list[str],
     tags: Mapping[str, str],
+    parameters: Mapping[str, str | float | list[float]] | None = None,
 ) -> str:
-    """Register a model from code (no pickle): input gain_db [-1,-1,-1], output power [-1,-1], both float32."""
+    """Register a model from code (no pickle): input gain_db [-1,-1,-1], output power [-1,-1], both float32.
+
+    `parameters` are what a caller may pass beside the gains, with their defaults.
+    """
     signature = ModelSignature(
         inputs=Schema([TensorSpec(np.dtype("float32"), (-1, -1, -1), "gain_db")]),
         outputs=Schema([TensorSpec(np.dtype("float32"), (-1, -1), "power")]),
+        **(
+            {}
+            if parameters is None
+            else {"params": ParamSchema([_param(*item) for item in parameters.items()])}
+        ),
     )
     with mlflow.start_run(run_id=run.run_id, log_system_metrics=False):
         info = mlflow.pyfunc.log_model(
@@ -169,6 +178,11 @@ def add_version(
     return version
 
 
+def _param(name: str, default: str | float | list[float]) -> ParamSpec:
+    kind = DataType.string if isinstance(default, str) else DataType.double
+    return ParamSpec(name, kind, default, (-1,) if isinstance(default, list) else None)
+
+
 def promote(name: str, version: str) -> None:
     """Point `champion` at a version; the one it pointed to keeps the alias `previous`."""
     client, old = mlflow.MlflowClient(), alias_version(name, CHAMPION)
@@ -177,8 +191,8 @@ def promote(name: str, version: str) -> None:
     client.set_registered_model_alias(name, CHAMPION, version)
 
 
-def load(model_uri: str) -> Callable[[np.ndarray], np.ndarray]:
-    """A registered model as a function from gain_db [B, K, K] to power [B, K].
+def load(model_uri: str) -> Callable[..., np.ndarray]:
+    """A registered model as a function from gain_db [B, K, K] and its keyword parameters, if any, to power [B, K].
 
     Raises:
         UserError: there is no such model.
@@ -189,7 +203,9 @@ def load(model_uri: str) -> Callable[[np.ndarray], np.ndarray]:
         raise UserError(
             f"{model_uri} cannot be loaded from {tracking_uri()}: {' '.join(str(error).split())}"
         ) from None
-    return lambda gain_db: np.asarray(model.predict(np.ascontiguousarray(gain_db, np.float32)))
+    return lambda gain_db, **params: np.asarray(
+        model.predict(np.ascontiguousarray(gain_db, np.float32), params=params or None)
+    )
 
 
 def champions() -> list[tuple[str, str, dict[str, str]]]:

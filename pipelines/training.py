@@ -13,7 +13,6 @@ from ray.train import Checkpoint, FailureConfig, RunConfig, ScalingConfig
 from ray.train.torch import TorchTrainer, get_device
 
 from components.batches import Group
-from components.checkpoint import BACKBONE_NAME, ModelCard, save_model
 from components.pretraining import Metrics, Pretraining, PretrainingConfig
 from components.shards import Manifest, load_split
 from pipelines.board import Poster
@@ -57,7 +56,7 @@ def train_worker(settings: dict[str, Any]) -> None:
             checkpoint = None
             if group.rank == 0:
                 save(Path(folder) / "state")
-                save_backbone(Path(folder), loop)
+                loop.save_result(Path(folder))
                 checkpoint = Checkpoint.from_directory(folder)
             train.report(metrics, checkpoint=checkpoint)
 
@@ -71,11 +70,6 @@ def train_worker(settings: dict[str, Any]) -> None:
     else:
         with last.as_directory() as folder:
             loop.run(report, tick, resume_from=Path(folder) / "state")
-
-
-def save_backbone(folder: Path, loop: Pretraining) -> None:
-    """Write the student's backbone as a model folder."""
-    save_model(folder, loop.student.encoder.backbone, ModelCard(backbone=loop.config.backbone), BACKBONE_NAME)
 
 
 def make_trainer(

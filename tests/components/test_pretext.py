@@ -9,7 +9,7 @@ import torch
 from components.backbone import BackboneConfig
 from components.features import edge_features
 from components.masking import random_pair_mask
-from components.pretext import Encoder, Student, Teacher
+from components.pretext import Encoder, Student, Task, Teacher
 
 CONFIG = BackboneConfig(layers=1, width=16, heads=4, bias_width=8)
 GRAPHS, LINKS = 3, 5
@@ -50,7 +50,7 @@ def test_consistency_loss_is_minus_the_mean_cosine(student: Student, gain_db, ma
         p @ t / (np.linalg.norm(p) * np.linalg.norm(t))
         for p, t in zip(prediction, target.double().numpy(), strict=True)
     ]
-    loss = student(gain_db, mask, target).consistency.detach()
+    loss = student(gain_db, mask, Task(True, target)).consistency.detach()
     assert loss.item() == pytest.approx(-np.mean(cosines), abs=1e-5)  # (12)
 
 
@@ -71,13 +71,13 @@ def test_edge_loss_is_the_squared_error_of_the_decoded_masked_edges(student: Stu
                     predicted = decoder["out.1.weight"] @ hidden + decoder["out.1.bias"]  # (7)
                     pair = np.array([gain_db[b, k, j], gain_db[b, j, k]])
                     errors += list((predicted - (pair - scaling.cross_mean_db) / scaling.cross_std_db) ** 2)
-    loss = student(gain_db, mask, torch.ones(GRAPHS * LINKS, CONFIG.width)).edge.detach()
+    loss = student(gain_db, mask, Task()).edge.detach()
     assert loss.item() == pytest.approx(np.mean(errors), rel=1e-5)  # (8)
 
 
 def test_hidden_gains_reach_the_losses_only_as_the_truth(student: Student, gain_db, mask) -> None:
     gain_db.requires_grad_(True)
-    losses = student(gain_db, mask, torch.ones(GRAPHS * LINKS, CONFIG.width))
+    losses = student(gain_db, mask, Task(True, torch.ones(GRAPHS * LINKS, CONFIG.width)))
     (leaked,) = torch.autograd.grad(losses.consistency, gain_db, retain_graph=True)
     assert not leaked[mask].any()
     assert leaked[~mask].any()
@@ -94,7 +94,7 @@ def test_hidden_gains_reach_the_losses_only_as_the_truth(student: Student, gain_
 def test_no_gradient_reaches_the_teacher(student: Student, gain_db, mask) -> None:
     teacher = Teacher(student.encoder, 0.9)
     target = teacher(gain_db)
-    losses = student(gain_db, mask, target)
+    losses = student(gain_db, mask, Task(True, target))
     (losses.edge + losses.consistency).backward()
     assert not target.requires_grad
     assert all(p.grad is None and not p.requires_grad for p in teacher.parameters())

@@ -17,7 +17,7 @@ from components.checkpoint import CONFIG_NAME, MODEL_NAME, ModelCard, load_power
 from components.heads import PowerModel
 from components.references import OBJECTIVES
 from pipelines import paths, tracking
-from pipelines.register import STAGE, RegisterConfig, model_name, register_one
+from pipelines.register import STAGE, Candidate, RegisterConfig, model_name, register_one
 from pipelines.stage import Context
 
 CONFIG = BackboneConfig(layers=1, width=16, heads=4, bias_width=8)
@@ -53,7 +53,7 @@ def offer(registry: Path, tmp_path: Path) -> Callable[..., list[str]]:
         config = RegisterConfig(scenarios=("near", "far"))
         with tracking.run("register", {}) as run:
             context = Context(config, 1, "key", tmp_path, run, Console(file=io.StringIO()))
-            return register_one("sum-rate", context)[2]
+            return register_one(Candidate("sum-rate", paths.HEADS / "sum-rate"), context)[2]
 
     return offer_it
 
