@@ -19,7 +19,7 @@ from components.scenario import SCENARIOS
 from components.shards import to_gain_db
 from components.throughput import matmul_peak, training_flops
 
-LAPTOP = BackboneConfig(layers=3, width=128, heads=8, bias_width=16, node_features="landmarks")
+LAPTOP = BackboneConfig(layers=3, width=192, heads=6, bias_width=16, node_features="landmarks")
 PAPER = BackboneConfig()
 
 

@@ -9,7 +9,7 @@ import torch
 from components.checkpoint import load_card, load_power_model, load_prompted_model
 from components.finetuning import predict
 from components.heads import PowerModel
-from components.objectives import Objective, SumRate, by_name
+from components.objectives import Objective, SumRate, Weighted, by_name
 from components.prompted import PromptedModel, set_powers
 from components.rates import spectral_efficiency
 from components.shards import to_gain_db
@@ -89,7 +89,7 @@ class Allocator:
         if hidden is not None:
             gain = _without(gain, hidden, bool(polish_iterations) or guard)
         flat, leading = as_batch(gain, "allocate")
-        goal = objective or self.objective
+        goal = _flattened(objective or self.objective, leading)
         power = self._powers(flat, goal, hidden)
         candidates = {"model": power}
         if polish_iterations:
@@ -111,6 +111,13 @@ class Allocator:
         tensor = torch.from_numpy(gain_db)
         pairs = None if mask is None else torch.from_numpy(mask | mask.swapaxes(-1, -2))
         return predict(self.model, tensor, edge_mask=pairs).numpy()
+
+
+def _flattened(goal: Objective, leading: tuple[int, ...]) -> Objective:
+    """The goal for snapshots in one row, whose weights may have come with the gains' leading dimensions."""
+    if isinstance(goal, Weighted) and np.ndim(goal.weights) > 2 and np.shape(goal.weights)[:-1] == leading:
+        return Weighted(goal.objective, np.reshape(goal.weights, (-1, np.shape(goal.weights)[-1])))
+    return goal
 
 
 def _without(gain: np.ndarray, hidden: np.ndarray, needs_all: bool) -> np.ndarray:

@@ -122,6 +122,9 @@ class Backbone(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """What enters the first layer: z^(0) [B, K, d] and the attention biases [B, M, K, K]."""
         scaling = self.config.scaling
+        if link_mask is not None:
+            # Whatever padding holds, not even NaN may get into a product.
+            gain_db = torch.where(link_mask.unsqueeze(-1) & link_mask.unsqueeze(-2), gain_db, 0.0)
         edges = edge_features(gain_db, scaling)  # [2, B, K, K]
         if edge_mask is not None:
             edges = torch.where(edge_mask, self.mask_vector.reshape(2, 1, 1, 1), edges)

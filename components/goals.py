@@ -58,10 +58,11 @@ def goals_of(objective: Objective, batch: int, links: int, first: int = 0) -> Go
     weights = np.ones(links, dtype=np.float32)
     if isinstance(objective, Weighted):
         weights, objective = np.asarray(objective.weights, dtype=np.float32), objective.objective
-    if weights.shape[-1] != links or weights.ndim > 2:
-        raise ValueError(f"goal: weights of shape {weights.shape} do not fit graphs of {links} links")
-    if weights.ndim == 2:
+    given = weights.shape
+    if weights.ndim == 2 and len(weights) > 1:
         weights = weights[first : first + batch]
+    if weights.shape not in ((links,), (batch, links)) and given != (1, links):
+        raise ValueError(f"goal: weights of shape {given} do not fit {batch} graphs of {links} links")
     rows = torch.from_numpy(np.broadcast_to(weights, (batch, links)).copy())
     return Goals(torch.tensor([_parameters(objective)]).expand(batch, PARAMETERS), rows)
 
@@ -104,7 +105,7 @@ class GoalDistribution(Strict):
     Half of the goals are the three named ones with their usual parameters; the rest spread over the ranges.
     """
 
-    qos_share: float = Field(default=0.4, ge=0, le=1)
+    qos_share: float = Field(default=0.5, ge=0, le=1)
     named_share: float = Field(default=0.6, ge=0, le=1)
     max_alpha: float = Field(default=2.0, ge=0)
     min_rate: tuple[float, float] = (0.1, 1.0)  # bit/s/Hz

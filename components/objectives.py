@@ -164,9 +164,12 @@ def geometric_mean_rate(rates: np.ndarray, share: np.ndarray | None = None) -> n
 
     share: [..., K], each link's part of the mean, sum 1; equal parts unless given.
     """
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore"):
         logarithms = np.log(rates)
-    return np.exp(logarithms.mean(-1) if share is None else (share * logarithms).sum(-1))
+        if share is None:
+            return np.exp(logarithms.mean(-1))
+        # A link without a part in the mean may well be silent.
+        return np.exp(np.where(share > 0, share * logarithms, 0.0).sum(-1))
 
 
 def _log(values: Array) -> Array:

@@ -75,7 +75,7 @@ class Encoder(nn.Module):
         """Embeddings of the links of gain_db [B, K, K]; `goals` exactly if the encoder is conditioned."""
         if isinstance(self.backbone, GoalBackbone):
             return self.backbone(gain_db, goals, edge_mask)
-        return Embedding(self.backbone(gain_db, edge_mask), None)
+        return Embedding(self.backbone(gain_db, edge_mask))
 
     def project(self, z: Tensor) -> Tensor:
         """Map z [B, K, d] to rows [B K, d]."""
@@ -91,6 +91,7 @@ class Student(nn.Module):
         self.predictor = _normalised_mlp(config.width, config.width, config.width)
         self.edge_decoder = EdgeDecoder(config.width)
         self.head = None if conditioning is None else PowerHead(config.width)
+        self.tentative_weight = 0.0 if conditioning is None else conditioning.tentative_weight
         self.scaling = config.scaling
 
     def forward(self, gain_db: Tensor, edge_mask: Tensor, task: Task) -> PretextLosses:
@@ -101,13 +102,13 @@ class Student(nn.Module):
             edge_mask: [B, K, K] bool, symmetric, True = hidden.
             task: which losses are asked for.
         """
-        z, estimate = self.encoder.embed(gain_db, task.goals, edge_mask)  # (6)
+        z, estimate, tentative = self.encoder.embed(gain_db, task.goals, edge_mask)  # (6)
         none = torch.zeros((), device=z.device)
         return PretextLosses(
             self._edge_loss(z, gain_db, edge_mask) if task.edges else none,
             none if task.target is None else self._consistency_loss(z, task.target),
             none if estimate is None or not task.edges else self._estimate_loss(estimate, gain_db, edge_mask),
-            none if task.goals is None else self._goal_loss(z, gain_db, task.goals),
+            none if task.goals is None else self._goal_loss(z, tentative, gain_db, task.goals),
         )
 
     def _consistency_loss(self, z: Tensor, target: Tensor) -> Tensor:
@@ -125,8 +126,13 @@ class Student(nn.Module):
         error = torch.where(edge_mask, estimate - cross_gains(gain_db, self.scaling), 0.0)
         return error.square().sum() / edge_mask.sum().clamp_min(1)
 
-    def _goal_loss(self, z: Tensor, gain_db: Tensor, goals: Goals) -> Tensor:
-        return goal_loss(spectral_efficiency(self.power(z), db_to_linear(gain_db)), goals)
+    def _goal_loss(self, z: Tensor, tentative: tuple[Tensor, ...], gain_db: Tensor, goals: Goals) -> Tensor:
+        gain = db_to_linear(gain_db)
+        loss = goal_loss(spectral_efficiency(self.power(z), gain), goals)
+        if tentative and self.tentative_weight > 0:
+            losses = [goal_loss(spectral_efficiency(power, gain), goals) for power in tentative]
+            loss = loss + self.tentative_weight * torch.stack(losses).mean()
+        return loss
 
     def power(self, z: Tensor) -> Tensor:
         """Powers [B, K] that a conditioned student sets, from z [B, K, d]."""

@@ -36,14 +36,18 @@ class ConditioningConfig(Strict):
     feedback_steps: int = Field(
         default=2, ge=0
     )  # tentative powers before each layer and the head; 0 = prompt only
+    # How much the tentative powers' utility counts in training beside the final ones': without it they are hardly
+    # powers at all, and what follows from them says little.
+    tentative_weight: float = Field(default=0.5, ge=0)
     estimate_rank: int = Field(default=24, ge=1)  # of the bilinear estimate of hidden gains
 
 
 class Embedding(NamedTuple):
-    """z [B, K, d], and the standardised estimate of cross gains [B, K, K] if something was hidden."""
+    """z [B, K, d]; the standardised estimate of cross gains [B, K, K] if something was hidden; tentative powers."""
 
     z: Tensor
-    estimate: Tensor | None
+    estimate: Tensor | None = None
+    tentative: tuple[Tensor, ...] = ()  # each [B, K]
 
 
 class PromptEncoder(nn.Module):
@@ -106,11 +110,13 @@ class Feedback(nn.Module):
             nn.Linear(_FEEDBACK_FEATURES, width // 2), nn.ReLU(), nn.Linear(width // 2, width)
         )
 
-    def forward(self, z: Tensor, channel: Channel, goals: Goals, link_mask: Tensor | None) -> Tensor:
-        """What is to be added to z [B, K, d]."""
+    def forward(
+        self, z: Tensor, channel: Channel, goals: Goals, link_mask: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """z [B, K, d] with what the links have learnt added, and the tentative powers [B, K]."""
         power = torch.sigmoid(self.power(z).squeeze(-1).float())
         power = power if link_mask is None else power * link_mask
-        return self.mlp(consequences(power, channel, goals, link_mask))
+        return z + self.mlp(consequences(power, channel, goals, link_mask)), power
 
 
 def consequences(power: Tensor, channel: Channel, goals: Goals, link_mask: Tensor | None) -> Tensor:
@@ -156,7 +162,10 @@ class GoalBackbone(nn.Module):
         self.config, self.conditioning = config, conditioning
         self.backbone = Backbone(config)
         self.prompt = PromptEncoder(config.width)
-        self.hidden_gains = HiddenGains(config.width, conditioning.estimate_rank)
+        # Only feedback has a use for estimates.
+        self.hidden_gains = (
+            HiddenGains(config.width, conditioning.estimate_rank) if conditioning.feedback_steps else None
+        )
         self.feedback = nn.ModuleList(
             # One before every layer and one before the head.
             Feedback(config.width)
@@ -173,30 +182,25 @@ class GoalBackbone(nn.Module):
         """Embed every link of gain_db [B, K, K] under its graph's goal; masks as in `Backbone.forward`."""
         z, bias = self.backbone.start(gain_db, edge_mask, link_mask)
         z, estimate = z + self.prompt(goals, link_mask), None
-        for index, layer in enumerate(self.backbone.layers):
-            z = self._feed_back(
-                index, z, self._channel(gain_db, edge_mask, link_mask, estimate), goals, link_mask
-            )
-            z = layer(z, bias)
-            if edge_mask is not None:
-                # Only now does a link know of its neighbours; before the first layer hidden gains are a constant.
-                estimate = self.hidden_gains(z)
-        channel = self._channel(gain_db, edge_mask, link_mask, estimate)
-        z = self._feed_back(-1, z, channel, goals, link_mask)
-        return Embedding(self.backbone.norm(z), estimate)
-
-    def _feed_back(
-        self, index: int, z: Tensor, channel: Channel, goals: Goals, link_mask: Tensor | None
-    ) -> Tensor:
-        for _ in range(self.conditioning.feedback_steps):
-            z = z + self.feedback[index](z, channel, goals, link_mask)
-        return z
+        tentative: list[Tensor] = []
+        for index in range(len(self.backbone.layers) + 1):
+            if self.feedback:
+                channel = self._channel(gain_db, edge_mask, link_mask, estimate)
+                for _ in range(self.conditioning.feedback_steps):
+                    z, power = self.feedback[index](z, channel, goals, link_mask)
+                    tentative.append(power)
+            if index < len(self.backbone.layers):
+                z = self.backbone.layers[index](z, bias)
+                if edge_mask is not None and self.hidden_gains is not None:
+                    # Only now does a link know of its neighbours; until then hidden gains are a constant.
+                    estimate = self.hidden_gains(z)
+        return Embedding(self.backbone.norm(z), estimate, tuple(tentative))
 
     def _channel(
         self, gain_db: Tensor, edge_mask: Tensor | None, link_mask: Tensor | None, estimate: Tensor | None
     ) -> Channel:
         known_db = gain_db.clamp(GAIN_DB_FLOOR, GAIN_DB_CEILING)
-        if edge_mask is not None:
+        if edge_mask is not None and self.hidden_gains is not None:
             scaling = self.config.scaling
             guess = self.hidden_gains.offset if estimate is None else estimate + self.hidden_gains.offset
             guess_db = scaling.cross_mean_db + scaling.cross_std_db * guess

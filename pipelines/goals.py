@@ -133,7 +133,7 @@ def judge_missing(config: GoalsConfig, place: Place, scenario: str, objective: s
     return found
 
 
-def adapt(config: GoalsConfig, place: Place, name: str, way: str, number: int) -> float:
+def adapt(config: GoalsConfig, place: Place, name: str, way: str, number: int) -> float | None:
     """Test ratio of the prompted model for one goal after one way of adapting, on its own few samples."""
     torch.set_num_threads(1)
     adaptation, manifest = config.adaptation, Manifest.load(place.data)
@@ -148,13 +148,21 @@ def adapt(config: GoalsConfig, place: Place, name: str, way: str, number: int) -
     best = wmmse(
         to_gain(test), goal, starts=config.starts, iterations=config.iterations, seed=place.seed, threads=1
     )
-    reached = comparable_score(goal, model_powers(model, test), test)
-    return float(reached.mean() / comparable_score(goal, best, test).mean())
+    reached, reference = (comparable_score(goal, power, test) for power in (model_powers(model, test), best))
+    return float(reached.mean() / reference.mean()) if reference.mean() > 0.0 else None
 
 
-def _ratio(values: np.ndarray, reference: np.ndarray, config: GoalsConfig, seed: int) -> list[float]:
+def _ratio(values: np.ndarray, reference: np.ndarray, config: GoalsConfig, seed: int) -> list[float] | None:
+    """Ratio of means with its interval, or None where the best that is known has no positive utility."""
+    if reference.mean() <= 0.0:
+        return None
     ratio = ratio_of_means(values, reference, seed, config.resamples, config.confidence)
     return [round(value, 5) for value in ratio]
+
+
+def _over_seeds(ratios: Sequence[float | None]) -> list[float] | None:
+    known = [ratio for ratio in ratios if ratio is not None]
+    return [round(value, 5) for value in mean_over_seeds(known)] if len(known) == len(ratios) else None
 
 
 def work(context: Context[GoalsConfig]) -> Outcome:
@@ -201,7 +209,7 @@ def _outcome(context: Context[GoalsConfig], full: dict[str, Any]) -> Outcome:
     made, headline = context.scratch / "goals-full.json", context.scratch / "goals.json"
     made.write_text(json_text(full))
     zero_shot = {
-        goal: {scenario: found[ZERO_SHOT][0] for scenario, found in by_scenario.items()}
+        goal: {scenario: found[ZERO_SHOT] and found[ZERO_SHOT][0] for scenario, found in by_scenario.items()}
         for goal, by_scenario in full["goals"].items()
     }
     headline.write_text(json_text(zero_shot))
@@ -243,7 +251,9 @@ def _adaptation_rows(adaptation: dict[str, Any]) -> list[list[str]]:
     ]
 
 
-def _show(ratio: Sequence[float]) -> str:
+def _show(ratio: Sequence[float] | None) -> str:
+    if ratio is None:
+        return "-"
     value, low, high = ratio
     return f"{value:.3f} [{low:.3f}, {high:.3f}]"
 

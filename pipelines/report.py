@@ -12,12 +12,16 @@ import pyarrow.parquet as pq
 from pydantic import Field
 
 from components.config import Strict
+from components.evaluation import MODEL, POLISHED, PROMPTED
 from components.references import OBJECTIVES
 from components.shards import Manifest
 from pipelines import paths, report_figures
 from pipelines.stage import Context, Outcome, Stage, main
 
 TEMPLATE = Path(__file__).with_name("report_page.html")
+MODELS = (paths.HYBRID, paths.PROMPTED)
+# JSON's order is alphabetical; the page's is by how many numbers an adaptation changes.
+CHEAPEST_FIRST = ("zero-shot", "prompt", "head", "lora", "full")
 
 
 class ReportConfig(Strict):
@@ -42,48 +46,71 @@ def work(context: Context[ReportConfig]) -> Outcome:
     """Draw the figures and fill the page."""
     made = context.scratch / "report"
     made.mkdir(parents=True, exist_ok=True)
-    evaluation, pretrain = read_json(paths.RATIOS), read_json(paths.metrics("pretrain"))
-    manifest = Manifest.load(paths.DATA)
-    floor = pretrain["noise_floor_db"]
-    report_figures.ratios(made / "ratios.png", evaluation)
-    report_figures.pretraining(made / "pretraining.png", read_history(paths.history("pretrain")), floor)
-    curves = {objective: read_history(paths.history(f"finetune-{objective}")) for objective in OBJECTIVES}
-    report_figures.finetuning(made / "finetuning.png", curves)
-    report_figures.distributions(
-        made / "distributions.png", pq.read_table(paths.EVALUATION / "scores.parquet")
-    )
-    (made / "sweep.png").write_bytes((paths.SWEEP / "ratio.png").read_bytes())
-    page = _render(context, made, evaluation, pretrain, floor, manifest)
-    (made / "index.html").write_text(page)
+    content = _content(context)
+    _draw(made, content)
+    (made / "index.html").write_text(_render(made, content))
     rows = [[path.name, f"{path.stat().st_size / 1024:.0f} KiB"] for path in sorted(made.iterdir())]
     return Outcome({paths.REPORT: made}, ["file in artifacts/report", "size"], rows)
 
 
-def _render(
-    context: Context[ReportConfig],
-    made: Path,
-    evaluation: dict[str, Any],
-    pretrain: dict[str, Any],
-    floor: float,
-    manifest: Manifest,
-) -> str:
+def _content(context: Context[ReportConfig]) -> dict[str, Any]:
+    """Everything that the page says, by the names that the template uses."""
+    evaluation = read_json(paths.RATIOS)
+    goals = read_json(paths.GOALS)
+    trials = pq.read_table(paths.SWEEP / "trials.parquet").to_pylist()
+    return {
+        "title": context.config.title,
+        "seed": context.seed,
+        "evaluation": {objective: evaluation[objective] for objective in OBJECTIVES},
+        "labels": report_figures.LABELS,
+        "ours": (PROMPTED, POLISHED, MODEL),
+        "zero_shot": {objective: _range(evaluation[objective], PROMPTED) for objective in OBJECTIVES},
+        "goals": goals["goals"],
+        "missing": {objective: goals["missing"][objective] for objective in OBJECTIVES},
+        "adaptation": goals["adaptation"],
+        "ways": _ways(goals["adaptation"]),
+        "goal_snapshots": goals["snapshots"],
+        "pretrain": {model: read_json(paths.metrics(f"pretrain-{model}")) for model in MODELS},
+        "advantage": report_figures.ADVANTAGE,
+        "scenarios": Manifest.load(paths.DATA).scenarios,
+        "control": read_json(paths.metrics("control")),
+        "trials": sorted(trials, key=lambda row: -(row["few_shot_ratio"] or 0.0)),
+        "registered": read_json(paths.REGISTER),
+    }
+
+
+def _range(tables: dict[str, Any], method: str) -> tuple[float, float] | None:
+    """Least and largest ratio to the strong reference over the scenarios; None if no scenario has one."""
+    ratios = [table[method]["to_strong"][0] for table in tables.values() if "to_strong" in table[method]]
+    return (min(ratios), max(ratios)) if ratios else None
+
+
+def _ways(adaptation: dict[str, Any]) -> list[str]:
+    """The ways of adapting, cheapest first; those that are not known come last."""
+    found = {way: None for by_way in adaptation["goals"].values() for way in by_way}
+    return [*(way for way in CHEAPEST_FIRST if way in found), *(w for w in found if w not in CHEAPEST_FIRST)]
+
+
+def _draw(made: Path, content: dict[str, Any]) -> None:
+    report_figures.ratios(made / "ratios.png", content["evaluation"])
+    report_figures.distributions(
+        made / "distributions.png", pq.read_table(paths.EVALUATION / "scores.parquet")
+    )
+    report_figures.missing(made / "missing.png", content["missing"])
+    for model, summary in content["pretrain"].items():
+        history = read_history(paths.history(f"pretrain-{model}"))
+        report_figures.pretraining(made / f"pretrain-{model}.png", history, summary["noise_floor_db"])
+    curves = {objective: read_history(paths.history(f"finetune-{objective}")) for objective in OBJECTIVES}
+    report_figures.finetuning(made / "finetuning.png", curves)
+    (made / "sweep.png").write_bytes((paths.SWEEP / "ratio.png").read_bytes())
+
+
+def _render(made: Path, content: dict[str, Any]) -> str:
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["image"] = lambda name: base64.b64encode((made / name).read_bytes()).decode()
-    trials = pq.read_table(paths.SWEEP / "trials.parquet").to_pylist()
-    return environment.from_string(TEMPLATE.read_text()).render(
-        title=context.config.title,
-        seed=context.seed,
-        evaluation={objective: evaluation[objective] for objective in OBJECTIVES},
-        methods=["full-reuse", "fplinq", "wmmse", "best-sum-rate"],
-        pretrain=pretrain,
-        floor=floor,
-        scenarios=manifest.scenarios,
-        control=read_json(paths.metrics("control")),
-        trials=sorted(trials, key=lambda row: -(row["few_shot_ratio"] or 0.0)),
-        registered=read_json(paths.REGISTER),
-    )
+    return environment.from_string(TEMPLATE.read_text()).render(content)
 
 
 INPUTS = [
@@ -92,9 +119,10 @@ INPUTS = [
     paths.SWEEP,
     paths.REGISTER,
     paths.RATIOS,
+    paths.GOALS,
     paths.metrics("control"),
-    paths.metrics("pretrain"),
-    paths.history("pretrain"),
+    *(paths.metrics(f"pretrain-{model}") for model in MODELS),
+    *(paths.history(f"pretrain-{model}") for model in MODELS),
     *(paths.history(f"finetune-{objective}") for objective in OBJECTIVES),
 ]
 STAGE = Stage("report", ReportConfig, work, inputs=lambda _: INPUTS, outputs=[paths.REPORT])

@@ -195,7 +195,7 @@ def load(model_uri: str) -> Callable[..., np.ndarray]:
     """A registered model as a function from gain_db [B, K, K] and its keyword parameters, if any, to power [B, K].
 
     Raises:
-        UserError: there is no such model.
+        UserError: there is no such model; the function raises it for a parameter that the model does not take.
     """
     try:
         model = mlflow.pyfunc.load_model(model_uri)
@@ -203,9 +203,17 @@ def load(model_uri: str) -> Callable[..., np.ndarray]:
         raise UserError(
             f"{model_uri} cannot be loaded from {tracking_uri()}: {' '.join(str(error).split())}"
         ) from None
-    return lambda gain_db, **params: np.asarray(
-        model.predict(np.ascontiguousarray(gain_db, np.float32), params=params or None)
-    )
+    schema = model.metadata.get_params_schema()
+    known = [] if schema is None else [param.name for param in schema.params]
+
+    def predict(gain_db: np.ndarray, **params: str | float | list[float]) -> np.ndarray:
+        # MLflow only warns of these and answers as if they had not been given.
+        if unknown := [name for name in params if name not in known]:
+            takes = f"takes only {', '.join(known)}" if known else "is for one goal and takes no parameters"
+            raise UserError(f"{model_uri} {takes}: leave out {', '.join(unknown)} or name another model")
+        return np.asarray(model.predict(np.ascontiguousarray(gain_db, np.float32), params=params or None))
+
+    return predict
 
 
 def champions() -> list[tuple[str, str, dict[str, str]]]:

@@ -16,6 +16,7 @@ from components.checkpoint import (
     TrainingState,
     load_card,
     load_power_model,
+    load_prompted_model,
     load_tensors,
     load_training,
     model_from_backbone,
@@ -24,6 +25,7 @@ from components.checkpoint import (
     save_training,
 )
 from components.heads import PowerModel
+from components.prompted import ConditioningConfig, PromptedModel
 from components.shards import DataError
 
 CONFIG = BackboneConfig(layers=1, width=16, heads=4, bias_width=8)
@@ -117,6 +119,47 @@ def test_from_scratch_takes_only_the_size(folder: Path, model: PowerModel) -> No
     fresh = model_from_backbone(folder, seed=1, pretrained=False)
     assert fresh.backbone.config == CONFIG
     assert not same(fresh.backbone, model.backbone)
+
+
+@pytest.fixture
+def prompted_folder(tmp_path: Path) -> tuple[Path, PromptedModel]:
+    """A folder as goal-conditioned pre-training leaves it."""
+    folder, conditioning = tmp_path / "prompted", ConditioningConfig(feedback_steps=1, estimate_rank=4)
+    folder.mkdir()
+    torch.manual_seed(0)
+    prompted = PromptedModel(CONFIG, conditioning)
+    card = ModelCard(backbone=CONFIG, conditioning=conditioning)
+    save_model(folder, prompted, card, MODEL_NAME)
+    save_model(folder, prompted.backbone.backbone, card, BACKBONE_NAME)
+    return folder, prompted
+
+
+def test_a_prompted_model_comes_back_as_it_was(prompted_folder: tuple[Path, PromptedModel]) -> None:
+    folder, prompted = prompted_folder
+    loaded = load_prompted_model(folder)
+    assert same(loaded, prompted)
+    assert loaded.backbone.conditioning == ConditioningConfig(feedback_steps=1, estimate_rank=4)
+    assert not loaded.training
+    assert same(model_from_backbone(folder, seed=1).backbone, prompted.backbone.backbone)
+
+
+def test_models_of_the_other_kind_are_named(
+    folder: Path, prompted_folder: tuple[Path, PromptedModel]
+) -> None:
+    with pytest.raises(DataError, match="holds no goal-conditioned model"):
+        load_prompted_model(folder)
+    with pytest.raises(DataError, match="holds a goal-conditioned model: open it with load_prompted_model"):
+        load_power_model(prompted_folder[0])
+
+
+@pytest.mark.parametrize("name", [MODEL_NAME, CONFIG_NAME])
+@pytest.mark.parametrize("harm", [Path.unlink, truncate])
+def test_a_missing_or_damaged_file_of_a_prompted_model_is_named(
+    prompted_folder: tuple[Path, PromptedModel], name: str, harm: Callable[[Path], None]
+) -> None:
+    harm(prompted_folder[0] / name)
+    with pytest.raises(DataError, match=name):
+        load_prompted_model(prompted_folder[0])
 
 
 def trained(seed: int) -> tuple[PowerModel, torch.optim.Optimizer]:

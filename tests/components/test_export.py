@@ -10,8 +10,10 @@ import torch
 
 import components.export
 from components.backbone import BackboneConfig
-from components.export import AGREEMENT, INPUT, OUTPUT, export_onnx
+from components.export import AGREEMENT, INPUT, OUTPUT, PROMPT_INPUTS, export_onnx
+from components.goals import GoalDistribution, Goals
 from components.heads import PowerModel
+from components.prompted import ConditioningConfig, PromptedModel
 
 
 @pytest.fixture(scope="module", params=["direct", "landmarks"])
@@ -80,3 +82,52 @@ def test_a_graph_that_disagrees_is_refused(model: PowerModel, graph: Path) -> No
     with pytest.raises(ValueError, match="powers differ"):
         components.export._compare(other, graph)
     assert AGREEMENT <= 1e-4
+
+
+@pytest.fixture(scope="module")
+def prompted() -> PromptedModel:
+    torch.manual_seed(0)
+    config = BackboneConfig(layers=1, width=16, heads=4, bias_width=8, node_features="landmarks")
+    model = PromptedModel(config, ConditioningConfig(estimate_rank=4)).eval()
+    with torch.no_grad():
+        model.head.state_dict()["mlp.2.weight"].mul_(8.0)
+    return model
+
+
+@pytest.fixture(scope="module")
+def prompted_session(
+    prompted: PromptedModel, tmp_path_factory: pytest.TempPathFactory
+) -> onnxruntime.InferenceSession:
+    path = tmp_path_factory.mktemp("prompted") / "model.onnx"
+    export_onnx(prompted, path)
+    return onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+
+
+@pytest.mark.parametrize("links", [1, 2, 7, 40])
+@pytest.mark.parametrize("batch", [1, 3, 16])
+def test_a_goal_conditioned_graph_sets_the_models_powers(
+    prompted: PromptedModel, prompted_session: onnxruntime.InferenceSession, batch: int, links: int
+) -> None:
+    gain_db = np.random.default_rng(links).normal(20.0, 15.0, (batch, links, links)).astype(np.float32)
+    goals = GoalDistribution(weighted_share=0.5).draw(batch, links, torch.Generator().manual_seed(links))
+    given = dict(zip(PROMPT_INPUTS, (part.numpy() for part in goals), strict=True)) | {INPUT: gain_db}
+    assert {node.name for node in prompted_session.get_inputs()} == set(given)
+    power = np.asarray(prompted_session.run([OUTPUT], given)[0])
+    with torch.no_grad():
+        expected = prompted(torch.from_numpy(gain_db), goals).numpy()
+    assert power.shape == (batch, links)
+    np.testing.assert_allclose(power, expected, atol=AGREEMENT)
+    assert links < 7 or expected.std() > 0.01
+
+
+def test_a_goal_conditioned_graph_reads_its_goal(prompted_session: onnxruntime.InferenceSession) -> None:
+    gain_db = np.random.default_rng(0).normal(20.0, 15.0, (2, 6, 6)).astype(np.float32)
+    plain = Goals(torch.zeros(2, 3), torch.ones(2, 6))
+    fair = plain._replace(parameters=torch.tensor([[1.0, 0.0, 0.0]] * 2))
+    weighted = plain._replace(weights=torch.arange(1.0, 7.0).expand(2, 6))
+    powers = []
+    for goals in (plain, fair, weighted):
+        given = dict(zip(PROMPT_INPUTS, (part.numpy() for part in goals), strict=True)) | {INPUT: gain_db}
+        powers.append(np.asarray(prompted_session.run([OUTPUT], given)[0]))
+    assert np.abs(powers[1] - powers[0]).max() > 1e-3
+    assert np.abs(powers[2] - powers[0]).max() > 1e-3

@@ -12,8 +12,9 @@ from pydantic import ValidationError
 from components.backbone import BackboneConfig
 from components.finetuning import Finetuning, FinetuningConfig, mean_utility, predict
 from components.heads import PowerModel
-from components.objectives import Objective, ProportionalFair, QoS, SumRate
+from components.objectives import AlphaFair, Objective, ProportionalFair, QoS, SumRate
 from components.pretraining import Metrics
+from components.prompted import ConditioningConfig, FixedGoal, PromptedModel
 
 CONFIG = BackboneConfig(layers=1, width=16, heads=4, bias_width=8)
 RECIPE = FinetuningConfig(
@@ -33,6 +34,13 @@ def make(recipe: FinetuningConfig = RECIPE, objective: Objective | None = None) 
     torch.manual_seed(0)
     model, train = PowerModel(CONFIG), [snapshots(20, 4, 1), snapshots(12, 6, 2)]
     return Finetuning(recipe, model, objective or SumRate(), train, [snapshots(16, 5, 3)], seed=0)
+
+
+def make_prompted(recipe: FinetuningConfig, objective: Objective | None = None) -> Finetuning:
+    torch.manual_seed(0)
+    objective = objective or ProportionalFair()
+    model = FixedGoal(PromptedModel(CONFIG, ConditioningConfig(estimate_rank=4)), objective)
+    return Finetuning(recipe, model, objective, [snapshots(20, 4, 1)], [snapshots(16, 5, 3)], seed=0)
 
 
 def bits(module: torch.nn.Module) -> dict[str, torch.Tensor]:
@@ -148,3 +156,53 @@ def test_predictions_do_not_depend_on_the_batch_size() -> None:
 def test_a_recipe_without_epochs_is_refused() -> None:
     with pytest.raises(ValidationError, match="nothing would be trained"):
         FinetuningConfig(warmup_epochs=0, epochs=0)
+
+
+def test_prompt_tuning_changes_the_prompt_alone() -> None:
+    loop = make_prompted(RECIPE.model_copy(update={"adapt": "prompt"}))
+    before = bits(loop.model)
+    run(loop)
+    moved = {name for name, value in bits(loop.model).items() if not torch.equal(value, before[name])}
+    assert moved == {"backbone.prompt.tuned"}
+
+
+def test_prompt_tuning_raises_the_utility() -> None:
+    update = {"adapt": "prompt", "warmup_epochs": 0, "epochs": 20, "head_learning_rate": 0.1}
+    loop = make_prompted(RECIPE.model_copy(update=update))
+    before = loop.validate()
+    assert run(loop)[-1]["validation_utility_per_link"] > before + 0.02 * abs(before)
+
+
+def test_a_model_without_a_prompt_has_none_to_tune() -> None:
+    with pytest.raises(ValueError, match='adapt "prompt" needs a goal-conditioned model'):
+        make(RECIPE.model_copy(update={"adapt": "prompt"}))
+
+
+@pytest.mark.parametrize("adapt", ["full", "frozen", "lora", "prompt"])
+def test_a_goal_conditioned_model_adapts_and_resumes_in_every_way(tmp_path: Path, adapt: str) -> None:
+    recipe = RECIPE.model_copy(update={"adapt": adapt})
+    whole, resumed = make_prompted(recipe), make_prompted(recipe)
+    history = run(whole, tmp_path)
+    assert run(resumed, resume_from=tmp_path / "3") == history
+    assert same(bits(resumed.model), bits(whole.model))
+    backbone, fresh = bits(whole.model.backbone), bits(make_prompted(RECIPE).model.backbone)
+    assert same(backbone, fresh) == (adapt == "frozen")
+
+
+@pytest.mark.parametrize("objective", [SumRate(), ProportionalFair(), QoS(), AlphaFair(2.0)], ids=repr)
+def test_the_scaled_loss_trains(objective: Objective) -> None:
+    update = {"warmup_epochs": 5, "epochs": 20, "loss": "scaled"}
+    loop = make(RECIPE.model_copy(update=update), objective)
+    before = loop.validate()
+    assert run(loop)[-1]["validation_utility_per_link"] > before + 0.02 * abs(before)
+
+
+def test_the_scaled_loss_pulls_every_graph_with_the_same_strength() -> None:
+    loop = make(RECIPE.model_copy(update={"loss": "scaled"}), AlphaFair(2.0))
+    gain_db = torch.from_numpy(snapshots(3, 4, 5)).float()
+    power = torch.rand(3, 4, generator=torch.Generator().manual_seed(0))
+    quiet = gain_db.clone()
+    quiet[0] -= 40.0  # rates near zero, so a utility far below the others'
+    alone = [loop._loss(power[b : b + 1], quiet[b : b + 1]).item() for b in range(3)]
+    assert loop._loss(power, quiet).item() == pytest.approx(np.mean(alone), rel=1e-5)
+    assert alone == pytest.approx([-1.0] * 3, rel=1e-4)

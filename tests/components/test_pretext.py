@@ -8,8 +8,13 @@ import torch
 
 from components.backbone import BackboneConfig
 from components.features import edge_features
+from components.goals import Goals, goal_loss, goals_of
 from components.masking import random_pair_mask
+from components.objectives import QoS, SumRate
 from components.pretext import Encoder, Student, Task, Teacher
+from components.prompted import ConditioningConfig
+from components.rates import spectral_efficiency
+from components.units import db_to_linear
 
 CONFIG = BackboneConfig(layers=1, width=16, heads=4, bias_width=8)
 GRAPHS, LINKS = 3, 5
@@ -19,6 +24,17 @@ GRAPHS, LINKS = 3, 5
 def student() -> Student:
     torch.manual_seed(0)
     return Student(CONFIG)
+
+
+@pytest.fixture
+def conditioned() -> Student:
+    torch.manual_seed(0)
+    return Student(CONFIG, ConditioningConfig(estimate_rank=4))
+
+
+@pytest.fixture
+def goals() -> Goals:
+    return goals_of(QoS(), GRAPHS, LINKS)
 
 
 @pytest.fixture
@@ -122,6 +138,80 @@ def test_teacher_is_the_moving_average_of_parameters_and_buffers(student: Studen
         for name, value in _state(teacher.average.module):
             torch.testing.assert_close(value.double(), expected[name], atol=1e-6, rtol=1e-5)
     assert any("running_mean" in name for name in expected)
+
+
+def test_only_what_was_asked_for_has_a_loss(conditioned: Student, gain_db, mask, goals: Goals) -> None:
+    nothing = conditioned(gain_db, mask, Task(False, None, goals))
+    assert nothing.edge == nothing.consistency == nothing.estimate == 0.0
+    assert nothing.goal != 0.0
+    everything = conditioned(gain_db, mask, Task(True, torch.ones(GRAPHS * LINKS, CONFIG.width), goals))
+    assert all(loss != 0.0 for loss in everything)
+
+
+@pytest.mark.parametrize("tentative_weight", [0.0, 0.7])
+def test_goal_loss_descends_for_the_true_rates_of_final_and_tentative_powers(
+    gain_db, mask, goals: Goals, tentative_weight: float
+) -> None:
+    torch.manual_seed(0)
+    student = Student(CONFIG, ConditioningConfig(estimate_rank=4, tentative_weight=tentative_weight))
+
+    def loss(power: torch.Tensor) -> torch.Tensor:
+        return goal_loss(spectral_efficiency(power, db_to_linear(gain_db)), goals)
+
+    embedded = student.encoder.embed(gain_db, goals, mask)
+    tentative = [loss(power) for power in embedded.tentative]
+    assert len(tentative) == 2 * (CONFIG.layers + 1)
+    expected = loss(student.power(embedded.z)) + tentative_weight * sum(tentative) / len(tentative)
+    # The value says nothing, so the gradient is compared.
+    weights = list(student.parameters())
+    found = torch.autograd.grad(
+        student(gain_db, mask, Task(False, None, goals)).goal, weights, allow_unused=True
+    )
+    for one, other in zip(found, torch.autograd.grad(expected, weights, allow_unused=True), strict=True):
+        assert (one is None) == (other is None)
+        if one is not None:
+            torch.testing.assert_close(one, other)
+
+
+def test_estimate_loss_is_the_squared_error_over_hidden_pairs(
+    conditioned: Student, gain_db, mask, goals: Goals
+) -> None:
+    estimate = conditioned.encoder.embed(gain_db, goals, mask).estimate
+    assert estimate is not None
+    scaling = CONFIG.scaling
+    errors = [
+        (estimate[b, k, j].item() - (gain_db[b, k, j].item() - scaling.cross_mean_db) / scaling.cross_std_db)
+        ** 2
+        for b, k, j in mask.nonzero().tolist()
+    ]
+    loss = conditioned(gain_db, mask, Task(True, None, goals)).estimate
+    assert loss.item() == pytest.approx(np.mean(errors), rel=1e-5)
+
+
+def test_hidden_gains_reach_the_powers_in_no_way(conditioned: Student, gain_db, mask, goals: Goals) -> None:
+    gain_db.requires_grad_(True)
+    power = conditioned.power(conditioned.encoder.embed(gain_db, goals, mask).z)
+    (leaked,) = torch.autograd.grad(power.square().sum(), gain_db)
+    assert not leaked[mask].any()
+    assert leaked[~mask].any()
+
+
+def test_a_batch_of_which_nothing_is_hidden_has_finite_losses(
+    conditioned: Student, gain_db, goals: Goals
+) -> None:
+    nothing = torch.zeros(GRAPHS, LINKS, LINKS, dtype=torch.bool)
+    losses = conditioned(gain_db, nothing, Task(True, torch.ones(GRAPHS * LINKS, CONFIG.width), goals))
+    assert losses.edge == losses.estimate == 0.0
+    torch.stack(losses).sum().backward()
+    gradients = [p.grad for p in conditioned.parameters() if p.grad is not None]
+    assert all(gradient.isfinite().all() for gradient in gradients)
+
+
+def test_a_conditioned_teacher_looks_at_the_goals(conditioned: Student, gain_db, goals: Goals) -> None:
+    teacher = Teacher(conditioned.encoder, 0.9)
+    expected = conditioned.encoder.project(conditioned.encoder.embed(gain_db, goals).z)
+    torch.testing.assert_close(teacher(gain_db, goals), expected)
+    assert not torch.allclose(teacher(gain_db, goals), teacher(gain_db, goals_of(SumRate(), GRAPHS, LINKS)))
 
 
 def _state(module: Encoder) -> list[tuple[str, torch.Tensor]]:

@@ -7,17 +7,34 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from pydantic import ValidationError
 
 from components.backbone import BackboneConfig
 from components.batches import Group
-from components.pretraining import SPEED_METRICS, Metrics, Pretraining, PretrainingConfig, health
+from components.checkpoint import MODEL_NAME, load_prompted_model, model_from_backbone
+from components.goals import GoalDistribution, advantage, goals_of
+from components.pretraining import (
+    NAMED_GOALS,
+    SPEED_METRICS,
+    Metrics,
+    Pretraining,
+    PretrainingConfig,
+    health,
+)
+from components.prompted import ConditioningConfig
+from components.rates import spectral_efficiency
 from components.schedule import ScheduleConfig
+from components.units import db_to_linear
 
 EPOCHS = 3
 TINY = PretrainingConfig(
     backbone=BackboneConfig(layers=1, width=16, heads=4, bias_width=8),
     epochs=EPOCHS, batch_size=8, learning_rate=1e-3, schedule=ScheduleConfig(kind="cosine", warmup_steps=3),
 )  # fmt: skip
+
+CONDITIONED = TINY.model_copy(
+    update={"utility_weight": 1.0, "epochs": 2, "conditioning": ConditioningConfig(estimate_rank=4)}
+)
 
 
 def snapshots(count: int, links: int, seed: int) -> np.ndarray:
@@ -193,3 +210,170 @@ def test_speed_is_reported_but_kept_out_of_the_history() -> None:
     assert all(set(SPEED_METRICS) <= set(metrics) for metrics in reported)
     assert not any(set(SPEED_METRICS) & set(row) for row in loop.history)
     assert all(0.0 < metrics["share_of_matmul_peak"] < 1.0 for metrics in reported)
+
+
+# --- goal-conditioned: beyond the paper ---
+
+
+@pytest.fixture(scope="module")
+def conditioned(tmp_path_factory: pytest.TempPathFactory) -> tuple[Pretraining, Path]:
+    """An uninterrupted goal-conditioned run, and the folder with the checkpoint of each of its epochs."""
+    folder, loop = tmp_path_factory.mktemp("conditioned"), make(config=CONDITIONED)
+    run(loop, folder)
+    return loop, folder
+
+
+def mean_advantage(metrics: Metrics) -> float:
+    return float(np.mean([metrics[f"advantage_{objective.name}"] for objective in NAMED_GOALS]))
+
+
+def test_advantage_over_full_reuse_is_reported_and_rises() -> None:
+    config = CONDITIONED.model_copy(update={"epochs": 8, "learning_rate": 3e-3, "edge_weight": 0.1})
+    loop = make(config=config, scale=4)
+    before = mean_advantage(loop.validate())
+    history = run(loop)
+    assert mean_advantage(history[-1]) > before + 0.02
+    assert mean_advantage(history[-1]) > mean_advantage(history[0])
+
+
+def test_a_paper_run_reports_no_advantage(finished: tuple[Pretraining, Path]) -> None:
+    assert not any(name.startswith("advantage") for row in finished[0].history for name in row)
+
+
+@pytest.mark.parametrize("epoch", range(2))
+def test_a_resumed_conditioned_run_equals_the_uninterrupted_one(
+    conditioned: tuple[Pretraining, Path], epoch: int
+) -> None:
+    loop, folder = conditioned
+    resumed = make(config=CONDITIONED)
+    assert run(resumed, resume_from=folder / str(epoch)) == loop.history
+    assert same_bits(weights(resumed), weights(loop))
+
+
+def test_conditioned_metrics_are_consistent_with_each_other(conditioned: tuple[Pretraining, Path]) -> None:
+    for row in conditioned[0].history:
+        total = (
+            row["validation_edge_loss"] + CONDITIONED.consistency_weight * row["validation_consistency_loss"]
+        )
+        total -= CONDITIONED.utility_weight * mean_advantage(row)
+        assert row["validation_loss"] == pytest.approx(total)
+
+
+def test_the_result_is_a_prompted_model_and_a_backbone(
+    conditioned: tuple[Pretraining, Path], tmp_path: Path
+) -> None:
+    loop, _ = conditioned
+    loop.save_result(tmp_path)
+    model, power_model = load_prompted_model(tmp_path), model_from_backbone(tmp_path, seed=0)
+    backbone = loop.student.encoder.backbone
+    assert same_bits(dict(model.backbone.state_dict()), dict(backbone.state_dict()))
+    assert same_bits(dict(power_model.backbone.state_dict()), dict(model.backbone.backbone.state_dict()))
+    # What is loaded reaches what training reported.
+    total, nodes = np.zeros(len(NAMED_GOALS)), 0
+    for gains in loop.validation:
+        gain_db = torch.from_numpy(gains).float()
+        full = spectral_efficiency(torch.ones(gain_db.shape[:2]), db_to_linear(gain_db))
+        for number, objective in enumerate(NAMED_GOALS):
+            with torch.no_grad():
+                power = model(gain_db, goals_of(objective, len(gains), gains.shape[-1]))
+            rates = spectral_efficiency(power, db_to_linear(gain_db))
+            total[number] += advantage(rates, full, objective).sum().item() * gains.shape[-1]
+        nodes += gains.shape[0] * gains.shape[1]
+    reported = [loop.history[-1][f"advantage_{objective.name}"] for objective in NAMED_GOALS]
+    np.testing.assert_allclose(total / nodes, reported, rtol=1e-4, atol=1e-6)
+
+
+def test_a_paper_run_leaves_a_backbone_only(finished: tuple[Pretraining, Path], tmp_path: Path) -> None:
+    finished[0].save_result(tmp_path)
+    assert not (tmp_path / MODEL_NAME).exists()
+    loaded = model_from_backbone(tmp_path, seed=0).backbone
+    assert same_bits(dict(loaded.state_dict()), dict(finished[0].student.encoder.backbone.state_dict()))
+
+
+@pytest.mark.parametrize(
+    ("weight", "frozen"),
+    [("consistency_weight", ("encoder.projector.", "predictor.")), ("edge_weight", ("edge_decoder.",))],
+)
+@pytest.mark.parametrize("config", [TINY, CONDITIONED], ids=["paper", "conditioned"])
+def test_what_has_no_loss_does_not_move(
+    config: PretrainingConfig, weight: str, frozen: tuple[str, ...]
+) -> None:
+    loop = make(config=config.model_copy(update={weight: 0.0, "epochs": 1}))
+    before = {name: value.detach().clone() for name, value in loop.student.named_parameters()}
+    run(loop)
+    still = {name for name, value in loop.student.named_parameters() if torch.equal(value, before[name])}
+    expected = {name for name in before if name.startswith(frozen)}
+    assert expected
+    assert expected <= still
+    assert not any(name.startswith("encoder.backbone.layers") for name in still)
+
+
+@pytest.mark.parametrize("absent", [None, "consistency_weight", "edge_weight"])
+@pytest.mark.parametrize("feedback_steps", [0, 2])
+def test_every_parameter_that_learns_has_a_gradient(absent: str | None, feedback_steps: int) -> None:
+    # Ranks would wait for one that has none.
+    conditioning = CONDITIONED.conditioning.model_copy(update={"feedback_steps": feedback_steps})
+    update = {"conditioning": conditioning} | ({} if absent is None else {absent: 0.0})
+    loop = make(config=CONDITIONED.model_copy(update=update))
+    loop.step(torch.from_numpy(snapshots(8, 4, 9)).float())
+    learning = {name: value for name, value in loop.student.named_parameters() if value.requires_grad}
+    assert [name for name, value in learning.items() if value.grad is None] == []
+
+
+def test_a_teacher_without_pupil_stays_as_it_was() -> None:
+    loop = make(config=TINY.model_copy(update={"consistency_weight": 0.0, "epochs": 1}))
+    before = {name: value.clone() for name, value in loop.teacher.state_dict().items()}
+    run(loop)
+    assert same_bits(before, dict(loop.teacher.state_dict()))
+
+
+def test_something_must_be_learnt() -> None:
+    with pytest.raises(ValidationError, match="nothing to learn"):
+        PretrainingConfig(edge_weight=0.0, consistency_weight=0.0, utility_weight=0.0)
+    for name in ("edge_weight", "consistency_weight", "utility_weight"):
+        others = {"edge_weight": 0.0, "consistency_weight": 0.0, "utility_weight": 0.0}
+        PretrainingConfig.model_validate(others | {name: 1.0})
+
+
+def test_utility_alone_trains_the_backbone_and_the_head() -> None:
+    update = {"edge_weight": 0.0, "consistency_weight": 0.0, "epochs": 1}
+    loop = make(config=CONDITIONED.model_copy(update=update))
+    before = {name: value.detach().clone() for name, value in loop.student.named_parameters()}
+    run(loop)
+    still = {name for name, value in loop.student.named_parameters() if torch.equal(value, before[name])}
+    assert not any(
+        name.startswith(("head.", "encoder.backbone.prompt.", "encoder.backbone.feedback")) for name in still
+    )
+
+
+def test_larger_gradients_are_shortened_and_smaller_ones_are_left() -> None:
+    gain_db = torch.from_numpy(snapshots(8, 4, 9)).float()
+
+    def gradients(limit: float | None) -> tuple[torch.Tensor, float]:
+        loop = make(config=TINY.model_copy(update={"max_gradient_norm": limit}))
+        reported = loop.step(gain_db)[1].item()
+        return torch.cat(
+            [p.grad.flatten() for p in loop.student.parameters() if p.grad is not None]
+        ), reported
+
+    whole, norm = gradients(None)
+    assert whole.norm().item() == pytest.approx(norm, rel=1e-5)
+    short, reported = gradients(norm / 10)
+    assert reported == pytest.approx(norm, rel=1e-5)  # as it was before
+    torch.testing.assert_close(short, whole / 10, rtol=1e-4, atol=1e-9)
+    assert torch.equal(gradients(norm * 2)[0], whole)
+
+
+def test_goals_are_drawn_anew_at_every_step_and_hide_as_their_distribution_says() -> None:
+    complete = CONDITIONED.model_copy(update={"goals": GoalDistribution(complete_share=1.0), "epochs": 1})
+    loop, seen = make(config=complete), []
+    forward = loop.forward
+
+    def watch(gain_db: torch.Tensor, mask: torch.Tensor, task):
+        seen.append((mask, task.goals.parameters))
+        return forward(gain_db, mask, task)
+
+    loop.forward = watch
+    run(loop)
+    assert not any(mask.any() for mask, _ in seen)
+    assert len({tuple(parameters.flatten().tolist()) for _, parameters in seen}) == len(seen)

@@ -13,7 +13,7 @@ import yaml
 from components.closure import ROOT, import_closure
 from dags.dependencies import differences, expected, is_source, module_of, write
 from dags.params import Params
-from pipelines import finetune
+from pipelines import finetune, pretrain
 from pipelines.stage import Stage, parse_section
 
 CHECK = "check"  # looks at the whole of params.yaml, so it is no stage with a section of its own
@@ -26,6 +26,8 @@ WITH_SECTION = sorted(set(STAGES) - {CHECK})
 def stage_object(name: str, objective: str = "qos") -> Stage:
     if name == "finetune":
         return finetune.stage(objective)
+    if name == "pretrain":
+        return pretrain.stage("prompted")
     return importlib.import_module(f"pipelines.{name}").STAGE
 
 
@@ -35,7 +37,9 @@ def declared(name: str, *kinds: str) -> set[str]:
     paths = [next(iter(entry)) if isinstance(entry, dict) else entry for entry in entries]
     from_sweep = str(PARAMS["pretrain"]["from_sweep"]).lower()
     return {
-        path.replace("${item.objective}", "qos").replace("${pretrain.from_sweep}", from_sweep)
+        path.replace("${item.objective}", "qos")
+        .replace("${item.model}", "prompted")
+        .replace("${pretrain.from_sweep}", from_sweep)
         for path in paths
     }
 
@@ -86,7 +90,12 @@ def test_every_input_is_made_by_a_stage_or_committed() -> None:
     made = {path for name in STAGES for path in declared(name, "outs", "metrics", "plots")}
     heads = {f"artifacts/finetune/{objective}" for objective in PARAMS["finetune"]["objectives"]}
     histories = {f"metrics/finetune-{name}-history.csv" for name in PARAMS["finetune"]["objectives"]}
-    committed = {"params.yaml", "dags/overrides/false.json"}
+    hybrid = (
+        "artifacts/pretrain/hybrid",
+        "metrics/pretrain-hybrid.json",
+        "metrics/pretrain-hybrid-history.csv",
+    )
+    committed = {*hybrid, "params.yaml", "dags/overrides/false.json"}
     for name in STAGES:
         for path in declared(name, "deps"):
             parents = {str(parent) for parent in Path(path).parents}

@@ -1,10 +1,15 @@
 """README.md says what the committed metrics files and the source files say."""
 
+import json
+import re
 from pathlib import Path
 
 import pytest
 
+from dags import readme
+from dags.params import Params
 from dags.readme import files, filled, measured
+from pipelines.stage import parse_section, read_params
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -16,3 +21,83 @@ def test_the_made_parts_are_up_to_date(part, make):
     page = (ROOT / "README.md").read_text()
     assert f"<!-- {part} -->" in page
     assert filled(page, {part: make()}) == page, "run `make readme`"
+
+
+class Numbers:
+    """Numbers that no text would hold by chance, each different, in the order in which they are asked for."""
+
+    def __init__(self):
+        self.given = []
+
+    def one(self):
+        self.given.append(7.1234 + len(self.given))
+        return self.given[-1]
+
+    def ratio(self):
+        return [self.one() for _ in range(3)]
+
+
+@pytest.fixture
+def made_up(tmp_path):
+    """A folder of metrics as the stages write them, with made-up numbers, and those numbers."""
+    numbers = Numbers()
+
+    def entry():
+        return {"mean": 1.0, "to_strong": numbers.ratio(), "to_paper": numbers.ratio()}
+
+    def one_goal():
+        return {key: numbers.ratio() for key in ("zero-shot", "guarded", "wmmse-for-the-goal", "full-reuse")}
+
+    def by_share():
+        return {
+            key: {k: numbers.ratio() for k in ("zero-shot", "imputed-wmmse")} for key in ("0", "0.1", "0.5")
+        }
+
+    summary = ("edge_rmse_db", "mean_predictor_rmse_db", "noise_floor_db", "effective_rank")
+    advantages = [f"advantage_{name}" for name in readme.OBJECTIVES]
+    table = {"snapshots": 50} | {method: entry() for method in readme.METHODS}
+    # Where the reference silences links there is no ratio to it.
+    silent = {method: {k: v for k, v in entry().items() if k != "to_paper"} for method in readme.METHODS}
+    content = {
+        "ratios": {
+            "sum-rate": {"D16": table},
+            "proportional-fair": {"D16": {"snapshots": 50} | silent},
+            "qos": {"D16": table},
+        },
+        "goals-full": {
+            "snapshots": 50,
+            "goals": {"alpha-3": {"D16": one_goal()}},
+            "missing": {name: {"D16": by_share()} for name in readme.OBJECTIVES},
+        },
+        "pretrain-hybrid": {"verdict": "healthy"} | {name: numbers.one() for name in summary},
+        "pretrain-prompted": {"verdict": "plateau"}
+        | {name: numbers.one() for name in (*summary, *advantages)},
+    }
+    for name, values in content.items():
+        (tmp_path / f"{name}.json").write_text(json.dumps(values))
+    return tmp_path, numbers.given
+
+
+def test_every_measured_number_comes_from_a_metrics_file(made_up):
+    folder, given = made_up
+    known = {f"{value:.{digits}f}" for value in given for digits in (1, 2, 3)}
+    shown = re.findall(r"\d+\.\d+", measured(folder))
+    assert len(shown) > 40
+    assert set(shown) <= known
+
+
+def test_the_measured_tables_are_tables_and_name_what_is_missing_as_such(made_up):
+    lines = measured(made_up[0]).splitlines()
+    rows = [line for line in lines if line.startswith("|")]
+    assert len({line.count("|") for line in rows[:5]}) == 1
+    assert [line.split(" | ")[5] for line in rows if line.startswith("| proportional-fair | D16,")] == ["–"]
+    assert "50% of pairs hidden" in "".join(rows)
+    assert "ended healthy" in lines[-1]
+    assert "ended plateau" in lines[-1]
+
+
+def test_the_polish_that_the_table_names_is_the_one_that_is_measured():
+    section = Params.model_fields["evaluate"].annotation
+    assert parse_section(read_params(ROOT / "params.yaml"), "evaluate", section).polish_iterations == (
+        readme.POLISH_ITERATIONS
+    )

@@ -5,7 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,8 @@ PARAMS: Tree = {
     },
     "solve": {"scenarios": ["near", "far"], "splits": ["test"], "starts": 4, "iterations": 20},
     "pretrain": {
+        "models": ["hybrid", "prompted"],
+        "prompted": {"utility_weight": 10.0},
         "scenarios": ["near", "far"],
         "workers": 2,
         "backbone": {"layers": 1, "width": 16, "heads": 4, "bias_width": 8},
@@ -151,8 +153,8 @@ def run_stage() -> Callable[[Stage], str]:
 class Program:
     """A stage as a program of its own, which a test may kill; it and all it started end with the test."""
 
-    def __init__(self, module: str, folder: Path, root: Path, cpus: int) -> None:
-        command = [sys.executable, "-m", module]
+    def __init__(self, module: str, arguments: Sequence[str], folder: Path, root: Path, cpus: int) -> None:
+        command = [sys.executable, "-m", module, *arguments]
         if cpus == 1:
             command = ["taskset", "-c", str(min(os.sched_getaffinity(0))), *command]
         environment = os.environ | {"PYTHONPATH": str(root)}
@@ -192,8 +194,8 @@ def start(root: Path) -> Iterator[Callable[..., Program]]:
     """Start a stage as a program in the current folder."""
     programs: list[Program] = []
 
-    def start_it(module: str, cpus: int = 2) -> Program:
-        programs.append(Program(module, Path.cwd(), root, cpus))
+    def start_it(module: str, *arguments: str, cpus: int = 2) -> Program:
+        programs.append(Program(module, arguments, Path.cwd(), root, cpus))
         return programs[-1]
 
     yield start_it

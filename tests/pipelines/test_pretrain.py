@@ -16,10 +16,13 @@ import yaml
 from components.checkpoint import load_card, load_tensors
 from pipelines import paths
 from pipelines.cluster import session
-from pipelines.pretrain import STAGE
+from pipelines.pretrain import stage
 from pipelines.stage import Context, Outcome, Stage, main
 
 Tree = dict[str, Any]
+# The extension does all that Algorithm 1 does, and more that must come back to the bit.
+MODEL = paths.PROMPTED
+STAGE = stage(MODEL)
 # Long enough to be killed in its middle, with an uneven last batch, and a schedule whose loss would show.
 LONG = {"epochs": 12, "batch_size": 3}
 
@@ -43,8 +46,9 @@ def write(params: Tree, **changes: Any) -> None:
 
 
 def results(folder: Path) -> dict[str, bytes]:
-    files = [*(folder / paths.BACKBONE).iterdir(), folder / paths.metrics("pretrain")]
-    files.append(folder / paths.history("pretrain"))
+    name = f"pretrain-{MODEL}"
+    files = [*(folder / paths.pretrained(MODEL)).iterdir(), folder / paths.metrics(name)]
+    files.append(folder / paths.history(name))
     return {path.name: path.read_bytes() for path in files}
 
 
@@ -64,15 +68,16 @@ def test_a_run_leaves_a_model_its_metrics_and_its_history(
 ) -> None:
     assert set(undisturbed) == {
         "backbone.safetensors",
+        "model.safetensors",
         "config.json",
-        "pretrain.json",
-        "pretrain-history.csv",
+        "pretrain-prompted.json",
+        "pretrain-prompted-history.csv",
     }
     for name, content in undisturbed.items():
         (tmp_path / name).write_bytes(content)
     assert load_card(tmp_path).backbone.width == 16
     assert all(value.isfinite().all() for value in load_tensors(tmp_path / "backbone.safetensors").values())
-    assert len(undisturbed["pretrain-history.csv"].splitlines()) == 1 + LONG["epochs"]
+    assert len(undisturbed["pretrain-prompted-history.csv"].splitlines()) == 1 + LONG["epochs"]
 
 
 @pytest.mark.slow
@@ -87,7 +92,7 @@ def test_work_that_ended_before_its_outputs_were_placed_is_not_lost(
     with pytest.raises(SystemExit) as caught:
         main(stopped)
     assert caught.value.code == 130
-    assert not paths.BACKBONE.exists()
+    assert not paths.pretrained(MODEL).exists()
     run_stage(STAGE)
     assert results(own_data) == undisturbed
     assert epochs_of_last_run() == []
@@ -96,7 +101,7 @@ def test_work_that_ended_before_its_outputs_were_placed_is_not_lost(
 def epochs_saved() -> int:
     """Epochs in the newest checkpoint; files may vanish while they are looked at."""
     done = 0
-    for path in Path(".resume/pretrain").glob("*/ray/pretrain/checkpoint_*/state/state.json"):
+    for path in Path(".resume").glob("pretrain*/*/ray/pretrain/checkpoint_*/state/state.json"):
         with contextlib.suppress(FileNotFoundError, json.JSONDecodeError):
             done = max(done, json.loads(path.read_text())["epochs_done"])
     return done
@@ -133,10 +138,10 @@ def test_a_killed_driver_changes_no_bit(
     start: Callable[..., Any],
     run_stage: Callable[[Stage], str],
 ) -> None:
-    program = start("pipelines.pretrain")
+    program = start("pipelines.pretrain", "--model", MODEL)
     wait_for(lambda: epochs_saved() >= 3)
     program.kill()
-    assert not paths.BACKBONE.exists()
+    assert not paths.pretrained(MODEL).exists()
     run_stage(STAGE)
     assert results(own_data) == undisturbed
     epochs = epochs_of_last_run()
@@ -148,7 +153,7 @@ def test_a_killed_driver_changes_no_bit(
 def test_a_killed_worker_changes_no_bit(
     ray_session: None, own_data: Path, undisturbed: dict[str, bytes], start: Callable[..., Any]
 ) -> None:
-    program = start("pipelines.pretrain")
+    program = start("pipelines.pretrain", "--model", MODEL)
     wait_for(lambda: epochs_saved() >= 3)  # the last report of a killed worker may be lost
     training_workers(program.family())[0].kill()
     assert program.process.wait(120) == 0, program.output()

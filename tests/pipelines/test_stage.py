@@ -103,7 +103,7 @@ def test_sections_of_other_stages_are_not_read() -> None:
     ("tested", "missing"),
     [
         (solve.STAGE, "data/simulate"),
-        (pretrain.STAGE, "data/simulate"),
+        (pretrain.stage("hybrid"), "data/simulate"),
         (finetune.stage("qos"), "data/simulate"),
     ],
     ids=lambda value: value if isinstance(value, str) else value.label,
