@@ -196,4 +196,5 @@ def predict(
     starts = range(0, len(gain_db), batch_size)
     parts = [slice(start, start + batch_size) for start in starts]
     masks = [None if edge_mask is None else edge_mask[part] for part in parts]
-    return torch.cat([model(gain_db[part].float(), mask) for part, mask in zip(parts, masks, strict=True)])
+    powers = [model(gain_db[part].float(), mask) for part, mask in zip(parts, masks, strict=True)]
+    return torch.cat(powers) if powers else torch.zeros(0, gain_db.shape[-1])

@@ -45,6 +45,7 @@ Report = Callable[[Metrics, Callable[[Path], None]], None]
 # tick(steps done, steps in all, snapshots in the step)
 Tick = Callable[[int, int, int], None]
 NAMED_GOALS = (SumRate(), ProportionalFair(), QoS())
+_BUCKET_MB_ON_CPU = 100
 SPEED_METRICS = ("epoch_seconds", "snapshots_per_s", "epoch_flops", "peak_flops", "share_of_matmul_peak")
 
 
@@ -113,7 +114,11 @@ class Pretraining:
         self.autocast_dtype = autocast_dtype(config.precision, group.device)
         self.wrapped: nn.Module = self.student
         if group.world_size > 1:
-            self.wrapped = DistributedDataParallel(self.student)
+            # On CPUs one exchange of all gradients: there is nothing to overlap it with.
+            size_mb = _BUCKET_MB_ON_CPU if group.device.type == "cpu" else None
+            self.wrapped = DistributedDataParallel(
+                self.student, gradient_as_bucket_view=True, bucket_cap_mb=size_mb
+            )
         self.forward = torch.compile(self.wrapped) if config.compile else self.wrapped
         self.peak_flops = self._sum_over_ranks(matmul_peak(group.device, self._peak_dtype()))
         # Fused Adam: the same update in one pass over the weights.

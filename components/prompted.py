@@ -20,7 +20,7 @@ from components.config import Strict
 from components.features import GAIN_DB_CEILING, GAIN_DB_FLOOR
 from components.goals import Goals, goals_of
 from components.heads import PowerHead
-from components.objectives import Objective
+from components.objectives import Objective, Weighted
 from components.units import db_to_linear
 
 _RATE_FLOOR = 1e-3  # bit/s/Hz; a link that is silent for the moment must not drown the others' slopes
@@ -244,10 +244,15 @@ class PromptedModel(nn.Module):
 
 
 class FixedGoal(nn.Module):
-    """A goal-conditioned model as a power model of one objective: what fine-tuning adapts and ONNX exports."""
+    """A goal-conditioned model as a power model of one objective: what fine-tuning adapts.
+
+    Raises ValueError for weights that differ from graph to graph: batches are shuffled, so they would be mixed up.
+    """
 
     def __init__(self, model: PromptedModel, objective: Objective) -> None:
         super().__init__()
+        if isinstance(objective, Weighted) and np.ndim(objective.weights) > 1:
+            raise ValueError("goal: a fixed goal has one weight per link, the same for every graph")
         self.backbone, self.head = model.backbone, model.head
         self.objective = objective
 
@@ -274,7 +279,10 @@ def set_powers(
     Raises:
         ValueError: the objective's weights do not fit.
     """
-    parts = []
+    rows = np.shape(objective.weights)[:-1] if isinstance(objective, Weighted) else ()
+    if rows not in ((), (1,), (len(gain_db),)):
+        raise ValueError(f"goal: weights of shape {rows} x K do not fit {len(gain_db)} snapshots")
+    parts = [torch.zeros(0, gain_db.shape[-1])]  # what no snapshots give
     for start in range(0, len(gain_db), batch_size):
         part = torch.from_numpy(gain_db[start : start + batch_size]).float()
         goals = goals_of(objective, len(part), part.shape[-1], start)

@@ -47,7 +47,9 @@ def conditioning_flops(config: BackboneConfig, links: int, conditioning: Conditi
         return 0.0
     d, edges, rank = config.width, links * links, conditioning.estimate_rank + 1
     prompt = 2 * links * d * (4 + d)
-    estimates = config.layers * (4 * links * d * rank + 2 * edges * rank)
+    estimates = (
+        0 if conditioning.feedback_steps == 0 else config.layers * (4 * links * d * rank + 2 * edges * rank)
+    )
     feedback = (config.layers + 1) * conditioning.feedback_steps * (links * d * (2 + 8 + d) + 4 * edges)
     return float(prompt + estimates + feedback + 2 * links * d * d)
 

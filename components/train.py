@@ -21,6 +21,7 @@ from pydantic import ValidationError
 
 from components.batches import Group
 from components.checkpoint import newest_checkpoint, replace_checkpoint
+from components.determinism import make_deterministic
 from components.pretraining import Metrics, Pretraining, PretrainingConfig, Report, health
 from components.shards import DataError, Manifest, json_text, load_split, write_text_atomically
 
@@ -67,7 +68,7 @@ def train(options: argparse.Namespace) -> Pretraining:
         check_agreement(group, resume_from is not None)
         if group.rank == 0:
             write_text_atomically(checkpoints / "run.json", run)
-        torch.use_deterministic_algorithms(group.device.type == "cpu")
+        make_deterministic(group.device)
         loop = Pretraining(config, data[0], data[1], options.seed, group)
         loop.run(reporter(checkpoints, group), lambda done, total, snapshots: None, resume_from)
         if group.rank == 0:

@@ -19,6 +19,7 @@ from components.checkpoint import (
     replace_checkpoint,
     save_model,
 )
+from components.determinism import make_deterministic
 from components.finetuning import Finetuning, FinetuningConfig
 from components.objectives import by_name
 from components.pretraining import Metrics
@@ -61,8 +62,8 @@ def finetune_task(
 ) -> list[Metrics]:
     """Adapt and write the model folder `scratch/model`; goes on from `scratch/checkpoint` if there is one."""
     torch.set_num_threads(config.threads)
-    torch.use_deterministic_algorithms(config.accelerator == "cpu")
     group = Group(device=torch.device("cuda" if config.accelerator == "gpu" else "cpu"))
+    make_deterministic(group.device)
     manifest = Manifest.load(data)
 
     def load(split: str, rows: int | None) -> list[np.ndarray]:

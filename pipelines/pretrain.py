@@ -194,6 +194,7 @@ def _speed_rows(epochs: Sequence[Metrics], seconds: float) -> list[list[str]]:
             f"{flops / training / peak:.1%} of {peak / 1e9:,.0f} GFLOP/s",
         ],
         ["share over the whole stage", f"{flops / seconds / peak:.1%}"],
+        ["seconds for start-up, validation and checkpoints", f"{seconds - training:.0f} of {seconds:.0f}"],
     ]
 
 

@@ -5,6 +5,7 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -162,7 +163,7 @@ def add_version(
             else {"params": ParamSchema([_param(*item) for item in parameters.items()])}
         ),
     )
-    with mlflow.start_run(run_id=run.run_id, log_system_metrics=False):
+    with _without_advice(), mlflow.start_run(run_id=run.run_id, log_system_metrics=False):
         info = mlflow.pyfunc.log_model(
             name=name,
             python_model=str(program),
@@ -176,6 +177,14 @@ def add_version(
     for key, value in tags.items():
         client.set_model_version_tag(name, version, key, value)
     return version
+
+
+@contextmanager
+def _without_advice() -> Iterator[None]:
+    """Without MLflow's hints to describe inputs by examples and type hints: the signature describes them."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*(type hints|input example)")
+        yield
 
 
 def _param(name: str, default: str | float | list[float]) -> ParamSpec:
@@ -198,7 +207,8 @@ def load(model_uri: str) -> Callable[..., np.ndarray]:
         UserError: there is no such model; the function raises it for a parameter that the model does not take.
     """
     try:
-        model = mlflow.pyfunc.load_model(model_uri)
+        with _without_advice():
+            model = mlflow.pyfunc.load_model(model_uri)
     except MlflowException as error:
         raise UserError(
             f"{model_uri} cannot be loaded from {tracking_uri()}: {' '.join(str(error).split())}"

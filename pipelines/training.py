@@ -13,6 +13,7 @@ from ray.train import Checkpoint, FailureConfig, RunConfig, ScalingConfig
 from ray.train.torch import TorchTrainer, get_device
 
 from components.batches import Group
+from components.determinism import make_deterministic
 from components.pretraining import Metrics, Pretraining, PretrainingConfig
 from components.shards import Manifest, load_split
 from pipelines.board import Poster
@@ -43,7 +44,7 @@ def train_worker(settings: dict[str, Any]) -> None:
     group = Group(context.get_world_rank(), context.get_world_size(), get_device())
     if group.device.type == "cpu":
         torch.set_num_threads(settings["threads"])
-    torch.use_deterministic_algorithms(group.device.type == "cpu")
+    make_deterministic(group.device)
     config = PretrainingConfig.model_validate_json(settings["config"])
     data: TrainingData = settings["data"]
     loop = Pretraining(config, data.load("train"), data.load("val"), settings["seed"], group)
