@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import ray
 import torch
 from pydantic import Field
@@ -44,6 +43,7 @@ class ControlConfig(Strict):
     scenario: str
     shots: int = Field(default=64, ge=1)
     seeds: int = Field(default=5, ge=2)
+    test_rows: int | None = Field(default=None, ge=1)  # None = all there are
     recipe: FinetuningConfig
     tuning: Tuning
 
@@ -66,8 +66,9 @@ def adapt_once(
     number: int,
     data: Path,
     backbone: Path,
-) -> tuple[float, np.ndarray]:
-    """Adapt one model; returns its validation utility per link and its scores on the test snapshots [N].
+    judged: bool,
+) -> tuple[float, float]:
+    """Adapt one model; returns its validation utility per link and, if it is to be judged, its mean test score.
 
     `number` selects the samples: every seed trains on its own part of the training split.
     """
@@ -76,13 +77,14 @@ def adapt_once(
     rows = config.shots * (number + 1)
     train = load_split(data, manifest, config.scenario, "train", rows)[-config.shots :]
     val = load_split(data, manifest, config.scenario, "val")
-    test = load_split(data, manifest, config.scenario, "test")
     model = model_from_backbone(backbone, seed, pretrained=arm == "pretrained")
     loop = Finetuning(recipe, model, by_name(config.objective), [train], [val], seed)
     history = loop.run(lambda metrics, save: None, lambda done, total, count: None)
-    return history[-1]["validation_utility_per_link"], score(
-        config.objective, model_powers(model, test), test
-    )
+    reached = history[-1]["validation_utility_per_link"]
+    if not judged:
+        return reached, float("nan")
+    test = load_split(data, manifest, config.scenario, "test", config.test_rows)
+    return reached, float(score(config.objective, model_powers(model, test), test).mean())
 
 
 def work(context: Context[ControlConfig]) -> Outcome:
@@ -94,16 +96,14 @@ def work(context: Context[ControlConfig]) -> Outcome:
     with session(), Meter(context.console, "control", total, "adaptations") as meter:
         runs = _Runs(context, meter)
         paper = runs.all([(config.recipe, arm, number) for arm in ARMS for number in seeds])
-        tried = runs.all([(recipe, arm, 0) for arm in ARMS for recipe in grid])
+        tried = runs.all([(recipe, arm, 0) for arm in ARMS for recipe in grid], judged=False)
         chosen = [
             max(range(len(grid)), key=lambda i, a=a: tried[a * len(grid) + i][0]) for a in range(len(ARMS))
         ]
         tuned = runs.all([(grid[chosen[a]], arm, number) for a, arm in enumerate(ARMS) for number in seeds])
     tables = {
         protocol: {
-            arm: _interval(
-                [float(scores.mean()) / reference for _, scores in found[a * len(seeds) :][: len(seeds)]]
-            )
+            arm: _interval([score / reference for _, score in found[a * len(seeds) :][: len(seeds)]])
             for a, arm in enumerate(ARMS)
         }
         for protocol, found in (("paper", paper), ("tuned", tuned))
@@ -121,12 +121,14 @@ class _Runs:
         self._context, self._meter, self._done = context, meter, 0
         self._task: Any = ray.remote(adapt_once).options(num_cpus=1)
 
-    def all(self, jobs: Sequence[tuple[FinetuningConfig, str, int]]) -> list[tuple[float, np.ndarray]]:
+    def all(
+        self, jobs: Sequence[tuple[FinetuningConfig, str, int]], judged: bool = True
+    ) -> list[tuple[float, float]]:
         """Results in the order of the jobs."""
         config, seed = self._context.config, self._context.seed
         folders = (paths.DATA.resolve(), paths.pretrained(paths.HYBRID).resolve())
         pending = [
-            self._task.remote(config, recipe, arm, seed + number, number, *folders)
+            self._task.remote(config, recipe, arm, seed + number, number, *folders, judged)
             for recipe, arm, number in jobs
         ]
         results = []
@@ -139,9 +141,9 @@ class _Runs:
 
 def _reference(config: ControlConfig) -> float:
     """Mean test score of the best WMMSE for the objective."""
-    test = load_split(paths.DATA, Manifest.load(paths.DATA), config.scenario, "test")
+    test = load_split(paths.DATA, Manifest.load(paths.DATA), config.scenario, "test", config.test_rows)
     entries = Manifest.load(paths.REFERENCES).entry(config.scenario).splits["test"]
-    powers = read_references(paths.REFERENCES, entries)[f"best-{config.objective}"]
+    powers = read_references(paths.REFERENCES, entries)[f"best-{config.objective}"][: len(test)]
     return float(score(config.objective, powers, test).mean())
 
 

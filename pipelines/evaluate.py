@@ -37,12 +37,13 @@ def evaluate_task(
     scenario: str,
     objective: str,
     config: EvaluateConfig,
+    seed: int,
     data: Path,
     references: Path,
     head: Path,
     prompted: Path,
-) -> dict[str, np.ndarray]:
-    """Scores [N] by method for one objective on one scenario."""
+) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Scores [N] by method for one objective on one scenario, and the table of means and ratios."""
     torch.set_num_threads(1)
     gain_db = load_split(data, Manifest.load(data), scenario, config.split)
     powers = read_references(references, Manifest.load(references).entry(scenario).splits[config.split])
@@ -62,7 +63,8 @@ def evaluate_task(
         PROMPTED,
         POLISHED,
     ]
-    return scores(objective, {method: powers[method] for method in wanted}, gain_db)
+    by_method = scores(objective, {method: powers[method] for method in wanted}, gain_db)
+    return by_method, compare(by_method, objective, config, seed)
 
 
 def work(context: Context[EvaluateConfig]) -> Outcome:
@@ -77,25 +79,33 @@ def work(context: Context[EvaluateConfig]) -> Outcome:
         task = ray.remote(evaluate_task).options(num_cpus=1)
         prompted = paths.pretrained(paths.PROMPTED).resolve()
         pending = [
-            task.remote(scenario, objective, config, *folders, (paths.HEADS / objective).resolve(), prompted)
+            task.remote(
+                scenario,
+                objective,
+                config,
+                context.seed,
+                *folders,
+                (paths.HEADS / objective).resolve(),
+                prompted,
+            )
             for objective, scenario in pairs
         ]
-        scored = []
-        for done, reference in enumerate(pending):
-            meter.update(done)
-            scored.append(ray.get(reference))
-    return _outcome(context, dict(zip(pairs, scored, strict=True)))
+        judged = []
+        for reference in pending:
+            judged.append(ray.get(reference))
+            meter.update(len(judged))
+    return _outcome(context, dict(zip(pairs, judged, strict=True)))
 
 
 def _outcome(
-    context: Context[EvaluateConfig], scored: dict[tuple[str, str], dict[str, np.ndarray]]
+    context: Context[EvaluateConfig],
+    judged: dict[tuple[str, str], tuple[dict[str, np.ndarray], dict[str, Any]]],
 ) -> Outcome:
     made = context.scratch / "made"
     made.mkdir(parents=True, exist_ok=True)
     metrics: dict[str, dict[str, dict[str, Any]]] = {}
     rows = []
-    for (objective, scenario), by_method in scored.items():
-        table = _compare(by_method, objective, context)
+    for (objective, scenario), (_, table) in judged.items():
         metrics.setdefault(objective, {})[scenario] = table
         rows.append([objective, scenario, *_row(table)])
     headline = {
@@ -107,7 +117,9 @@ def _outcome(
     }
     (made / "metrics.json").write_text(json_text(headline))
     (made / "ratios.json").write_text(json_text(metrics))
-    write_table(made / "scores.parquet", _scores_table(scored))
+    write_table(
+        made / "scores.parquet", _scores_table({pair: scored for pair, (scored, _) in judged.items()})
+    )
     outputs = {
         paths.metrics("evaluate"): made / "metrics.json",
         paths.RATIOS: made / "ratios.json",
@@ -132,15 +144,14 @@ def _outcome(
     return Outcome(outputs, columns, rows, logged)
 
 
-def _compare(
-    by_method: dict[str, np.ndarray], objective: str, context: Context[EvaluateConfig]
+def compare(
+    by_method: dict[str, np.ndarray], objective: str, config: EvaluateConfig, seed: int
 ) -> dict[str, Any]:
     """One table: per method its mean and its ratio (with interval) to the paper's and to the strong reference."""
-    config = context.config
     table: dict[str, Any] = {"snapshots": len(by_method[MODEL])}
     strong = f"best-{objective}"
     for label, reference in (("paper", PAPER_REFERENCE), ("strong", strong)):
-        compared = ratios(by_method, reference, context.seed, config.resamples, config.confidence)
+        compared = ratios(by_method, reference, seed, config.resamples, config.confidence)
         for method, ratio in compared.items():
             entry = table.setdefault(method, {"mean": round(float(by_method[method].mean()), 6)})
             if ratio is not None:
