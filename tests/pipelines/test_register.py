@@ -14,7 +14,10 @@ from rich.console import Console
 
 from components.backbone import BackboneConfig
 from components.checkpoint import CONFIG_NAME, MODEL_NAME, ModelCard, load_power_model, save_model
+from components.goals import goals_of
 from components.heads import PowerModel
+from components.objectives import AlphaFair, Objective, ProportionalFair, QoS, SumRate, Weighted
+from components.prompted import ConditioningConfig, PromptedModel
 from components.references import OBJECTIVES
 from pipelines import paths, tracking
 from pipelines.register import STAGE, Candidate, RegisterConfig, model_name, register_one
@@ -34,6 +37,16 @@ def make_head(folder: Path, objective: str, bias: float, seed: int = 0) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     save_model(folder, model, ModelCard(backbone=CONFIG, objective=objective), MODEL_NAME)
+
+
+def make_prompted(folder: Path, seed: int = 0) -> PromptedModel:
+    torch.manual_seed(seed)
+    model = PromptedModel(CONFIG, ConditioningConfig()).eval()
+    folder.mkdir(parents=True)
+    save_model(
+        folder, model, ModelCard(backbone=CONFIG, conditioning=model.backbone.conditioning), MODEL_NAME
+    )
+    return model
 
 
 @pytest.fixture(scope="module")
@@ -165,9 +178,64 @@ def test_the_stage_registers_every_objective_and_writes_what_no_registry_decides
     shutil.copytree(simulated, paths.DATA)
     for objective in OBJECTIVES:
         make_head(paths.HEADS / objective, objective, SHOUT)
+    make_prompted(paths.pretrained(paths.PROMPTED))
     run_stage(STAGE)
-    assert {name for name, _, _ in tracking.champions()} == {model_name(name) for name in OBJECTIVES}
+    every = {model_name(kind) for kind in (*OBJECTIVES, "prompted")}
+    assert {name for name, _, _ in tracking.champions()} == every
     written = json.loads(paths.REGISTER.read_text())
-    assert set(written) == {model_name(name) for name in OBJECTIVES}
+    assert set(written) == every
     # No version numbers: another registry counts differently.
     assert {key for entry in written.values() for key in entry} == {"content_sha256"}
+
+
+@pytest.fixture(scope="module")
+def prompted(registry: Path) -> PromptedModel:
+    """The goal-conditioned model that is champion of its name."""
+    folder, scratch = paths.pretrained(paths.PROMPTED), registry / "scratch"
+    model = make_prompted(folder)
+    scratch.mkdir()
+    config = RegisterConfig(scenarios=("near",))
+    with tracking.run("register", {}) as run:
+        context = Context(config, 1, "key", scratch, run, Console(file=io.StringIO()))
+        rows = [register_one(Candidate("prompted", folder), context)[2] for _ in range(2)]
+    assert [row[2] for row in rows] == ["champion", "champion already"]
+    return model
+
+
+@pytest.mark.parametrize(
+    ("params", "objective"),
+    [
+        ({}, SumRate()),
+        ({"goal": "proportional-fair"}, ProportionalFair()),
+        ({"goal": "qos"}, QoS()),
+        ({"goal": "qos", "min_rate": 0.7, "penalty": 3.0}, QoS(0.7, 3.0)),
+        ({"goal": "alpha-fair", "alpha": 0.5}, AlphaFair(0.5)),
+        ({"weights": [3.0, 1.0, 1.0, 0.5]}, Weighted(SumRate(), np.array([3.0, 1.0, 1.0, 0.5]))),
+    ],
+    ids=str,
+)
+def test_the_prompted_champion_is_the_pytorch_model_under_every_goal(
+    prompted: PromptedModel, params: dict, objective: Objective
+) -> None:
+    gain_db = gains_db(3, 4)
+    power = tracking.load("models:/gfm-ra-prompted@champion")(gain_db, **params)
+    with torch.no_grad():
+        expected = prompted(torch.from_numpy(gain_db), goals_of(objective, 3, 4)).numpy()
+    np.testing.assert_allclose(power, expected, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("params", "words"),
+    [
+        ({"goal": "speed"}, "unknown"),
+        ({"goal": "alpha-fair", "alpha": -1.0}, "alpha must be"),
+        ({"goal": "qos", "penalty": float("nan")}, "penalty must be"),
+        ({"weights": [1.0, 2.0]}, "weights must be 4 numbers"),
+        ({"weights": [0.0, 0.0, 0.0, 0.0]}, "not all 0"),
+    ],
+)
+def test_the_prompted_champion_refuses_goals_that_mean_nothing(
+    prompted: PromptedModel, params: dict, words: str
+) -> None:
+    with pytest.raises(ValueError, match=words):
+        tracking.load("models:/gfm-ra-prompted@champion")(gains_db(1, 4), **params)
