@@ -172,22 +172,6 @@ def test_a_model_that_is_not_there_is_one_line(registry: Path) -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_the_stage_registers_every_objective_and_writes_what_no_registry_decides(
-    workspace: Path, simulated: Path, run_stage: Callable[..., str]
-) -> None:
-    shutil.copytree(simulated, paths.DATA)
-    for objective in OBJECTIVES:
-        make_head(paths.HEADS / objective, objective, SHOUT)
-    make_prompted(paths.pretrained(paths.PROMPTED))
-    run_stage(STAGE)
-    every = {model_name(kind) for kind in (*OBJECTIVES, "prompted")}
-    assert {name for name, _, _ in tracking.champions()} == every
-    written = json.loads(paths.REGISTER.read_text())
-    assert set(written) == every
-    # No version numbers: another registry counts differently.
-    assert {key for entry in written.values() for key in entry} == {"content_sha256"}
-
-
 @pytest.fixture(scope="module")
 def prompted(registry: Path) -> PromptedModel:
     """The goal-conditioned model that is champion of its name."""
@@ -239,3 +223,19 @@ def test_the_prompted_champion_refuses_goals_that_mean_nothing(
 ) -> None:
     with pytest.raises(ValueError, match=words):
         tracking.load("models:/gfm-ra-prompted@champion")(gains_db(1, 4), **params)
+
+
+def test_the_stage_registers_every_objective_and_writes_what_no_registry_decides(
+    workspace: Path, simulated: Path, run_stage: Callable[..., str]
+) -> None:
+    shutil.copytree(simulated, paths.DATA)
+    for objective in OBJECTIVES:
+        make_head(paths.HEADS / objective, objective, SHOUT)
+    make_prompted(paths.pretrained(paths.PROMPTED))
+    run_stage(STAGE)
+    every = {model_name(kind) for kind in (*OBJECTIVES, "prompted")}
+    assert {name for name, _, _ in tracking.champions()} == every
+    written = json.loads(paths.REGISTER.read_text())
+    assert set(written) == every
+    # No version numbers: another registry counts differently.
+    assert {key for entry in written.values() for key in entry} == {"content_sha256"}
