@@ -16,13 +16,16 @@ READ_AS_FILES = {
     "report": ("pipelines/report_page.html",),
 }
 SOURCES = ("components/", "pipelines/", "dags/")
-NOT_SOURCES = ("dags/overrides/",)
+SUFFIXES = (".py", ".html")
+# Runs another module, named after the folder to run it in.
+WITHIN = "dags.within"
 
 
 def module_of(command: str) -> str:
-    """The module that a stage's command runs: the word after `python -m`."""
+    """The module that a stage's command runs: the word after `python -m`, or what `dags.within` is told to run."""
     words = command.split()
-    return words[words.index("-m") + 1]
+    first = words.index("-m") + 1
+    return words[first + 2] if words[first] == WITHIN else words[first]
 
 
 def expected(module: str) -> list[str]:
@@ -31,9 +34,15 @@ def expected(module: str) -> list[str]:
     return sorted({*(str(path) for path in import_closure(module)), *extra})
 
 
+def expected_of(command: str) -> list[str]:
+    """Source files that the stage with this command depends on."""
+    around = expected(WITHIN) if WITHIN in command.split() else []
+    return sorted({*expected(module_of(command)), *around})
+
+
 def is_source(dependency: str) -> bool:
     """Whether a dependency is code of this repository (data otherwise)."""
-    return dependency.startswith(SOURCES) and not dependency.startswith(NOT_SOURCES)
+    return dependency.startswith(SOURCES) and dependency.endswith(SUFFIXES)
 
 
 def differences(path: Path) -> dict[str, list[str]]:
@@ -41,7 +50,7 @@ def differences(path: Path) -> dict[str, list[str]]:
     found = {}
     for name, stage in YAML(typ="safe").load(path)["stages"].items():
         listed = {dependency for dependency in stage["deps"] if is_source(dependency)}
-        wanted = set(expected(module_of(stage["cmd"])))
+        wanted = set(expected_of(stage["cmd"]))
         lines = [f"+{file}" for file in sorted(wanted - listed)] + [
             f"-{file}" for file in sorted(listed - wanted)
         ]
@@ -58,7 +67,7 @@ def write(path: Path) -> None:
     document = yaml.load(path)
     for stage in document["stages"].values():
         data = [dependency for dependency in stage["deps"] if not is_source(dependency)]
-        stage["deps"] = [*data, *expected(module_of(stage["cmd"]))]
+        stage["deps"] = [*data, *expected_of(stage["cmd"])]
     with path.open("w") as file:
         yaml.dump(document, file)
 

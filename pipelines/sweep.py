@@ -1,206 +1,203 @@
-"""Stage sweep: Ray Tune over mask ratio, lambda and model size; every trial is a Ray Train run of its own."""
+"""Stage sweep: Ray Tune over mask ratio, lambda, mu, learning rate and size; what counts is worth downstream."""
 
-import json
+import functools
 import logging
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
+import ray
 from ray import tune
 from ray.tune import Tuner
+from ray.tune.schedulers import (
+    AsyncHyperBandScheduler,
+    FIFOScheduler,
+    PopulationBasedTraining,
+    TrialScheduler,
+)
+from ray.tune.search import ConcurrencyLimiter
 
-from components.shards import Manifest, json_text, load_split, write_table
-from pipelines import paths, sweep_plots, tracking
+from components.shards import Manifest, load_split
+from components.yardstick import reference_score
+from pipelines import paths
 from pipelines.cluster import cpus, gpus, session
 from pipelines.errors import UserError
 from pipelines.progress import Meter
 from pipelines.stage import Context, Outcome, Stage, main
-from pipelines.sweep_trial import DRIVER_RESOURCES, SCORE, SweepConfig, run_trial
-
-
-@contextmanager
-def watch(folder: Path, meter: Meter) -> Iterator[None]:
-    """Count the trials that ended, from the files that Tune leaves, so that a restored sweep counts as well."""
-    stop = threading.Event()
-
-    def look() -> None:
-        while not stop.wait(1.0):
-            ended = {
-                path.parent for name in ("result.json", "error.txt") for path in folder.glob(f"*/{name}")
-            }
-            meter.update(sum(1 for trial in ended if _has_content(trial)))
-
-    thread = threading.Thread(target=look, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
-
-
-def _has_content(trial: Path) -> bool:
-    return any(
-        path.stat().st_size > 0 for path in (trial / "result.json", trial / "error.txt") if path.is_file()
-    )
+from pipelines.sweep_config import SweepConfig
+from pipelines.sweep_log import Announcer, TrialLog
+from pipelines.sweep_results import Record, outcome
+from pipelines.sweep_space import Range, decoded
+from pipelines.sweep_trial import DRIVER_RESOURCES, MAX_LOST_WORKERS, SCORE, run_trial
 
 
 def check(config: SweepConfig, data: Path) -> None:
     """Refuse what cannot work before the first trial starts.
 
     Raises:
-        UserError: a trial needs more CPUs than the cluster has.
+        UserError: a trial needs more than the cluster has.
         DataError: the data set lacks a scenario or snapshots.
     """
-    if _slots(config) < 1:
+    if config.concurrent_trials is None and slots(config) < 1:
         raise UserError(
             f"one trial needs {config.workers_per_trial} workers of {config.threads_per_worker} threads "
             f"({config.accelerator}), but the cluster has {cpus()} CPUs and {gpus()} GPUs: "
-            "lower them in the sweep section or join a larger cluster with RAY_ADDRESS"
+            "lower them in the sweep section, join a larger cluster with RAY_ADDRESS, or, if it grows on demand, "
+            "say by sweep.concurrent_trials how many trials it may grow for"
         )
     manifest = Manifest.load(data)
     for name in config.scenarios:
         load_split(data, manifest, name, "train", config.train_rows)
         load_split(data, manifest, name, "val", config.val_rows)
-    load_split(data, manifest, config.few_shot.scenario, "train", config.few_shot.shots)
+    load_split(data, manifest, config.few_shot.scenario, "train", config.few_shot.most_shots)
     load_split(data, manifest, config.few_shot.scenario, "val", config.few_shot.val_rows)
 
 
-def _slots(config: SweepConfig) -> int:
-    """How many trials can train at the same time."""
+def slots(config: SweepConfig) -> int:
+    """How many trials can train at the same time; a worker's threads are on one node."""
+    if config.concurrent_trials is not None:
+        return config.concurrent_trials
     if config.accelerator == "gpu":
         return gpus() // config.workers_per_trial
-    return cpus() // (config.workers_per_trial * config.threads_per_worker)
+    nodes = [node["Resources"].get("CPU", 0) for node in ray.nodes() if node["Alive"]]
+    return sum(int(have) // config.threads_per_worker for have in nodes) // config.workers_per_trial
 
 
-def make_tuner(context: Context[SweepConfig], storage: Path) -> Tuner:
+def make_tuner(context: Context[SweepConfig], storage: str, reference: float) -> Tuner:
     """A new tuner, or the interrupted one with its finished trials."""
     trainable = tune.with_resources(run_trial, DRIVER_RESOURCES)
-    if Tuner.can_restore(str(storage / "sweep")):
-        # Trials that were running or failed start again; each resumes from its own trainer's checkpoint.
+    if Tuner.can_restore(f"{storage}/sweep"):
+        # Trials that were running or lost start again; each resumes from its own trainer's checkpoint.
         return Tuner.restore(
-            str(storage / "sweep"),
+            f"{storage}/sweep",
             trainable,
             resume_unfinished=True,
             resume_errored=True,
             restart_errored=False,
         )
-    space = {
-        "choice": tune.grid_search(context.config.choices()),
-        "config": context.config.model_dump_json(),
-        "data": paths.DATA.resolve(),
-        "storage": (context.scratch / "trials").resolve(),
+    config, choices = context.config, context.config.choices(context.seed)
+    space: dict[str, Any] = {
+        "choice": config.space.domains() if choices is None else tune.grid_search(choices),
+        "config": config.model_dump_json(),
+        "data": str(paths.DATA.resolve()),  # as text: a restored sweep turns paths into tuples
+        "storage": f"{storage}/trials",
         "seed": context.seed,
+        "reference": reference,
+        "keep": config.scheduler.kind != "fifo",
     }
     return Tuner(
         trainable,
         param_space=space,
-        tune_config=tune.TuneConfig(
-            metric=SCORE,
-            mode="max",
-            # One more than fit at a time: it starts up while the others train.
-            max_concurrent_trials=_slots(context.config) + 1,
-            trial_dirname_creator=lambda trial: trial.trial_id,
+        tune_config=_tune_config(config, context.seed),
+        run_config=tune.RunConfig(
+            name="sweep",
+            storage_path=storage,
+            verbose=0,
+            callbacks=[Announcer()],
+            failure_config=tune.FailureConfig(max_failures=MAX_LOST_WORKERS),
+            # A population may still need what its best had a while ago.
+            checkpoint_config=tune.CheckpointConfig(num_to_keep=4),
         ),
-        run_config=tune.RunConfig(name="sweep", storage_path=str(storage), verbose=0),
     )
+
+
+def _tune_config(config: SweepConfig, seed: int) -> tune.TuneConfig:
+    # One more than fit at a time: it starts up while the others train. A population has to be there as a whole.
+    at_once = None if config.scheduler.kind == "pbt" else slots(config) + 1
+    searcher = None
+    if config.search.kind == "tpe":
+        import optuna
+        from ray.tune.search.optuna import OptunaSearch
+
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=min(10, config.search.trials // 2))
+        searcher = ConcurrencyLimiter(OptunaSearch(sampler=sampler), max_concurrent=slots(config))
+        at_once = None
+    return tune.TuneConfig(
+        metric=SCORE,
+        mode="max",
+        search_alg=searcher,
+        scheduler=_scheduler(config),
+        num_samples=config.search.trials if config.search.kind == "tpe" else 1,
+        max_concurrent_trials=at_once,
+        reuse_actors=True,  # a new process per trial would import everything again
+        trial_dirname_creator=lambda trial: trial.trial_id,
+    )
+
+
+def _scheduler(config: SweepConfig) -> TrialScheduler:
+    settings, last = config.scheduler, config.base.epochs
+    if settings.kind == "asha":
+        return AsyncHyperBandScheduler(
+            time_attr="epochs", max_t=last, grace_period=min(settings.grace, last),
+            reduction_factor=settings.reduction,
+        )  # fmt: skip
+    if settings.kind == "pbt":
+        ranges = {name: values for name, values in config.space.varied().items() if isinstance(values, Range)}
+        return PopulationBasedTraining(
+            time_attr="epochs", perturbation_interval=settings.every,
+            hyperparam_mutations={"choice": config.space.mutations()},
+            quantile_fraction=settings.quantile, custom_explore_fn=functools.partial(within, ranges),
+        )  # fmt: skip
+    return FIFOScheduler()
+
+
+def within(ranges: Mapping[str, Range], parameters: dict[str, Any]) -> dict[str, Any]:
+    """Parameters that were multiplied, back inside their ranges."""
+    choice = parameters["choice"]
+    limited = {name: min(max(choice[name], limits.low), limits.high) for name, limits in ranges.items()}
+    return parameters | {"choice": choice | limited}
+
+
+def storage_of(context: Context[SweepConfig]) -> str:
+    """Where the sweep keeps its state and its trials' checkpoints, under a name that the same sweep finds again."""
+    where = context.config.storage
+    if where is None:
+        return str((context.scratch / "tune").resolve())
+    base = where.rstrip("/") if "://" in where else str(Path(where).resolve())
+    return f"{base}/{context.key}"
 
 
 def work(context: Context[SweepConfig]) -> Outcome:
     """Run every trial, write the table, the best choice and the plots."""
-    choices = context.config.choices()
-    with session(dashboard=True), Meter(context.console, "sweep", len(choices), "trials") as meter:
+    with (
+        session(dashboard=True),
+        Meter(context.console, "sweep", context.config.trials(), "trials") as meter,
+    ):
         check(context.config, paths.DATA)
-        storage = (context.scratch / "tune").resolve()
+        few = context.config.few_shot
+        val = load_split(paths.DATA, Manifest.load(paths.DATA), few.scenario, "val", few.val_rows)
+        reference = reference_score(val, few, context.seed)
         # Failed trials are in the table and in MLflow; Tune's own tracebacks would bury both.
         logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
-        with watch(storage / "sweep", meter):
-            results = make_tuner(context, storage).fit()
-    records = []
+        log = TrialLog(context.scratch / "logged.json", context.run, meter)
+        Announcer.listener, slots_there = log.ended_live, slots(context.config)
+        try:
+            results = make_tuner(context, storage_of(context), reference).fit()
+        finally:
+            Announcer.listener = None
+    found: dict[str, Record] = {}
     for result in results:
-        choice = (result.config or {})["choice"]
-        metrics = result.metrics or {}
-        history = json.loads(metrics.get("history", "[]"))
-        failed = result.error is not None or SCORE not in metrics
-        records.append({"choice": choice, "score": None if failed else metrics[SCORE], "history": history})
-        _log_trial(context, records[-1], str(result.error or ""))
-    records.sort(key=lambda record: choices.index(record["choice"]))
-    return _outcome(context, records)
+        metrics, config = result.metrics or {}, result.config or {}
+        error = "" if result.error is None else " ".join(str(result.error).split())[:500]
+        trial = str(metrics.get("trial_id") or Path(result.path).name)
+        log.ended(trial, config["choice"], metrics, error)
+        found[trial] = Record(decoded(config["choice"]), metrics, error)
+    # Tune numbers its trials in the order in which it made them.
+    records = [found[trial] for trial in sorted(found)]
+    ended = outcome(context, records)
+    if context.config.scheduler.kind == "fifo":
+        return replace(ended, metrics=dict(ended.metrics) | overhead(records, slots_there))
+    return ended
 
 
-def _log_trial(context: Context[SweepConfig], record: dict[str, Any], error: str) -> None:
-    name = ", ".join(
-        f"{key}={value}" for key, value in tracking.flatten(record["choice"]).items() if "scaling" not in key
-    )
-    with tracking.run(
-        name[:200], record["choice"], parent=context.run.run_id, failed=record["score"] is None
-    ) as run:
-        for row in record["history"]:
-            run.metrics({key: value for key, value in row.items() if key != "epoch"}, step=int(row["epoch"]))
-        if record["score"] is None:
-            run.tags({"error": error[:5000]})
-        else:
-            run.metrics({SCORE: record["score"]})
-
-
-def _outcome(context: Context[SweepConfig], records: Sequence[dict[str, Any]]) -> Outcome:
-    finished = [record for record in records if record["score"] is not None]
-    if not finished:
-        raise UserError(
-            "no trial of the sweep finished: the trials' errors are in MLflow, in the runs below this one"
-        )
-    best = max(finished, key=lambda record: record["score"])
-    made = context.scratch / "made"
-    (made / "sweep").mkdir(parents=True, exist_ok=True)
-    table = trials_table(records)
-    write_table(made / "sweep" / "trials.parquet", table)
-    (made / "sweep" / "best.json").write_text(json_text(best["choice"]))
-    (made / "true.json").write_text(json_text(best["choice"]))
-    sweep_plots.draw(table, made / "sweep")
-    summary = {"failed_trials": len(records) - len(finished), "best_few_shot_ratio": round(best["score"], 6)}
-    (made / "metrics.json").write_text(json_text(summary))
-    outputs = {
-        paths.SWEEP: made / "sweep",
-        paths.overrides(True): made / "true.json",
-        paths.metrics("sweep"): made / "metrics.json",
-    }
-    rows = [
-        [
-            f"{row['mask_ratio']:g}",
-            f"{row['consistency_weight']:g}",
-            f"{row['layers']} x {row['width']}",
-            _show(row),
-            "best" if record is best else "",
-        ]
-        for row, record in zip(table.to_pylist(), records, strict=True)
-    ]
-    columns = ["rho", "lambda", "layers x width", f"{context.config.few_shot.shots}-shot ratio", ""]
-    return Outcome(outputs, columns, rows, {"best_few_shot_ratio": best["score"]})
-
-
-def trials_table(records: Sequence[dict[str, Any]]) -> pa.Table:
-    """One row per trial: its parameters, its score and the last epoch's signs of life."""
-    rows = []
-    for record in records:
-        choice, last = record["choice"], (record["history"] or [{}])[-1]
-        rows.append(
-            {
-                "mask_ratio": choice["mask_ratio"],
-                "consistency_weight": choice["consistency_weight"],
-                **{name: choice["backbone"][name] for name in ("layers", "width", "heads")},
-                SCORE: record["score"],
-                "edge_rmse_db": last.get("edge_rmse_db"),
-                "effective_rank": last.get("effective_rank"),
-            }
-        )
-    return pa.Table.from_pylist(rows)
-
-
-def _show(row: dict[str, Any]) -> str:
-    return "failed" if row[SCORE] is None else f"{row[SCORE]:.4f}"
+def overhead(records: Sequence[Record], slots: int) -> dict[str, float]:
+    """Mean seconds from the end of a trial's training to the start of the next one's in the same slot, if any."""
+    times = [(record.result["started_s"], record.result["ended_s"]) for record in records if record.score]
+    starts, ends = sorted(start for start, _ in times), sorted(end for _, end in times)
+    gaps = [start - end for start, end in zip(starts[slots:], ends, strict=False)]
+    return {"overhead_seconds_per_trial": sum(gaps) / len(gaps)} if gaps else {}
 
 
 STAGE = Stage(

@@ -1,107 +1,127 @@
-"""One trial of the sweep: what may vary, a Ray Train run of its own, and the downstream score of its backbone."""
+"""One trial of the sweep: Ray Train runs of its own, segment by segment, and what their result is worth downstream."""
 
-import itertools
+import hashlib
 import json
+import os
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-import ray
-import torch
-from pydantic import Field, ValidationError, model_validator
-from ray import tune
-from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
+from ray import train, tune
+from ray.train import Checkpoint, FailureConfig, RunConfig, ScalingConfig, WorkerGroupError
+from ray.train.torch import TorchTrainer
 
-from components.backbone import BackboneConfig
-from components.checkpoint import model_from_backbone
-from components.config import Strict
-from components.fewshot import FewShotConfig, few_shot_ratio
-from components.pretraining import PretrainingConfig
-from components.shards import Manifest, load_split
-from pipelines.errors import describe_validation
-from pipelines.training import TrainingData, make_trainer
+from pipelines.sweep_config import SweepConfig
+from pipelines.sweep_worker import Segment, TrialError, epochs_done, work_on
 
-SCORE = "few_shot_ratio"
 # A trial's driver only waits for its trainer: a CPU of its own would starve that trainer on a small machine.
 DRIVER_RESOURCES = {"cpu": 0, "memory": 50e6}
+# What Tune compares; whatever failed is worse than everything else. A number, since searchers refuse NaN.
+SCORE, FAILED = "score", -1e9
+# A worker that dies (node lost, killed for memory) is replaced so often; an exception of the training code is final.
+MAX_LOST_WORKERS = 3
+ENVIRONMENT = {
+    # Trials wait for CPUs as long as others use them.
+    "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": "864000",
+    # One process less per trial; a node that goes is noticed when it is gone.
+    "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",
+    "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.2",
+}
 
 
-class Grid(Strict):
-    """The values to cross; lists of one keep a parameter fixed."""
-
-    mask_ratio: tuple[float, ...] = Field(min_length=1)
-    consistency_weight: tuple[float, ...] = Field(min_length=1)
-    backbone: tuple[BackboneConfig, ...] = Field(min_length=1)
-
-
-class SweepConfig(Strict):
-    """The grid, what every trial shares, and the downstream trial that ranks them."""
-
-    grid: Grid
-    base: PretrainingConfig
-    scenarios: tuple[str, ...] = Field(min_length=1)
-    train_rows: int = Field(ge=1)
-    val_rows: int = Field(ge=1)
-    few_shot: FewShotConfig = FewShotConfig()
-    workers_per_trial: int = Field(default=1, ge=1)
-    threads_per_worker: int = Field(default=1, ge=1)
-    accelerator: Literal["cpu", "gpu"] = "cpu"
-
-    @model_validator(mode="after")
-    def _every_trial_is_valid(self) -> "SweepConfig":
-        for choice in self.choices():
-            try:
-                self.trial(choice)
-            except ValidationError as error:
-                raise ValueError(describe_validation(error, "grid")) from None
-        return self
-
-    def choices(self) -> list[dict[str, Any]]:
-        """Every point of the grid as overrides of the pre-training parameters."""
-        names = list(Grid.model_fields)
-        values = self.grid.model_dump(mode="json")
-        return [
-            dict(zip(names, point, strict=True)) for point in itertools.product(*(values[n] for n in names))
-        ]
-
-    def trial(self, choice: dict[str, Any]) -> PretrainingConfig:
-        """The pre-training parameters of one trial."""
-        return PretrainingConfig.model_validate_json(json.dumps(self.base.model_dump(mode="json") | choice))
+def ended_segment(name: str, storage: str, until: int) -> train.Result | None:
+    """The result of a segment that an earlier life of the sweep brought to its end: no worker has to be started."""
+    try:
+        result = train.Result.from_path(f"{storage}/{name}")
+    except RuntimeError:  # there is no such run yet
+        return None
+    return result if result.metrics is not None and result.metrics["epoch"] + 1 >= until else None
 
 
-def judge(config: FewShotConfig, backbone: Path, data: Path, threads: int, seed: int) -> float:
-    """The downstream score of one backbone (runs as a Ray task that holds its CPUs)."""
-    torch.set_num_threads(threads)
-    manifest = Manifest.load(data)
-    train = load_split(data, manifest, config.scenario, "train", config.shots)
-    val = load_split(data, manifest, config.scenario, "val", config.val_rows)
-    return few_shot_ratio(model_from_backbone(backbone, seed), train, val, config, seed)
+def run_segment(name: str, storage: str, config: SweepConfig, segment: Segment) -> train.Result:
+    """Run one segment; lost workers are replaced and go on from the last epoch.
+
+    Raises:
+        TrialError: the training code raised, or workers were lost too often.
+    """
+    resources = {"GPU": 1} if config.accelerator == "gpu" else {"CPU": config.threads_per_worker}
+    for attempt in range(MAX_LOST_WORKERS + 1):
+        trainer = TorchTrainer(
+            work_on,
+            train_loop_config={"segment": segment},
+            scaling_config=ScalingConfig(
+                num_workers=config.workers_per_trial,
+                use_gpu=config.accelerator == "gpu",
+                resources_per_worker=resources,
+            ),
+            run_config=RunConfig(
+                name=name,
+                storage_path=storage,
+                failure_config=FailureConfig(max_failures=0),
+                checkpoint_config=train.CheckpointConfig(num_to_keep=1),
+            ),
+        )
+        try:
+            return trainer.fit()
+        except WorkerGroupError as error:
+            causes = list(error.worker_failures.values()) or [error]
+            lost = [cause for cause in causes if type(cause).__module__.startswith("ray.")]
+            # A lost worker takes its neighbours with it: theirs are errors of the training code only in name.
+            if not lost or attempt == MAX_LOST_WORKERS:
+                raise TrialError(describe((lost or causes)[0])) from None
+    raise AssertionError("unreachable")
+
+
+def describe(error: BaseException) -> str:
+    """An error in one line of bounded length."""
+    text = " ".join(str(error).split())
+    return (text if isinstance(error, TrialError) else f"{type(error).__name__}: {text}")[:500]
 
 
 def run_trial(parameters: dict[str, Any]) -> None:
-    """One trial: pre-train with its own trainer, then judge the backbone downstream."""
+    """Ray Tune's function: train, judge and report, segment by segment.
+
+    A trial that fails reports so and ends in peace: Tune starts again only what the machine has taken away.
+    """
+    os.environ.update(ENVIRONMENT)
+    try:
+        for metrics, checkpoint in _segments(parameters):
+            with checkpoint.as_directory() as folder:
+                state = json.loads((Path(folder) / "state" / "state.json").read_text())
+                metrics["history"] = json.dumps(state["history"])
+                kept = tune.Checkpoint.from_directory(folder) if parameters["keep"] else None
+                tune.report(metrics, checkpoint=kept)
+    except TrialError as error:
+        tune.report({SCORE: FAILED, "epochs": 0, "error": describe(error)})
+
+
+def _segments(parameters: dict[str, Any]) -> Iterator[tuple[dict[str, Any], Checkpoint]]:
+    """Metrics and checkpoint of every segment that is still to be trained."""
     config = SweepConfig.model_validate_json(parameters["config"])
-    algorithm = config.trial(parameters["choice"])
-    data = TrainingData(parameters["data"], config.scenarios, config.train_rows, config.val_rows)
-    name = tune.get_context().get_trial_id()
-    trainer = make_trainer(
-        name, parameters["storage"], algorithm, data, parameters["seed"], config.workers_per_trial,
-        config.threads_per_worker, use_gpu=config.accelerator == "gpu",
-    )  # fmt: skip
-    result = trainer.fit()
-    if result.checkpoint is None:
-        raise RuntimeError("the trial's training ended without a checkpoint")
-    # Outside the trial's own placement group, which holds no CPU.
-    anywhere = PlacementGroupSchedulingStrategy(placement_group=None)  # type: ignore[arg-type]
-    task = ray.remote(judge).options(num_cpus=config.threads_per_worker, scheduling_strategy=anywhere)
-    with result.checkpoint.as_directory() as folder:
-        score = ray.get(
-            task.remote(
-                config.few_shot,
-                Path(folder),
-                parameters["data"],
-                config.threads_per_worker,
-                parameters["seed"],
-            )
-        )
-        history = json.loads((Path(folder) / "state" / "state.json").read_text())["history"]
-    tune.report({SCORE: score, "history": json.dumps(history), **history[-1]})
+    trial, given = tune.get_context().get_trial_id(), tune.get_checkpoint()
+    done, start = 0, None
+    if given is not None:
+        start = Checkpoint(given.path, given.filesystem)
+        with start.as_directory() as folder:
+            done = epochs_done(Path(folder) / "state")
+    seconds = 0.0
+    for until in config.segments():
+        if until <= done:
+            continue
+        segment = Segment(
+            config.trial(parameters["choice"]), config.few_shot, config.scenarios,
+            {"train": config.train_rows, "val": config.val_rows}, config.threads_per_worker,
+            Path(parameters["data"]), parameters["seed"], parameters["reference"], until, start,
+        )  # fmt: skip
+        # Named after all that decides it: a trial that Tune has changed must not resume what it was before.
+        origin = f"{parameters['choice']} {start.path if start else ''}"
+        name = f"{trial}-{until}-{hashlib.sha256(origin.encode()).hexdigest()[:8]}"
+        storage = parameters["storage"]
+        result = ended_segment(name, storage, until) or run_segment(name, storage, config, segment)
+        if result.checkpoint is None or result.metrics is None:
+            raise TrialError("the trial's training ended without a checkpoint")
+        seconds += result.metrics["training_seconds"]
+        start = result.checkpoint
+        found = {name: value for name, value in result.metrics.items() if isinstance(value, float)}
+        found |= {SCORE: found[config.rank_by], "training_seconds": seconds}
+        yield found | {"epochs": until, "node": result.metrics["node"]}, result.checkpoint

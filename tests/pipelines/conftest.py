@@ -47,7 +47,7 @@ PARAMS: Tree = {
     },
     "register": {"scenarios": ["near", "far"]},
     "sweep": {
-        "grid": {
+        "space": {
             "mask_ratio": [0.3, 0.5],
             "consistency_weight": [0.1],
             "backbone": [{"layers": 1, "width": 16, "heads": 4, "bias_width": 8}],

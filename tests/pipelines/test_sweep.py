@@ -13,12 +13,13 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from components.pretraining import PretrainingConfig
+from components.fewshot import FEW_SHOT as SCORE
+from components.pretraining_config import PretrainingConfig
 from pipelines import paths
 from pipelines.cluster import session
 from pipelines.pretrain import PretrainConfig, with_overrides
-from pipelines.stage import Stage, main, parse_section
-from pipelines.sweep import SCORE, STAGE, SweepConfig
+from pipelines.stage import Stage, main
+from pipelines.sweep import STAGE
 
 Tree = dict[str, Any]
 # So few pairs that none is hidden among 5 links: the loss is not a number, and the trial fails.
@@ -45,7 +46,7 @@ def swept(
     """A folder in which a sweep of two good trials and a hopeless one has run, and what it printed."""
     shutil.copytree(simulated, paths.DATA)
     params = yaml.safe_load(Path("params.yaml").read_text())
-    params["sweep"]["grid"]["mask_ratio"] = [0.3, HOPELESS_RATIO, 0.5]
+    params["sweep"]["space"]["mask_ratio"] = [0.3, HOPELESS_RATIO, 0.5]
     write(params)
     return module_workspace, run_stage(STAGE)
 
@@ -57,6 +58,9 @@ def test_the_table_has_a_row_per_trial_in_the_order_of_the_grid(swept: tuple[Pat
     assert all((row["layers"], row["width"], row["heads"]) == (1, 16, 4) for row in rows)
     assert [row[SCORE] is None for row in rows] == [False, True, False]
     assert all(0.0 < row[SCORE] < 1.2 and row["edge_rmse_db"] > 0 for row in rows if row[SCORE] is not None)
+    assert [row["error"] for row in rows] == [None, "the loss is not a number after epoch 1", None]
+    for name in ("ratio.png", "parallel.png", "scaling.png"):
+        assert (swept[0] / paths.SWEEP / name).stat().st_size > 5_000
 
 
 @pytest.mark.slow
@@ -67,7 +71,7 @@ def test_the_best_choice_is_the_tables_best_and_fits_pretraining(swept: tuple[Pa
     winner = max((row for row in rows if row[SCORE] is not None), key=lambda row: row[SCORE])
     assert best["mask_ratio"] == winner["mask_ratio"]
     PretrainingConfig.model_validate_json(json.dumps(best))
-    base = PretrainConfig(scenarios=("near",), mask_ratio=0.9)
+    base = PretrainConfig(models=("hybrid",), scenarios=("near",), mask_ratio=0.9)
     merged = with_overrides(base, folder / paths.overrides(True))
     assert merged.mask_ratio == best["mask_ratio"]
     assert merged.backbone.width == 16
@@ -99,6 +103,7 @@ def test_every_trial_is_an_mlflow_run_below_the_stages_own(swept: tuple[Path, st
     for run in finished:
         assert 0.0 < run.data.metrics[SCORE] < 1.2
         assert "edge_rmse_db" in run.data.metrics
+        assert run.data.metrics["training_seconds"] > 0
         assert run.data.params["backbone.width"] == "16"
 
 
@@ -121,7 +126,7 @@ def refusal(capsys: pytest.CaptureFixture[str]) -> str:
         (("train_rows",), 999, ["near/train", "999", "simulate section"]),
         (("few_shot", "val_rows"), 999, ["near/val", "999", "simulate section"]),
         (("scenarios",), ["D9"], ["D9", "simulate section"]),
-        (("grid", "mask_ratio"), [0.3, 1.0], ["grid.mask_ratio", "less than 1"]),
+        (("space", "mask_ratio"), [0.3, 1.0], ["space.mask_ratio", "less than 1"]),
     ],
     ids=lambda value: ".".join(value) if isinstance(value, tuple) else None,
 )
@@ -138,13 +143,3 @@ def test_a_sweep_that_cannot_run_says_so_at_once(
     line = refusal(capsys)
     for word in words:
         assert word in line.replace("sweep: ", "", 1), line
-
-
-def test_the_grid_is_the_product_of_its_values(params: Tree) -> None:
-    params["sweep"]["grid"] |= {"consistency_weight": [0.0, 0.1, 1.0]}
-    config = parse_section(params, "sweep", SweepConfig)
-    choices = config.choices()
-    assert len(choices) == 2 * 3 * 1
-    assert len({json.dumps(choice, sort_keys=True) for choice in choices}) == 6
-    trial = config.trial(choices[-1])
-    assert (trial.mask_ratio, trial.consistency_weight, trial.batch_size) == (0.5, 1.0, 8)

@@ -1,0 +1,27 @@
+"""Run a stage in the folder of another DAG, with the params.yaml there.
+
+Usage: python -m dags.within dags/sweep pipelines.simulate
+
+Runs are recorded where those of the main DAG are.
+"""
+
+import os
+import runpy
+import sys
+from pathlib import Path
+
+
+def main() -> None:
+    """Change to the folder and run the module as a program; what follows on the command line is the module's."""
+    if len(sys.argv) < 3:
+        sys.exit("usage: python -m dags.within FOLDER MODULE [ARGUMENT ...]")
+    folder, module = sys.argv[1:3]
+    top = Path.cwd()
+    os.environ.setdefault("MLFLOW_TRACKING_URI", f"sqlite:///{top}/mlflow.db")
+    os.chdir(folder)
+    sys.argv = [module, *sys.argv[3:]]
+    runpy.run_module(module, run_name="__main__", alter_sys=True)
+
+
+if __name__ == "__main__":
+    main()
