@@ -1,28 +1,33 @@
 """Stage register: trained models as self-contained MLflow models; `champion` moves only past a gate."""
 
 import hashlib
-import itertools
+from collections.abc import Callable, Mapping
+from enum import StrEnum
 from importlib.metadata import version
 from pathlib import Path
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
+import typer
 from pydantic import Field
 
 from components.checkpoint import CONFIG_NAME, MODEL_NAME, load_power_model, load_prompted_model
 from components.config import Strict
-from components.evaluation import score
 from components.export import export_onnx
-from components.goals import goals_of
-from components.metrics import Ratio, mean_difference
-from components.objectives import by_name
+from components.metrics import Ratio
 from components.references import OBJECTIVES
-from components.shards import Manifest, json_text, load_split, sha256_of
+from components.shards import json_text, sha256_of
 from pipelines import paths, served_program, tracking
+from pipelines.errors import UserError
+from pipelines.gate import Scores, Validation, graph_powers, registered_powers
+from pipelines.model_card import model_card, show
 from pipelines.progress import Meter
-from pipelines.stage import Context, Outcome, Stage, main
+from pipelines.provenance import lock_digest, training_scenarios
+from pipelines.stage import PARAMS, Context, Outcome, Stage, main, parse_section, parse_seed, read_params
 
 RUNTIMES = ("mlflow", "numpy", "onnxruntime")
+CARD_NAME = "card.md"
+RATIO_TAG = "validation_ratio"
 
 
 class RegisterConfig(Strict):
@@ -32,13 +37,13 @@ class RegisterConfig(Strict):
     confidence: float = Field(default=0.95, gt=0, lt=1)
 
 
-PROMPTED = "prompted"
+ANY_GOAL = (paths.PROMPTED, paths.DISTILLED)
 # What a caller may pass to the goal-conditioned model, with the defaults; `served_model.py` explains each.
 PARAMETERS = {"goal": "sum-rate", "alpha": 1.0, "min_rate": 0.3, "penalty": 15.0, "weights": []}
 
 
 class Candidate(NamedTuple):
-    """What is to be registered: for one objective, or `PROMPTED` for all."""
+    """What is to be registered: for one objective, or, if the kind is in ANY_GOAL, for all."""
 
     kind: str
     folder: Path
@@ -49,22 +54,37 @@ class Candidate(NamedTuple):
         return model_name(self.kind)
 
     @property
+    def any_goal(self) -> bool:
+        """Whether it is told the goal."""
+        return self.kind in ANY_GOAL
+
+    @property
     def objectives(self) -> tuple[str, ...]:
         """What it is judged by."""
-        return OBJECTIVES if self.kind == PROMPTED else (self.kind,)
+        return OBJECTIVES if self.any_goal else (self.kind,)
 
     def export(self, path: Path) -> None:
         """Write its graph."""
-        if self.kind == PROMPTED:
+        if self.any_goal:
             export_onnx(load_prompted_model(self.folder), path)
         else:
             export_onnx(load_power_model(self.folder)[0], path)
 
 
-def candidates() -> list[Candidate]:
-    """Everything that pre-training and fine-tuning have made for use."""
+class Group(StrEnum):
+    """What is registered together: the models of the main DAG, or the small one of dags/compact."""
+
+    MAIN = "main"
+    COMPACT = "compact"
+
+
+def candidates(group: Group = Group.MAIN) -> list[Candidate]:
+    """Everything that pre-training and fine-tuning, or distillation, have made for use."""
+    if group == Group.COMPACT:
+        return [Candidate(paths.DISTILLED, paths.COMPACT)]
     heads = [Candidate(objective, paths.HEADS / objective) for objective in OBJECTIVES]
-    return [*heads, Candidate(PROMPTED, paths.pretrained(paths.PROMPTED))]
+    prompted = Candidate(paths.PROMPTED, paths.pretrained(paths.PROMPTED))
+    return [*heads, prompted]
 
 
 def model_name(kind: str) -> str:
@@ -78,82 +98,134 @@ def content_digest(graph: Path, folder: Path) -> str:
     return hashlib.sha256("".join(sha256_of(path) for path in files).encode()).hexdigest()
 
 
-def gate(candidate: Candidate, graph: Path, context: Context[RegisterConfig]) -> Ratio | None:
-    """How much better the candidate is than the champion on validation snapshots; None without a champion.
-
-    The difference is per snapshot, in units of the champion's mean score, with its confidence interval.
-    """
+def compare_with_champion(
+    candidate: Candidate, scored: Scores, validation: Validation, confidence: float
+) -> Ratio | None:
+    """How much higher the candidate's ratio is than the champion's; None without a champion."""
     if tracking.alias_version(candidate.name, tracking.CHAMPION) is None:
         return None
-    champion = tracking.load(f"models:/{candidate.name}@{tracking.CHAMPION}")
-    challenger, manifest = served_program.open_graph(graph), Manifest.load(paths.DATA)
-    differences = []
-    for scenario, objective in itertools.product(context.config.scenarios, candidate.objectives):
-        gain_db = load_split(paths.DATA, manifest, scenario, "val").astype(np.float32)
-        if candidate.kind == PROMPTED:
-            goals = goals_of(by_name(objective), len(gain_db), gain_db.shape[-1])
-            powers = champion(gain_db, goal=objective), challenger(gain_db, goals)
-        else:
-            powers = champion(gain_db), challenger(gain_db, None)
-        old, new = (score(objective, power, gain_db) for power in powers)
-        differences.append((new - old) / max(abs(float(old.mean())), 1e-9))
-    joined = np.concatenate(differences)
-    return mean_difference(joined, np.zeros_like(joined), context.seed, confidence=context.config.confidence)
+    uri = f"models:/{candidate.name}@{tracking.CHAMPION}"
+    champion = validation.scores(registered_powers(uri, candidate.any_goal))
+    return validation.margin(scored, champion, confidence)
+
+
+def compare_versions(challenger: tracking.Version) -> Ratio:
+    """How much higher a registered version's ratio is than its champion's, by this folder's parameters and data.
+
+    Raises:
+        UserError, DataError: there are no parameters or validation snapshots here.
+    """
+    params = read_params()
+    config, seed = parse_section(params, "register", RegisterConfig), parse_seed(params)
+    candidate = Candidate(challenger.name.removeprefix(model_name("")), Path())
+    if candidate.kind not in (*OBJECTIVES, *ANY_GOAL):
+        raise UserError(f"{challenger.name} is none of this repository's models")
+    validation = Validation(config.scenarios, candidate.objectives, seed)
+    uri = f"models:/{challenger.name}/{challenger.number}"
+    scored = validation.scores(registered_powers(uri, candidate.any_goal))
+    better = compare_with_champion(candidate, scored, validation, config.confidence)
+    assert better is not None  # the caller has seen a champion
+    return better
 
 
 def register_one(candidate: Candidate, context: Context[RegisterConfig]) -> tuple[str, str, list[str]]:
     """Export, register and perhaps promote one model; returns its name, content digest and summary row."""
-    name, folder = candidate.name, candidate.folder
+    name, config = candidate.name, context.config
     graph = context.scratch / f"{candidate.kind}.onnx"
     candidate.export(graph)
-    content = content_digest(graph, folder)
+    content = content_digest(graph, candidate.folder)
     found = tracking.find_version(name, content)
     if found is not None and found == tracking.alias_version(name, tracking.CHAMPION):
-        return name, content, [name, found, "champion already", "-"]
-    better = gate(candidate, graph, context)
-    registered = found or tracking.add_version(
-        context.run,
-        name,
-        served_program.PATH,
-        {"graph": graph, "weights": folder},
-        [f"{package}=={version(package)}" for package in RUNTIMES],
-        {
-            tracking.CONTENT_TAG: content,
-            "objective": ", ".join(candidate.objectives),
-            "git_commit": tracking.git_commit(),
-        },
-        PARAMETERS if candidate.kind == PROMPTED else None,
-    )
-    if better is None or better.low > 0.0:
+        return name, content, [name, found, "champion already", "-", "-"]
+    validation = Validation(config.scenarios, candidate.objectives, context.seed)
+    scored = validation.scores(graph_powers(graph, candidate.any_goal))
+    ratios = validation.ratios(scored, config.confidence)
+    better = compare_with_champion(candidate, scored, validation, config.confidence)
+    registered = found or add(candidate, context, graph, content, ratios)
+    won = better is None or better.low > 0.0
+    if won:
         tracking.promote(name, registered)
-    verdict = (
-        "champion" if better is None or better.low > 0.0 else "not promoted: no better than the champion"
-    )
+    verdict = "champion" if won else "not promoted: no better than the champion"
     margin = "first" if better is None else f"{better.value:+.4f} [{better.low:+.4f}, {better.high:+.4f}]"
-    return name, content, [name, registered, verdict, margin]
+    mean = f"{np.mean([ratio.value for ratio in ratios.values()]):.4f}"
+    return name, content, [name, registered, verdict, margin, mean]
 
 
-def work(context: Context[RegisterConfig]) -> Outcome:
-    """Register every model; the same content twice gives the same version."""
-    done, offered = [], candidates()
-    with Meter(context.console, "register", len(offered), "models") as meter:
-        for candidate in offered:
-            done.append(register_one(candidate, context))
-            meter.update(len(done))
-    # Version numbers belong to the registry, not to the result: another registry counts differently.
-    made = context.scratch / "registered.json"
-    made.write_text(json_text({name: {"content_sha256": content} for name, content, _ in done}))
-    rows = [row for _, _, row in done]
-    return Outcome({paths.REGISTER: made}, ["model", "version", "verdict", "better than champion by"], rows)
+def add(
+    candidate: Candidate,
+    context: Context[RegisterConfig],
+    graph: Path,
+    content: str,
+    ratios: Mapping[tuple[str, str], Ratio],
+) -> str:
+    """Register a version with its tags and its card; returns the version."""
+    provenance = {
+        "git_commit": tracking.git_commit(),
+        "dvc_lock_sha256": lock_digest(),
+        "training_scenarios": training_scenarios(candidate.folder),
+    }
+    text = model_card(candidate.name, candidate.any_goal, provenance, ratios)
+    card = context.scratch / CARD_NAME
+    card.write_text(text)
+    number = tracking.add_version(
+        context.run,
+        candidate.name,
+        served_program.PATH,
+        {"graph": graph, "weights": candidate.folder, "card": card},
+        [f"{package}=={version(package)}" for package in RUNTIMES],
+        {tracking.CONTENT_TAG: content, "objective": ", ".join(candidate.objectives)},
+        PARAMETERS if candidate.any_goal else None,
+    )
+    measured = {f"{RATIO_TAG}.{objective}.{where}": ratio for (objective, where), ratio in ratios.items()}
+    context.run.metrics({f"{candidate.kind}.{key}": ratio.value for key, ratio in measured.items()})
+    tags = provenance | {key: show(ratio) for key, ratio in measured.items()}
+    tracking.describe(tracking.find(candidate.name, number)._replace(tags=tags, card=text))
+    return number
 
 
-STAGE = Stage(
-    "register",
-    RegisterConfig,
-    work,
-    inputs=lambda _: [paths.DATA, *(candidate.folder for candidate in candidates())],
-    outputs=[paths.REGISTER],
-)
+def work_on(group: Group) -> Callable[[Context[RegisterConfig]], Outcome]:
+    """The stage's work for a group of models; the same content twice gives the same version."""
+
+    def work(context: Context[RegisterConfig]) -> Outcome:
+        done, offered = [], candidates(group)
+        with Meter(context.console, "register", len(offered), "models") as meter:
+            for candidate in offered:
+                done.append(register_one(candidate, context))
+                meter.update(len(done))
+        # Version numbers belong to the registry, not to the result: another registry counts differently.
+        made = context.scratch / "registered.json"
+        made.write_text(json_text({name: {"content_sha256": content} for name, content, _ in done}))
+        rows = [row for _, _, row in done]
+        columns = ["model", "version", "verdict", "ratio above champion's", "ratio"]
+        return Outcome({OUTPUTS[group]: made}, columns, rows)
+
+    return work
+
+
+OUTPUTS = {Group.MAIN: paths.REGISTER, Group.COMPACT: paths.REGISTER_COMPACT}
+
+
+def stage(group: Group) -> Stage[RegisterConfig]:
+    """The stage for one group of models."""
+    return Stage(
+        "register",
+        RegisterConfig,
+        work_on(group),
+        inputs=lambda _: [paths.DATA, *(candidate.folder for candidate in candidates(group))],
+        outputs=[OUTPUTS[group]],
+        params=PARAMS if group == Group.MAIN else paths.COMPACT_PARAMS,
+    )
+
+
+STAGE = stage(Group.MAIN)
+
+
+def cli(
+    models: Annotated[Group, typer.Option(help="Of the main DAG, or of dags/compact.")] = Group.MAIN,
+) -> None:
+    """Register models."""
+    main(stage(models))
+
 
 if __name__ == "__main__":
-    main(STAGE)
+    typer.run(cli)

@@ -32,17 +32,31 @@ class PowerAllocator(PythonModel):
         params, for the model that takes any goal: goal (one of GOALS, default sum-rate), alpha of alpha-fair, min_rate
         (bit/s/Hz) and penalty of qos; weights, a list of K numbers, one priority per link.
         """
-        gain_db = checked(
-            np.asarray(model_input["gain_db"] if isinstance(model_input, dict) else model_input)
-        )
-        inputs = {"gain_db": gain_db}
-        if len(self._graph.get_inputs()) > 1:
-            batch, links, _ = gain_db.shape
-            given = params or {}
-            parameters = np.array([goal_parameters(given)], dtype=np.float32)
+        gain_db = model_input["gain_db"] if isinstance(model_input, dict) else model_input
+        return self.run(self.prepare(gain_db, params or {}))
+
+    @property
+    def any_goal(self) -> bool:
+        """Whether this model takes a goal."""
+        return len(self._graph.get_inputs()) > 1
+
+    def prepare(self, gain_db: object, params: dict) -> dict[str, np.ndarray]:
+        """Checked inputs of the graph; those of several requests with the same K may be concatenated.
+
+        Raises:
+            ValueError: `checked`, `goal_parameters` and `checked_weights` say when.
+        """
+        inputs = {"gain_db": checked(np.asarray(gain_db))}
+        if self.any_goal:
+            batch, links, _ = inputs["gain_db"].shape
+            parameters = np.array([goal_parameters(params)], dtype=np.float32)
             inputs["parameters"] = np.repeat(parameters, batch, axis=0)
-            inputs["weights"] = np.repeat(checked_weights(given.get("weights"), links)[None], batch, axis=0)
-        return self._graph.run(["power"], inputs)[0]
+            inputs["weights"] = np.repeat(checked_weights(params.get("weights"), links)[None], batch, axis=0)
+        return inputs
+
+    def run(self, inputs: dict[str, np.ndarray]) -> np.ndarray:
+        """Powers [B, K] of prepared inputs; may be called from several threads."""
+        return np.asarray(self._graph.run(["power"], inputs)[0])
 
 
 def goal_parameters(params: dict) -> tuple[float, float, float]:

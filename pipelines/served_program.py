@@ -12,9 +12,17 @@ from components.goals import Goals
 PATH = Path(__file__).with_name("served_model.py")
 
 
+def open_session(path: Path, threads: int | None = None) -> onnxruntime.InferenceSession:
+    """An ONNX graph on the CPU, on so many threads (all cores if None)."""
+    options = onnxruntime.SessionOptions()
+    if threads is not None:
+        options.intra_op_num_threads = threads
+    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+
+
 def open_graph(path: Path) -> Callable[..., np.ndarray]:
     """An ONNX graph as a function from gain_db [B, K, K], and the goals if it wants any, to power [B, K]."""
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    session = open_session(path)
 
     def run(gain_db: np.ndarray, goals: Goals | None = None) -> np.ndarray:
         inputs = {"gain_db": gain_db}

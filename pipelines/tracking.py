@@ -9,10 +9,11 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import mlflow
 import numpy as np
+from mlflow.artifacts import download_artifacts
 from mlflow.entities import Metric, Param
 from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature
@@ -182,9 +183,12 @@ def add_version(
 @contextmanager
 def _without_advice() -> Iterator[None]:
     """Without MLflow's hints to describe inputs by examples and type hints: the signature describes them."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*(type hints|input example)")
+    # MLflow sets filters of its own while it loads a model, so what it says is caught, not filtered.
+    with warnings.catch_warnings(record=True) as caught:
         yield
+    for said in caught:
+        if not any(word in str(said.message) for word in ("type hints", "input example")):
+            warnings.warn_explicit(said.message, said.category, said.filename, said.lineno)
 
 
 def _param(name: str, default: str | float | list[float]) -> ParamSpec:
@@ -235,3 +239,112 @@ def champions() -> list[tuple[str, str, dict[str, str]]]:
         if version is not None:
             found.append((model.name, version, dict(client.get_model_version(model.name, version).tags)))
     return found
+
+
+class Version(NamedTuple):
+    """One version of a registered model."""
+
+    name: str
+    number: str
+    aliases: tuple[str, ...]
+    created_s: float  # since 1970
+    tags: dict[str, str]
+    card: str  # Markdown
+
+
+def registered_names() -> list[str]:
+    """Names of all registered models."""
+    return sorted(model.name for model in mlflow.MlflowClient().search_registered_models())
+
+
+def versions(name: str) -> list[Version]:
+    """Every version of a model, oldest first.
+
+    Raises:
+        UserError: there is no such model.
+    """
+    client = mlflow.MlflowClient()
+    try:
+        aliases = client.get_registered_model(name).aliases
+    except MlflowException:
+        known = ", ".join(registered_names()) or "none"
+        raise UserError(f"{tracking_uri()} has no model {name} (it has: {known})") from None
+    pointing: dict[str, list[str]] = {}
+    for alias, number in aliases.items():
+        pointing.setdefault(str(number), []).append(alias)
+    found = [
+        Version(
+            name,
+            str(version.version),
+            tuple(sorted(pointing.get(str(version.version), []))),
+            version.creation_timestamp / 1000.0,
+            dict(version.tags),
+            version.description or "",
+        )
+        for version in client.search_model_versions(f"name='{name}'")
+    ]
+    return sorted(found, key=lambda version: int(version.number))
+
+
+def find(name: str, which: str) -> Version:
+    """The version of a number or an alias.
+
+    Raises:
+        UserError: there is no such model or version.
+    """
+    known = versions(name)
+    for version in known:
+        if which == version.number or which in version.aliases:
+            return version
+    choices = ", ".join(word for version in known for word in (version.number, *version.aliases))
+    raise UserError(f"{name} has no version {which} (it has: {choices or 'none'})")
+
+
+def version_of(model_uri: str) -> Version | None:
+    """The version that a models:/ address means now; None for any other address, such as a folder.
+
+    Raises:
+        UserError: there is no such model or version.
+    """
+    name, separator, which = model_uri.removeprefix("models:/").replace("@", "/").partition("/")
+    return find(name, which) if separator and model_uri.startswith("models:/") else None
+
+
+def describe(version: Version) -> None:
+    """Write a version's card and tags."""
+    client = mlflow.MlflowClient()
+    client.update_model_version(version.name, version.number, version.card)
+    for key, value in version.tags.items():
+        client.set_model_version_tag(version.name, version.number, key, value)
+
+
+def roll_back(name: str) -> tuple[str, str]:
+    """Exchange `champion` and `previous`; returns the new champion's version and the old one's.
+
+    Raises:
+        UserError: nothing was champion before.
+    """
+    old, new = alias_version(name, CHAMPION), alias_version(name, PREVIOUS)
+    if old is None or new is None:
+        raise UserError(f"{name} has no version with the alias {PREVIOUS}: there is nothing to return to")
+    promote(name, new)
+    return new, old
+
+
+def fetch(model_uri: str, folder: Path | None = None) -> Path:
+    """A folder with the model's files: a copy below `folder`, or where MLflow keeps or downloads them.
+
+    Raises:
+        UserError: there is no such model, or its files are gone.
+    """
+    try:
+        return Path(download_artifacts(model_uri, dst_path=folder and str(folder)))
+    except (MlflowException, OSError) as error:
+        said = " ".join(str(error).split())
+        raise UserError(f"{model_uri} cannot be fetched from {tracking_uri()}: {said}") from None
+
+
+def program(folder: Path) -> Any:  # noqa: ANN401 (what a registered model runs has no type here)
+    """The program inside a fetched model: `PowerAllocator` of `served_model.py`, opened."""
+    with _without_advice():
+        return mlflow.pyfunc.load_model(str(folder)).unwrap_python_model()

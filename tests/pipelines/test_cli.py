@@ -3,18 +3,25 @@
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 import torch
 from typer.testing import CliRunner
 
+from components.allocator import Allocator
 from components.backbone import BackboneConfig
+from components.channel import simulate
 from components.export import export_onnx
 from components.goals import goals_of
 from components.heads import PowerModel
-from components.objectives import Objective, QoS, SumRate
+from components.objectives import Objective, ProportionalFair, QoS, SumRate, Weighted
 from components.prompted import ConditioningConfig, PromptedModel
+from components.rates import spectral_efficiency
+from components.scenario import SCENARIOS
+from components.solvers import full_reuse
 from pipelines import cli, served_program, tracking
 from pipelines.errors import UserError
+from pipelines.gain_files import write_array
 from pipelines.register import PARAMETERS
 
 CONFIG = BackboneConfig(layers=1, width=16, heads=4, bias_width=8)
@@ -88,6 +95,8 @@ def test_powers_are_those_of_the_prompted_champion(
         (("gain.npy", "--goal", "speed"), "unknown"),
         (("gain.npy", "--goal", "qos", "--model", ONE_GOAL), "takes no parameters"),
         (("gain.npy", "--model", "models:/nothing@champion"), "cannot be loaded"),
+        (("gain.txt",), "must end in .npy, .npz, .csv, .parquet"),
+        (("gain.npy", "--weights", "none.csv"), "none.csv is missing"),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line_and_nothing_is_written(
@@ -99,7 +108,94 @@ def test_what_is_wrong_is_said_in_one_line_and_nothing_is_written(
     assert not (tmp_path / "power.npy").exists()
 
 
-def test_models_lists_the_champions(prompted: PromptedModel) -> None:
-    listed = ask("models")
-    assert "gfm-ra-prompted" in listed
-    assert "gfm-ra-sum-rate" in listed
+@pytest.mark.parametrize("kind", [".npy", ".npz", ".csv", ".parquet"])
+def test_every_format_gives_the_same_powers(
+    prompted: PromptedModel, gain: np.ndarray, tmp_path: Path, kind: str
+) -> None:
+    gains, powers = tmp_path / f"gain{kind}", tmp_path / f"power{kind}"
+    write_array(gains, 10.0 * np.log10(gain), "gain_db")
+    ask("allocate", gains, powers, *(["--db"] if kind in (".npy", ".csv") else []))
+    found = {
+        ".npy": lambda: np.load(powers),
+        ".npz": lambda: np.load(powers)["power"],
+        ".csv": lambda: np.loadtxt(powers, delimiter=","),
+        ".parquet": lambda: np.array(pq.read_table(powers)["power"].to_pylist()),
+    }[kind]()
+    np.testing.assert_allclose(found, expected(prompted, gain, SumRate()), atol=1e-4)
+
+
+def test_polish_and_guard_are_those_of_the_allocator(
+    prompted: PromptedModel, gain: np.ndarray, tmp_path: Path
+) -> None:
+    told = ask(
+        "allocate",
+        tmp_path / "gain.npy",
+        tmp_path / "p.npy",
+        "--goal",
+        "proportional-fair",
+        "--polish",
+        3,
+        "--guard",
+    )
+    # A goal whose WMMSE is smooth: small differences between runtimes stay small.
+    best = Allocator(prompted, ProportionalFair()).explain(gain, polish_iterations=3, guard=True)
+    np.testing.assert_allclose(np.load(tmp_path / "p.npy"), best.power, atol=1e-3)
+    assert str(best.source[0]) in told
+    ask("allocate", tmp_path / "gain.npy", tmp_path / "p.npy", "--guard", "--model", ONE_GOAL)
+    rates = spectral_efficiency(np.load(tmp_path / "p.npy"), gain).sum(-1)
+    assert (rates >= spectral_efficiency(full_reuse(gain), gain).sum(-1) - 1e-4).all()
+
+
+def test_priorities_come_from_a_file(prompted: PromptedModel, gain: np.ndarray, tmp_path: Path) -> None:
+    weights = np.array([5.0, 1.0, 1.0, 1.0, 0.1])
+    np.savetxt(tmp_path / "weights.csv", weights[None], delimiter=",")
+    ask("allocate", tmp_path / "gain.npy", tmp_path / "p.npy", "--weights", tmp_path / "weights.csv")
+    goal = Weighted(SumRate(), weights.astype(np.float32))
+    np.testing.assert_allclose(np.load(tmp_path / "p.npy"), expected(prompted, gain, goal), atol=1e-4)
+
+
+def test_simulated_gains_are_the_channel_s_and_can_be_allocated(
+    prompted: PromptedModel, tmp_path: Path
+) -> None:
+    ask("simulate", tmp_path / "g.npy", "--scenario", "D16", "--count", 2, "--seed", 3)
+    np.testing.assert_array_equal(np.load(tmp_path / "g.npy"), simulate(SCENARIOS["D16"], 2, 3))
+    ask("simulate", tmp_path / "g.parquet", "--links", 4, "--count", 2, "--db")
+    ask("allocate", tmp_path / "g.parquet", tmp_path / "p.npy")
+    assert np.load(tmp_path / "p.npy").shape == (2, 4)
+    with pytest.raises(UserError, match="either --scenario or --links"):
+        ask("simulate", tmp_path / "g.npy", "--scenario", "D16", "--links", 4)
+    with pytest.raises(UserError, match="min_distance_m < max_distance_m"):
+        ask("simulate", tmp_path / "g.npy", "--min-distance", 50, "--max-distance", 4)
+
+
+def test_bench_prints_a_line_per_size(prompted: PromptedModel) -> None:
+    printed = ask("bench", "--links", "2,3", "--batch", "1,2", "--seconds", 0.01)
+    assert len([line for line in printed.splitlines() if line.startswith("│")]) == 4
+    with pytest.raises(UserError, match="whole numbers"):
+        ask("bench", "--links", "2,x")
+
+
+def test_doctor_looks_at_packages_tracker_and_models(
+    prompted: PromptedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "gfm-ra-prompted: version 1 answers" in ask("doctor")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    answer = CliRunner().invoke(cli.app, ["doctor"])
+    assert answer.exit_code == 1
+    assert "no MLflow server answers" in " ".join(answer.output.split())
+
+
+def test_doctor_makes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    assert "not there yet" in ask("doctor")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", ["allocate", "simulate", "bench", "doctor", "serve"])
+def test_every_command_explains_itself_by_example(command: str) -> None:
+    assert f"gfm-ra {command}" in ask(command, "--help")
+
+
+def test_completion_is_offered() -> None:
+    assert "--install-completion" in ask("--help")

@@ -59,7 +59,7 @@ def registry(module_workspace: Path, simulated: Path) -> Path:
 
 @pytest.fixture
 def offer(registry: Path, tmp_path: Path) -> Callable[..., list[str]]:
-    """Register a sum-rate head with this bias; returns the summary row: name, version, verdict, margin."""
+    """Register a sum-rate head with this bias; returns the summary row: name, version, verdict, margin, ratio."""
 
     def offer_it(bias: float, seed: int = 0) -> list[str]:
         make_head(registry / paths.HEADS / "sum-rate", "sum-rate", bias, seed)
@@ -80,7 +80,7 @@ def gains_db(batch: int, links: int) -> np.ndarray:
 
 
 def test_the_first_version_becomes_champion(offer: Callable[..., list[str]]) -> None:
-    assert offer(WHISPER)[1:] == ["1", "champion", "first"]
+    assert offer(WHISPER)[1:4] == ["1", "champion", "first"]
     assert aliases() == {"champion": "1", "previous": None}
 
 
@@ -90,7 +90,7 @@ def test_the_same_content_gives_the_same_version(offer: Callable[..., list[str]]
 
 
 def test_a_better_candidate_takes_over_and_the_old_champion_is_kept(offer: Callable[..., list[str]]) -> None:
-    _, version, verdict, margin = offer(SHOUT)
+    _, version, verdict, margin, _ = offer(SHOUT)
     assert (version, verdict) == ("2", "champion")
     assert float(margin.split()[0]) > 0.1
     assert aliases() == {"champion": "2", "previous": "1"}
