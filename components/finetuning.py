@@ -17,10 +17,11 @@ from components.goals import goal_loss, goals_of
 from components.heads import PowerModel
 from components.lora import LoRAConfig, add_adapters, merge_adapters
 from components.objectives import Objective
-from components.pretraining import Metrics, Report, Tick
+from components.pretraining import Report, Tick
 from components.prompted import FixedGoal
 from components.rates import spectral_efficiency
 from components.units import db_to_linear
+from components.validation import Metrics
 
 
 class FinetuningConfig(Strict):

@@ -4,6 +4,7 @@ Every objective has a `name`, a `utility(rates)` summed over the links, and a `s
 beta'(R_k) by which utility-WMMSE weights the links. Rates are [..., K] in bit/s/Hz, NumPy or torch.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
@@ -20,24 +21,24 @@ RATE_FLOOR = 1e-6
 infinity."""
 
 
-class Objective:
+class Objective(ABC):
     """Sum over links of a concave, increasing function of the rate."""
 
     name: ClassVar[str]
     """Name by which files and commands call it."""
 
+    @abstractmethod
     def benefit(self, rates: Array) -> Array:
         """beta(R_k) of every link, [..., K]."""
-        raise NotImplementedError
 
     def utility(self, rates: Array) -> Array:
         """Sum over links of beta(R_k), [...]: equation (3)."""
         benefit: Any = self.benefit(rates)
         return benefit.sum(-1)
 
+    @abstractmethod
     def slope(self, rates: Array) -> Array:
         """beta'(R_k) of every link, [..., K]."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)

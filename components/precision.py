@@ -15,6 +15,12 @@ def autocast_dtype(precision: Precision, device: torch.device) -> torch.dtype:
     return torch.bfloat16 if precision == "bfloat16" else torch.float32
 
 
+def autocast(precision: Precision, device: torch.device) -> torch.autocast:
+    """The context in which products are computed so."""
+    chosen = autocast_dtype(precision, device)
+    return torch.autocast(device.type, torch.bfloat16, enabled=chosen == torch.bfloat16)
+
+
 def _multiplies_bfloat16(device: torch.device) -> bool:
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)

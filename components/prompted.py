@@ -8,6 +8,7 @@ Shapes: B graphs, K links, d width. Row = receiver, column = transmitter.
 """
 
 import math
+from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple
 
 import numpy as np
@@ -25,6 +26,7 @@ from components.units import db_to_linear
 
 _RATE_FLOOR = 1e-3  # bit/s/Hz; a link that is silent for the moment must not drown the others' slopes
 _TINY = 1e-6
+_PER_LOG2 = 1.0 / math.log(2.0)
 _PROMPT_FEATURES, _FEEDBACK_FEATURES = 4, 8
 _LARGEST_FEATURE = 6.0
 _ESTIMATE_LIMIT_DB = 60.0
@@ -125,22 +127,37 @@ def consequences(power: Tensor, channel: Channel, goals: Goals, link_mask: Tenso
     Power; interference; rate; marginal utility of own power; marginal harm to the others; their balance; for goals
     with a least rate, the distance to it and the power that would reach it.
     """
-    alpha, min_rate, penalty = goals.columns()
-    # Sums of products, not matrix products: reduced precision would spoil sums over 100 dB of range.
-    interference = 1.0 + (channel.crossing * power.unsqueeze(-2)).sum(-1)
-    signal = channel.own * power
-    rate = torch.log1p(signal / interference) / math.log(2.0)
+    with _exactly(power.device):
+        # Columns [B, K, 1] throughout: sums over links are products with the matrix of gains, and nothing has to be
+        # reshaped, which counts where each of a hundred small operations costs a microsecond.
+        return _consequences(power.unsqueeze(-1), channel, goals, link_mask)
+
+
+def _exactly(device: torch.device) -> AbstractContextManager[object]:
+    """Products in float32 also while training in reduced precision, which would spoil sums over 100 dB of range."""
+    if not torch.is_autocast_enabled(device.type):
+        return nullcontext()
+    return torch.autocast(device.type, enabled=False)
+
+
+def _consequences(power: Tensor, channel: Channel, goals: Goals, link_mask: Tensor | None) -> Tensor:
+    alpha, min_rate, penalty = (values.unsqueeze(-1) for values in goals.columns())  # [B, 1, 1]
+    own, weights = channel.own.unsqueeze(-1), goals.weights.unsqueeze(-1)
+    mask = None if link_mask is None else link_mask.unsqueeze(-1)
+    interference = 1.0 + torch.matmul(channel.crossing, power)
+    signal = own * power
+    total = interference + signal
+    rate = torch.log1p(signal / interference) * _PER_LOG2
     # A smooth step where the penalty sets in, so that links just above it know of it.
     below = torch.sigmoid(20.0 * (min_rate - rate))
-    slope = goals.weights * ((rate + _RATE_FLOOR) ** (-alpha) + penalty * below)
-    slope = slope if link_mask is None else slope * link_mask
-    slope = slope / _mean(slope * rate, link_mask).clamp_min(_TINY)
-    benefit = slope * (channel.own / (interference + signal))
-    price = slope * (signal / (interference + signal)) / interference
-    harm = (channel.crossing * price.unsqueeze(-1)).sum(-2)
-    log_benefit, log_harm = (benefit + _TINY).log(), (harm + _TINY).log()
+    slope = weights * ((rate + _RATE_FLOOR) ** (-alpha) + penalty * below)
+    slope = slope if mask is None else slope * mask
+    # Marginal utility of the received total, in units of the mean link's stake.
+    worth = slope / (_mean_link(slope * rate, mask).clamp_min(_TINY) * total)
+    harm = torch.matmul(channel.crossing.mT, worth * (signal / interference))
+    log_benefit, log_harm = (worth * own + _TINY).log(), (harm + _TINY).log()
     has_least = (penalty > 0).to(rate.dtype)
-    needed = (torch.exp2(min_rate) - 1.0) * interference / channel.own.clamp_min(_TINY)
+    needed = interference * ((torch.exp2(min_rate) - 1.0) / own.clamp_min(_TINY))
     features = [
         2.0 * power - 1.0,
         interference.log() / 5.0 - 1.0,
@@ -151,7 +168,14 @@ def consequences(power: Tensor, channel: Channel, goals: Goals, link_mask: Tenso
         has_least * (4.0 * (rate - min_rate)).clamp(-1.0, 1.0),
         has_least * needed.clamp(_TINY, 10.0).log() / 5.0,
     ]
-    return torch.stack(features, dim=-1).clamp(-_LARGEST_FEATURE, _LARGEST_FEATURE)
+    return torch.cat(features, dim=-1).clamp(-_LARGEST_FEATURE, _LARGEST_FEATURE)
+
+
+def _mean_link(values: Tensor, mask: Tensor | None) -> Tensor:
+    """Mean over real links of columns [B, K, 1], [B, 1, 1]."""
+    if mask is None:
+        return values.mean(-2, keepdim=True)
+    return (values * mask).sum(-2, keepdim=True) / mask.sum(-2, keepdim=True).clamp_min(1)
 
 
 class GoalBackbone(nn.Module):
@@ -182,10 +206,10 @@ class GoalBackbone(nn.Module):
         """Embed every link of gain_db [B, K, K] under its graph's goal; masks as in `Backbone.forward`."""
         z, bias = self.backbone.start(gain_db, edge_mask, link_mask)
         z, estimate = z + self.prompt(goals, link_mask), None
+        channel = self._channel(gain_db, edge_mask, link_mask, None) if self.feedback else None
         tentative: list[Tensor] = []
         for index in range(len(self.backbone.layers) + 1):
-            if self.feedback:
-                channel = self._channel(gain_db, edge_mask, link_mask, estimate)
+            if channel is not None:
                 for _ in range(self.conditioning.feedback_steps):
                     z, power = self.feedback[index](z, channel, goals, link_mask)
                     tentative.append(power)
@@ -194,6 +218,7 @@ class GoalBackbone(nn.Module):
                 if edge_mask is not None and self.hidden_gains is not None:
                     # Only now does a link know of its neighbours; until then hidden gains are a constant.
                     estimate = self.hidden_gains(z)
+                    channel = self._channel(gain_db, edge_mask, link_mask, estimate)
         return Embedding(self.backbone.norm(z), estimate, tuple(tentative))
 
     def _channel(

@@ -22,8 +22,10 @@ from pydantic import ValidationError
 from components.batches import Group
 from components.checkpoint import newest_checkpoint, replace_checkpoint
 from components.determinism import make_deterministic
-from components.pretraining import Metrics, Pretraining, PretrainingConfig, Report, health
+from components.pretraining import Pretraining, Report
+from components.pretraining_config import PretrainingConfig
 from components.shards import DataError, Manifest, json_text, load_split, write_text_atomically
+from components.validation import Metrics, health
 
 # The paper's test scenarios: a backbone that has seen them would say nothing about generalisation.
 HELD_OUT = frozenset(f"D{number}" for number in range(16, 21))
@@ -81,11 +83,16 @@ def read_config(path: Path | None) -> PretrainingConfig:
     if path is None:
         return PretrainingConfig()
     try:
-        return PretrainingConfig.model_validate_json(path.read_bytes())
+        config = PretrainingConfig.model_validate_json(path.read_bytes())
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise SystemExit(f"{path}: {where or 'content'}: {first['msg']}: correct the file") from None
+    if config.distillation_weight > 0:
+        raise SystemExit(
+            f"{path}: distillation_weight needs a mentor, which this program has not: leave it out"
+        )
+    return config
 
 
 def default_scenarios(manifest: Manifest) -> list[str]:

@@ -13,8 +13,8 @@ from components.backbone import BackboneConfig
 from components.finetuning import Finetuning, FinetuningConfig, mean_utility, predict
 from components.heads import PowerModel
 from components.objectives import AlphaFair, Objective, ProportionalFair, QoS, SumRate
-from components.pretraining import Metrics
 from components.prompted import ConditioningConfig, FixedGoal, PromptedModel
+from components.validation import Metrics
 
 CONFIG = BackboneConfig(layers=1, width=16, heads=4, bias_width=8)
 RECIPE = FinetuningConfig(

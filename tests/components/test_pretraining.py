@@ -13,18 +13,14 @@ from components.backbone import BackboneConfig
 from components.batches import Group
 from components.checkpoint import MODEL_NAME, load_prompted_model, model_from_backbone
 from components.goals import GoalDistribution, advantage, goals_of
-from components.pretraining import (
-    NAMED_GOALS,
-    SPEED_METRICS,
-    Metrics,
-    Pretraining,
-    PretrainingConfig,
-    health,
-)
-from components.prompted import ConditioningConfig
+from components.objectives import SumRate
+from components.pretraining import SPEED_METRICS, Pretraining
+from components.pretraining_config import PretrainingConfig
+from components.prompted import ConditioningConfig, PromptedModel
 from components.rates import spectral_efficiency
 from components.schedule import ScheduleConfig
 from components.units import db_to_linear
+from components.validation import NAMED_GOALS, Metrics, health
 
 EPOCHS = 3
 TINY = PretrainingConfig(
@@ -270,7 +266,7 @@ def test_the_result_is_a_prompted_model_and_a_backbone(
     assert same_bits(dict(power_model.backbone.state_dict()), dict(model.backbone.backbone.state_dict()))
     # What is loaded reaches what training reported.
     total, nodes = np.zeros(len(NAMED_GOALS)), 0
-    for gains in loop.validation:
+    for gains in loop.validator.data:
         gain_db = torch.from_numpy(gains).float()
         full = spectral_efficiency(torch.ones(gain_db.shape[:2]), db_to_linear(gain_db))
         for number, objective in enumerate(NAMED_GOALS):
@@ -377,3 +373,39 @@ def test_goals_are_drawn_anew_at_every_step_and_hide_as_their_distribution_says(
     run(loop)
     assert not any(mask.any() for mask, _ in seen)
     assert len({tuple(parameters.flatten().tolist()) for _, parameters in seen}) == len(seen)
+
+
+def test_a_mentor_s_powers_are_learnt() -> None:
+    torch.manual_seed(1)
+    mentor = PromptedModel(CONDITIONED.backbone, CONDITIONED.conditioning)
+    with torch.no_grad():
+        mentor.head.mlp[2].bias.fill_(-4.0)  # a whisper, which no utility would teach
+    gain_db = torch.from_numpy(snapshots(9, 4, 3)).float()
+    goals = goals_of(SumRate(), 9, 4)
+
+    def distance(weight: float) -> float:
+        update = {"distillation_weight": weight, "epochs": 6, "learning_rate": 1e-2}
+        config = CONDITIONED.model_copy(update=update)
+        train = [snapshots(80, 4, 1)]
+        loop = Pretraining(config, train, [snapshots(9, 4, 3)], 0, Group(), mentor if weight else None)
+        run(loop)
+        student = loop.student.eval()
+        with torch.no_grad():
+            power = student.power(student.encoder.embed(gain_db, goals).z)
+            return float((power - mentor(gain_db, goals)).square().mean())
+
+    before = {name: value.clone() for name, value in mentor.state_dict().items()}
+    assert distance(100.0) < 0.02 < 0.2 < distance(0.0)
+    assert same_bits(before, dict(mentor.state_dict()))
+
+
+def test_a_mentor_and_its_weight_belong_together() -> None:
+    mentor = PromptedModel(CONDITIONED.backbone, CONDITIONED.conditioning)
+    for config, given in (
+        (CONDITIONED, mentor),
+        (CONDITIONED.model_copy(update={"distillation_weight": 1.0}), None),
+    ):
+        with pytest.raises(ValueError, match="belong together"):
+            Pretraining(config, [snapshots(8, 4, 1)], [snapshots(8, 4, 2)], 0, Group(), given)
+    with pytest.raises(ValidationError, match="utility_weight above 0"):
+        PretrainingConfig(distillation_weight=1.0)
