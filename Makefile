@@ -7,7 +7,7 @@ export DVC_NO_ANALYTICS := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 export RAY_USAGE_STATS_ENABLED := 0
 
-.PHONY: help install repro check format test test-all deps lock readme ui clean
+.PHONY: help install repro sweep compact check format test test-all deps lock readme ui clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -26,12 +26,22 @@ repro: install ## Reproduce everything; PROFILE=smoke|laptop|paper puts that pro
 	$(if $(PROFILE),$(BIN)/python -m dags.profile $(PROFILE))
 	$(BIN)/dvc repro
 
+sweep: install ## The full sweep, figures 9 and 10; PROFILE=smoke|laptop|paper puts that profile into dags/sweep/params.yaml first
+	$(if $(PROFILE),$(BIN)/python -m dags.profile $(PROFILE) dags/sweep)
+	$(BIN)/dvc repro dags/sweep/dvc.yaml
+
+compact: install ## The small model, distilled from the prompted one; PROFILE=... puts that profile into dags/compact/params.yaml first
+	$(if $(PROFILE),$(BIN)/python -m dags.profile $(PROFILE) dags/compact)
+	$(BIN)/dvc repro dags/compact/dvc.yaml
+
 check: install ## Format, lint, types, layers, and the dependencies that dvc.yaml lists
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/pyright
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python -m dags.dependencies
+	$(BIN)/python -m dags.dependencies dags/sweep/dvc.yaml
+	$(BIN)/python -m dags.dependencies dags/compact/dvc.yaml
 
 format: install ## Format the code and mend what the linter can
 	$(BIN)/ruff check --fix .
@@ -45,6 +55,8 @@ test-all: install ## All tests
 
 deps: install ## Write every stage's code dependencies into dvc.yaml
 	$(BIN)/python -m dags.dependencies --write
+	$(BIN)/python -m dags.dependencies dags/sweep/dvc.yaml --write
+	$(BIN)/python -m dags.dependencies dags/compact/dvc.yaml --write
 
 lock: install ## Freeze what is installed into requirements.lock
 	{ sed -n '/^#/p' requirements.lock; $(BIN)/python -m pip freeze --all --exclude-editable --exclude pip | sed 's/+cpu//'; } > requirements.lock.new
@@ -54,7 +66,7 @@ ui: install ## Browse runs and models at http://127.0.0.1:5000
 	$(BIN)/mlflow ui --backend-store-uri sqlite:///mlflow.db --host 127.0.0.1
 
 clean: ## Remove unfinished work of interrupted stages (finished outputs and the registry stay)
-	rm -rf .resume
+	rm -rf .resume dags/sweep/.resume
 
 readme: install ## Write the measured numbers and the list of files into README.md
 	$(BIN)/python -m dags.readme

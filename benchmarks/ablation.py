@@ -23,7 +23,8 @@ from components.evaluation import comparable_score
 from components.masking import random_pair_mask
 from components.metrics import mean_over_seeds
 from components.objectives import SumRate, by_name
-from components.pretraining import Pretraining, PretrainingConfig
+from components.pretraining import Pretraining
+from components.pretraining_config import PretrainingConfig
 from components.prompted import PromptedModel, set_powers
 from components.references import OBJECTIVES
 from components.scenario import SCENARIOS

@@ -14,7 +14,8 @@ from rich.table import Table
 from components.backbone import BackboneConfig
 from components.batches import Group
 from components.channel import simulate
-from components.pretraining import Pretraining, PretrainingConfig
+from components.pretraining import Pretraining
+from components.pretraining_config import PretrainingConfig
 from components.scenario import SCENARIOS
 from components.shards import to_gain_db
 from components.throughput import matmul_peak, training_flops

@@ -1,13 +1,15 @@
 """The whole of params.yaml as one typed tree, and the checks that concern more than one section."""
 
 import json
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import Field, ValidationError, model_validator
 
 from components.config import Strict
 from pipelines.control import ControlConfig
+from pipelines.distil import DistilConfig
 from pipelines.errors import UserError, describe_validation
 from pipelines.evaluate import EvaluateConfig
 from pipelines.finetune import FinetuneConfig
@@ -19,6 +21,57 @@ from pipelines.simulate import SimulateConfig
 from pipelines.solve import SolveConfig
 from pipelines.stage import read_params
 from pipelines.sweep import SweepConfig
+
+Need = tuple[
+    str, str, str, int
+]  # who needs how many snapshots of which split: (parameter, scenario, split, rows)
+
+
+def check_data(simulate: SimulateConfig, needs: Iterable[Need]) -> None:
+    """Compare what is needed with what will be simulated.
+
+    Raises:
+        ValueError: something will be missing.
+    """
+    for user, scenario, split, rows in needs:
+        sizes = simulate.scenarios.get(scenario)
+        have = 0 if sizes is None else sizes.model_dump()[split]
+        if have < rows:
+            raise ValueError(
+                f"{user} needs {rows} {split} snapshots of {scenario}, but simulate.scenarios makes {have}"
+            )
+
+
+def sweep_needs(sweep: SweepConfig) -> Sequence[Need]:
+    """What a sweep reads."""
+    few = sweep.few_shot
+    return [
+        ("sweep.few_shot", few.scenario, "train", few.most_shots),
+        ("sweep.few_shot", few.scenario, "val", few.val_rows),
+        *(("sweep.scenarios", name, "train", sweep.train_rows) for name in sweep.scenarios),
+        *(("sweep.scenarios", name, "val", sweep.val_rows) for name in sweep.scenarios),
+    ]
+
+
+class SweepParams(Strict):
+    """The whole of dags/sweep/params.yaml."""
+
+    seed: int = Field(ge=0)
+    simulate: SimulateConfig
+    sweep: SweepConfig
+
+    @model_validator(mode="after")
+    def _data_will_be_there(self) -> "SweepParams":
+        check_data(self.simulate, sweep_needs(self.sweep))
+        return self
+
+
+class CompactParams(Strict):
+    """The whole of dags/compact/params.yaml."""
+
+    seed: int = Field(ge=0)
+    distil: DistilConfig
+    register_: RegisterConfig = Field(alias="register")
 
 
 class Params(Strict):
@@ -38,12 +91,7 @@ class Params(Strict):
 
     @model_validator(mode="after")
     def _data_will_be_there(self) -> "Params":
-        for user, scenario, split, rows in self._needs():
-            have = self._rows(scenario, split)
-            if have < rows:
-                raise ValueError(
-                    f"{user} needs {rows} {split} snapshots of {scenario}, but simulate.scenarios makes {have}"
-                )
+        check_data(self.simulate, self._needs())
         wanted = {*self.evaluate.scenarios, self.control.scenario}
         unsolved = [name for name in wanted if name not in self.solve.scenarios]
         if unsolved or not {self.evaluate.split, "test"} <= set(self.solve.splits):
@@ -59,20 +107,9 @@ class Params(Strict):
             raise ValueError("pretrain.models must name hybrid and prompted: later stages use both")
         return self
 
-    def _rows(self, scenario: str, split: str) -> int:
-        sizes = self.simulate.scenarios.get(scenario)
-        return 0 if sizes is None else sizes.model_dump()[split]
-
-    def _needs(self) -> list[tuple[str, str, str, int]]:
-        """Who needs how many snapshots of which split: (parameter, scenario, split, rows)."""
-        sweep, shots = self.sweep, self.finetune.shots
-        few = sweep.few_shot
-        needs = [
-            ("sweep.few_shot", few.scenario, "train", few.shots),
-            ("sweep.few_shot", few.scenario, "val", few.val_rows),
-        ]
-        needs += [("sweep.scenarios", name, "train", sweep.train_rows) for name in sweep.scenarios]
-        needs += [("sweep.scenarios", name, "val", sweep.val_rows) for name in sweep.scenarios]
+    def _needs(self) -> list[Need]:
+        shots = self.finetune.shots
+        needs: list[Need] = [*sweep_needs(self.sweep)]
         needs += [
             ("pretrain.scenarios", name, split, 1)
             for name in self.pretrain.scenarios
@@ -96,18 +133,30 @@ class Params(Strict):
         return needs
 
 
-def parse(values: Any, source: Path) -> Params:  # noqa: ANN401 (whatever the YAML file holds)
-    """A parameter file's content as the typed tree.
+Tree = TypeVar("Tree", bound=Strict)
+
+
+def parse_as(tree: type[Tree], values: Any, source: Path) -> Tree:  # noqa: ANN401 (whatever the YAML file holds)
+    """A parameter file's content as a typed tree.
 
     Raises:
         UserError: one line that names every fault.
     """
     try:
-        return Params.model_validate_json(json.dumps(values))
+        return tree.model_validate_json(json.dumps(values))
     except ValidationError as error:
         raise UserError(f"{source}: {describe_validation(error)}") from None
     except TypeError as error:  # YAML has dates and other values that JSON has not
         raise UserError(f"{source}: {error}") from None
+
+
+def parse(values: Any, source: Path) -> Params:  # noqa: ANN401 (whatever the YAML file holds)
+    """The main DAG's parameters.
+
+    Raises:
+        UserError: one line that names every fault.
+    """
+    return parse_as(Params, values, source)
 
 
 def load(path: Path) -> Params:
@@ -117,3 +166,13 @@ def load(path: Path) -> Params:
         UserError: it is missing, not YAML, or wrong; one line that names every fault.
     """
     return parse(read_params(path), path)
+
+
+def load_sweep(path: Path) -> SweepParams:
+    """The same for the parameters of the sweep's own DAG."""
+    return parse_as(SweepParams, read_params(path), path)
+
+
+def load_compact(path: Path) -> CompactParams:
+    """The same for the parameters of the small model's DAG."""
+    return parse_as(CompactParams, read_params(path), path)

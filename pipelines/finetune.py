@@ -22,9 +22,9 @@ from components.checkpoint import (
 from components.determinism import make_deterministic
 from components.finetuning import Finetuning, FinetuningConfig
 from components.objectives import by_name
-from components.pretraining import Metrics
 from components.references import OBJECTIVES
 from components.shards import Manifest, load_split
+from components.validation import Metrics
 from pipelines import paths
 from pipelines.board import LiveBoard, Poster
 from pipelines.cluster import session

@@ -6,9 +6,11 @@ DATA = Path("data/simulate")
 REFERENCES = Path("data/solve")
 PRETRAINED = Path("artifacts/pretrain")
 HEADS = Path("artifacts/finetune")
+COMPACT = Path("artifacts/distil")
 EVALUATION = Path("artifacts/evaluate")
 SWEEP = Path("artifacts/sweep")
 REGISTER = Path("artifacts/register/registered.json")
+REGISTER_COMPACT = Path("artifacts/register/compact.json")
 REPORT = Path("artifacts/report")
 METRICS = Path("metrics")
 # Every method's means and ratios with intervals, committed; metrics("evaluate") is the headline of it.
@@ -17,6 +19,9 @@ GOALS = METRICS / "goals-full.json"
 OVERRIDES = Path("dags/overrides")
 # What pre-training makes: Algorithm 1's backbone, and the goal-conditioned model beyond the paper.
 HYBRID, PROMPTED = "hybrid", "prompted"
+COMPACT_PARAMS = Path("dags/compact/params.yaml")
+# The small goal-conditioned model that is distilled from the latter.
+DISTILLED = "compact"
 
 
 def pretrained(model: str) -> Path:

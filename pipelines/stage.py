@@ -63,6 +63,7 @@ class Stage(Generic[ConfigT]):
     inputs: Callable[[ConfigT], Sequence[Path]]
     outputs: Sequence[Path]
     variant: str = ""  # the matrix item, for a stage that runs once per item
+    params: Path = PARAMS  # of the DAG that it belongs to
 
     @property
     def label(self) -> str:
@@ -138,7 +139,7 @@ def main(stage: Stage[ConfigT]) -> None:
 def run(stage: Stage[ConfigT], console: Console) -> None:
     """Check everything that can be checked early, do the work, put the outputs in place, print the summary."""
     started = time.monotonic()
-    params = read_params()
+    params = read_params(stage.params)
     config, seed = parse_section(params, stage.name, stage.section), parse_seed(params)
     inputs = stage.inputs(config)
     _check_inputs(inputs)

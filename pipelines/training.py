@@ -13,9 +13,12 @@ from ray.train import Checkpoint, FailureConfig, RunConfig, ScalingConfig
 from ray.train.torch import TorchTrainer, get_device
 
 from components.batches import Group
+from components.checkpoint import load_prompted_model
 from components.determinism import make_deterministic
-from components.pretraining import Metrics, Pretraining, PretrainingConfig
+from components.pretraining import Pretraining
+from components.pretraining_config import PretrainingConfig
 from components.shards import Manifest, load_split
+from components.validation import Metrics
 from pipelines.board import Poster
 
 # A worker that dies (out of memory, lost node) is replaced and goes on from the last checkpoint.
@@ -47,7 +50,8 @@ def train_worker(settings: dict[str, Any]) -> None:
     make_deterministic(group.device)
     config = PretrainingConfig.model_validate_json(settings["config"])
     data: TrainingData = settings["data"]
-    loop = Pretraining(config, data.load("train"), data.load("val"), settings["seed"], group)
+    mentor = None if settings["mentor"] is None else load_prompted_model(settings["mentor"])
+    loop = Pretraining(config, data.load("train"), data.load("val"), settings["seed"], group, mentor)
     poster = Poster(settings["board"]) if group.rank == 0 and settings["board"] is not None else None
 
     def report(metrics: Metrics, save: Callable[[Path], None]) -> None:
@@ -83,14 +87,19 @@ def make_trainer(
     threads: int,
     use_gpu: bool,
     board: Any = None,  # noqa: ANN401 (an actor handle has no public type)
+    mentor: Path | None = None,
 ) -> TorchTrainer:
-    """A trainer that resumes by itself if a run of that name was interrupted in that storage."""
+    """A trainer that resumes by itself if a run of that name was interrupted in that storage.
+
+    mentor: folder of a prompted model whose powers the student is drawn to.
+    """
     settings = {
         "config": config.model_dump_json(),
         "data": data,
         "seed": seed,
         "threads": threads,
         "board": board,
+        "mentor": mentor,
     }
     resources = {"GPU": 1} if use_gpu else {"CPU": threads}
     return TorchTrainer(

@@ -13,7 +13,7 @@ import yaml
 from components.closure import ROOT, import_closure
 from dags.dependencies import differences, expected, is_source, module_of, write
 from dags.params import Params
-from pipelines import finetune, pretrain
+from pipelines import distil, finetune, pretrain, register
 from pipelines.stage import Stage, parse_section
 
 CHECK = "check"  # looks at the whole of params.yaml, so it is no stage with a section of its own
@@ -141,3 +141,53 @@ def test_whatever_a_stage_imports_is_declared(imported: dict[str, set[str]], nam
     assert imported[module]
     assert imported[module] <= declared(name, "deps")
     assert {str(path) for path in import_closure(module)} <= set(expected(module))
+
+
+SWEEP = ROOT / "dags/sweep"
+
+
+def test_the_sweeps_dag_declares_what_its_stages_use_below_its_own_folder() -> None:
+    stages = yaml.safe_load((SWEEP / "dvc.yaml").read_text())["stages"]
+    params = yaml.safe_load((SWEEP / "params.yaml").read_text())
+    assert set(params) - {"seed"} == set(stages)
+    for name, stage in stages.items():
+        made = stage_object(name)
+        assert (ROOT / "dags/sweep" / stage["wdir"]).resolve() == ROOT
+        assert stage["cmd"] == f"python -m dags.within dags/sweep pipelines.{name}"
+        assert stage["params"] == [{"dags/sweep/params.yaml": ["seed", name]}]
+        outputs = {next(iter(out)) if isinstance(out, dict) else out for out in stage["outs"]}
+        assert outputs == {f"dags/sweep/{path}" for path in made.outputs}
+        inputs = {f"dags/sweep/{path}" for path in made.inputs(parse_section(params, name, made.section))}
+        assert {path for path in stage["deps"] if not is_source(path)} == inputs
+
+
+def test_a_stage_runs_within_another_folder_and_records_where_the_main_dag_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "other").mkdir()
+    (tmp_path / "told.py").write_text(
+        "import os, sys; print(os.getcwd(), sys.argv[1:], __name__, os.environ['MLFLOW_TRACKING_URI'])"
+    )
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.setenv("PYTHONPATH", f"{ROOT}:{tmp_path}")
+    program = [sys.executable, "-m", "dags.within", "other", "told", "word"]
+    answer = subprocess.run(program, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert answer.stdout.split(" ", 1)[0] == str(tmp_path / "other")
+    assert f"['word'] __main__ sqlite:///{tmp_path}/mlflow.db" in answer.stdout
+
+
+def test_the_small_models_dag_declares_what_its_stages_use() -> None:
+    folder = ROOT / "dags/compact"
+    stages = yaml.safe_load((folder / "dvc.yaml").read_text())["stages"]
+    params = yaml.safe_load((folder / "params.yaml").read_text())
+    assert set(params) - {"seed"} == set(stages)
+    for name, made in {"distil": distil.STAGE, "register": register.stage(register.Group.COMPACT)}.items():
+        stage = stages[name]
+        assert (folder / stage["wdir"]).resolve() == ROOT
+        assert stage["params"] == [{"dags/compact/params.yaml": ["seed", name]}]
+        listed = [*stage["outs"], *stage.get("metrics", ()), *stage.get("plots", ())]
+        outputs = {next(iter(out)) if isinstance(out, dict) else out for out in listed}
+        assert outputs == {str(path) for path in made.outputs}
+        inputs = {str(path) for path in made.inputs(parse_section(params, name, made.section))}
+        assert {path for path in stage["deps"] if not is_source(path)} == inputs
+        assert {path for path in stage["deps"] if is_source(path)} == set(expected(f"pipelines.{name}"))

@@ -83,7 +83,7 @@ MISTAKES = {
     "solving what is not simulated": (put("solve.scenarios", ["D5"]), ["solve.scenarios", "D5"]),
     "evaluating what is not solved": (put("evaluate.scenarios", ["D1"]), ["evaluate.scenarios", "solve"]),
     "registering without data": (put("register.scenarios", ["D9"]), ["register.scenarios", "D9"]),
-    "a bad point of the grid": (put("sweep.grid.mask_ratio", [0.3, 1.5]), ["sweep", "mask_ratio", "1.5"]),
+    "a bad point of the space": (put("sweep.space.mask_ratio", [0.3, 1.5]), ["sweep", "mask_ratio", "1.5"]),
     "not a number": (put("pretrain.learning_rate", float("nan")), ["pretrain.learning_rate"]),
 }
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dags import profile
-from dags.params import load
+from dags.params import load, load_sweep
 from pipelines.errors import UserError
 
 NAMES = ("laptop", "paper", "smoke")
@@ -18,6 +18,8 @@ NAMES = ("laptop", "paper", "smoke")
 def copy(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A git checkout that holds the profiles and params.yaml, as the working directory."""
     shutil.copytree(root / "dags/profiles", tmp_path / "dags/profiles")
+    shutil.copytree(root / "dags/sweep/profiles", tmp_path / "dags/sweep/profiles")
+    shutil.copy(root / "dags/sweep/profiles/laptop.yaml", tmp_path / "dags/sweep/params.yaml")
     shutil.copy(root / "dags/profiles/laptop.yaml", tmp_path / "params.yaml")
     monkeypatch.chdir(tmp_path)
     identity = ("-c", "user.name=test", "-c", "user.email=test@localhost")
@@ -97,7 +99,30 @@ def test_an_invalid_profile_is_not_applied(copy: Path) -> None:
     assert (copy / "params.yaml").read_text() == text("laptop")
 
 
-@pytest.mark.parametrize("arguments", [["profile", "huge"], ["profile"], ["profile", "smoke", "paper"]])
+def test_the_sweeps_dag_has_profiles_of_its_own(copy: Path) -> None:
+    assert tuple(profile.names("dags/sweep")) == NAMES
+    sweep = copy / "dags/sweep"
+    assert (sweep / "params.yaml").read_bytes() == (sweep / "profiles/laptop.yaml").read_bytes()
+    for name in ("smoke", "paper", "laptop"):
+        profile.apply(name, "dags/sweep")
+        assert (sweep / "params.yaml").read_text() == (sweep / f"profiles/{name}.yaml").read_text()
+    assert (copy / "params.yaml").read_text() == text("laptop")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_sweep_covers_figures_9_and_10(root: Path, name: str) -> None:
+    params = load_sweep(root / f"dags/sweep/profiles/{name}.yaml").sweep
+    assert params.space.mask_ratio == (0.1, 0.3, 0.5) == params.few_shot.hidden
+    assert len(params.space.backbone or ()) == 3
+    if name != "smoke":
+        assert params.few_shot.scenario == "D18"
+        assert (params.few_shot.shots, *params.few_shot.more_shots) == (64, 256, 2048)
+    if name == "paper":
+        sizes = [(backbone.layers, backbone.width) for backbone in params.space.backbone or ()]
+        assert sizes == [(4, 512), (6, 768), (8, 1024)]
+
+
+@pytest.mark.parametrize("arguments", [["profile", "huge"], ["profile"], ["profile", "smoke", ".", "paper"]])
 def test_a_wrong_name_is_one_line_with_the_choices(
     copy: Path, arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
