@@ -27,7 +27,7 @@ from pipelines.stage import PARAMS, Context, Outcome, Stage, main, parse_section
 
 RUNTIMES = ("mlflow", "numpy", "onnxruntime")
 CARD_NAME = "card.md"
-RATIO_TAG = "validation_ratio"
+RATIO_TAG, GRAPH_TAG = "validation_ratio", "graph_sha256"
 
 
 class RegisterConfig(Strict):
@@ -142,10 +142,14 @@ def register_one(candidate: Candidate, context: Context[RegisterConfig]) -> tupl
     ratios = validation.ratios(scored, config.confidence)
     better = compare_with_champion(candidate, scored, validation, config.confidence)
     registered = found or add(candidate, context, graph, content, ratios)
+    # The same network in a newer program answers the same and is no better, but it is the one to serve.
+    renewed = tracking.alias_tags(name, tracking.CHAMPION).get(GRAPH_TAG) == sha256_of(graph)
     won = better is None or better.low > 0.0
-    if won:
+    if won or renewed:
         tracking.promote(name, registered)
-    verdict = "champion" if won else "not promoted: no better than the champion"
+    verdict = (
+        "champion" if won else "champion, renewed" if renewed else "not promoted: no better than the champion"
+    )
     margin = "first" if better is None else f"{better.value:+.4f} [{better.low:+.4f}, {better.high:+.4f}]"
     mean = f"{np.mean([ratio.value for ratio in ratios.values()]):.4f}"
     return name, content, [name, registered, verdict, margin, mean]
@@ -173,7 +177,11 @@ def add(
         served_program.PATH,
         {"graph": graph, "weights": candidate.folder, "card": card},
         [f"{package}=={version(package)}" for package in RUNTIMES],
-        {tracking.CONTENT_TAG: content, "objective": ", ".join(candidate.objectives)},
+        {
+            tracking.CONTENT_TAG: content,
+            GRAPH_TAG: sha256_of(graph),
+            "objective": ", ".join(candidate.objectives),
+        },
         PARAMETERS if candidate.any_goal else None,
     )
     measured = {f"{RATIO_TAG}.{objective}.{where}": ratio for (objective, where), ratio in ratios.items()}

@@ -21,10 +21,12 @@ from starlette.responses import JSONResponse, Response
 from pipelines import tracking
 from pipelines.batcher import Batcher
 from pipelines.cluster import session
+from pipelines.errors import UserError
 from pipelines.service_requests import (
     NPY,
     Inputs,
     Limits,
+    Program,
     Refusal,
     answer_together,
     grouped,
@@ -186,6 +188,18 @@ def application(folder: Path, model: str, replicas: int, limits: Limits) -> serv
     return deployment.bind(str(folder), model, limits)
 
 
+def check_program(program: object, model: str) -> None:
+    """Refuse a model whose program cannot answer several requests together.
+
+    Raises:
+        UserError: it was registered by another program, or before there was a service.
+    """
+    if not isinstance(program, Program):
+        raise UserError(
+            f"{model} cannot be served: its program has no `prepare` and `run`; register it again"
+        )
+
+
 def run_service(model: str, host: str, port: int, replicas: int, limits: Limits) -> None:
     """Serve until SIGINT or SIGTERM; then accept nothing more, finish what is under way, and end.
 
@@ -197,6 +211,7 @@ def run_service(model: str, host: str, port: int, replicas: int, limits: Limits)
     # An alias may move while replicas come and go: all serve the version of now.
     pinned = f"models:/{version.name}/{version.number}" if version else model
     folder = tracking.fetch(pinned).resolve()
+    check_program(tracking.program(folder), pinned)
     stop = threading.Event()
     # Ray Serve hands work to its replicas' loop thread by thread unless told otherwise; ours never blocks.
     os.environ.setdefault("RAY_SERVE_RUN_USER_CODE_IN_SEPARATE_THREAD", "0")

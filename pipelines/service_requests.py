@@ -2,7 +2,7 @@
 
 import io
 import json
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -12,6 +12,7 @@ FIELDS = ("gain_db", "goal", "alpha", "min_rate", "penalty", "weights")
 Inputs = dict[str, np.ndarray]  # of a model's graph
 
 
+@runtime_checkable
 class Program(Protocol):
     """What a registered model runs: `PowerAllocator` of `served_model.py`."""
 

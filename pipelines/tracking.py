@@ -230,6 +230,12 @@ def load(model_uri: str) -> Callable[..., np.ndarray]:
     return predict
 
 
+def alias_tags(name: str, alias: str) -> dict[str, str]:
+    """Tags of the version that an alias points to; none if it points nowhere."""
+    version = alias_version(name, alias)
+    return {} if version is None else dict(mlflow.MlflowClient().get_model_version(name, version).tags)
+
+
 def champions() -> list[tuple[str, str, dict[str, str]]]:
     """Name, champion version and its tags of every registered model that has a champion."""
     client = mlflow.MlflowClient()

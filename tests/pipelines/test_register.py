@@ -19,7 +19,7 @@ from components.heads import PowerModel
 from components.objectives import AlphaFair, Objective, ProportionalFair, QoS, SumRate, Weighted
 from components.prompted import ConditioningConfig, PromptedModel
 from components.references import OBJECTIVES
-from pipelines import paths, tracking
+from pipelines import paths, served_program, tracking
 from pipelines.register import STAGE, Candidate, RegisterConfig, model_name, register_one
 from pipelines.stage import Context
 
@@ -106,6 +106,18 @@ def test_a_candidate_that_is_not_surely_better_is_registered_but_not_champion(
 ) -> None:
     assert offer(bias, seed)[1:3] == [version, "not promoted: no better than the champion"]
     assert aliases() == {"champion": "2", "previous": "1"}
+
+
+def test_the_same_network_in_a_newer_program_is_renewed(
+    offer: Callable[..., list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    newer = tmp_path / "served_model.py"
+    newer.write_text(served_program.PATH.read_text() + "# newer\n")
+    with monkeypatch.context() as patch:
+        patch.setattr(served_program, "PATH", newer)
+        assert offer(SHOUT)[1:3] == ["5", "champion, renewed"]
+    assert aliases() == {"champion": "5", "previous": "2"}
+    assert offer(WHISPER, 0)[1:3] == ["1", "not promoted: no better than the champion"]
 
 
 def test_the_champion_by_alias_is_the_pytorch_model(registry: Path, tmp_path: Path) -> None:

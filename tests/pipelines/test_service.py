@@ -24,7 +24,9 @@ from components.goals import goals_of
 from components.objectives import QoS, SumRate
 from components.prompted import ConditioningConfig, PromptedModel
 from pipelines import served_program, tracking
+from pipelines.errors import UserError
 from pipelines.register import PARAMETERS
+from pipelines.service import check_program
 
 pytestmark = pytest.mark.slow
 MODEL = "gfm-ra-prompted"
@@ -154,6 +156,11 @@ def test_health_and_metrics_tell_what_happens(server: Server) -> None:
 
 def count(text: str, name: str) -> float:
     return sum(float(line.split()[-1]) for line in text.splitlines() if line.startswith(name))
+
+
+def test_a_model_whose_program_is_older_than_the_service_is_one_line() -> None:
+    with pytest.raises(UserError, match=r"models:/old/1 cannot be served.*register it again"):
+        check_program(object(), "models:/old/1")
 
 
 def test_wrong_paths_and_methods_are_told(server: Server) -> None:
