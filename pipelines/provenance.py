@@ -8,8 +8,8 @@ import yaml
 
 from components.shards import sha256_of
 
-LOCK, PARAMS = Path("dvc.lock"), "params.yaml"
-TRAINING = ("pretrain", "finetune")  # stages whose scenarios a model has learnt from
+LOCK, COMPACT_LOCK = Path("dvc.lock"), Path("dags/compact/dvc.lock")
+TRAINING = ("pretrain", "finetune", "distil")  # stages whose scenarios a model has learnt from
 UNKNOWN = "unknown"
 
 
@@ -18,9 +18,14 @@ def lock_digest(lock: Path = LOCK) -> str:
     return sha256_of(lock) if lock.is_file() else UNKNOWN
 
 
-def training_scenarios(folder: Path, lock: Path = LOCK) -> str:
-    """What the model in `folder` was trained on, "pretrain: D1, D2; finetune: D16", or "unknown"."""
-    stages = _stages(lock)
+def training_scenarios(folder: Path, *locks: Path) -> str:
+    """What the model in `folder` was trained on, "pretrain: D1, D2; finetune: D16", or "unknown".
+
+    Stages are looked up in the lock files of the main DAG and of the small model's, unless others are given.
+    """
+    stages: dict[str, Any] = {}
+    for lock in locks or (LOCK, COMPACT_LOCK):
+        stages |= _stages(lock)
     found = _walk(str(folder), stages)
     return "; ".join(f"{kind}: {', '.join(found[kind])}" for kind in TRAINING if kind in found) or UNKNOWN
 
@@ -41,8 +46,8 @@ def _walk(output: str, stages: Mapping[str, Any]) -> dict[str, list[str]]:
         kind = name.partition("@")[0]
         if kind not in TRAINING or output not in (entry["path"] for entry in stage.get("outs", ())):
             continue
-        section = stage.get("params", {}).get(PARAMS, {}).get(kind, {})
-        found = {kind: [str(scenario) for scenario in section.get("scenarios", ())]}
+        sections = [tree[kind] for tree in stage.get("params", {}).values() if kind in tree]
+        found = {kind: [str(scenario) for each in sections for scenario in each.get("scenarios", ())]}
         for entry in stage.get("deps", ()):
             found |= _walk(entry["path"], stages)
         return found

@@ -38,3 +38,22 @@ def test_a_lock_that_says_nothing_is_no_reason_to_fail(tmp_path: Path, content: 
         lock.write_text(content)
     assert training_scenarios(Path("artifacts/finetune/qos"), lock) == "unknown"
     assert lock_digest(lock) == ("unknown" if content is None else sha256_of(lock))
+
+
+COMPACT = """
+schema: '2.0'
+stages:
+  distil:
+    deps: [{path: data/simulate}, {path: artifacts/pretrain/prompted}]
+    params: {dags/compact/params.yaml: {seed: 1, distil: {scenarios: [D1, D7]}}}
+    outs: [{path: artifacts/distil}]
+"""
+
+
+def test_a_distilled_model_has_learnt_from_its_mentor_s_scenarios_too(tmp_path: Path) -> None:
+    lock, compact = tmp_path / "dvc.lock", tmp_path / "compact.lock"
+    lock.write_text(LOCK.replace("pretrain/hybrid", "pretrain/prompted"))
+    compact.write_text(COMPACT)
+    found = training_scenarios(Path("artifacts/distil"), lock, compact)
+    assert found == "pretrain: D1, D3; distil: D1, D7"
+    assert training_scenarios(Path("artifacts/distil"), lock) == "unknown"
