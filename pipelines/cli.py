@@ -73,7 +73,8 @@ def allocate(
     if not in_db and (found.values < 0).any():
         raise UserError(f"{gains} holds negative gains: say --db if they are in dB")
     gain_db = found.values if in_db else to_gain_db(found.values)
-    batch = np.asarray(gain_db, np.float32).reshape(-1, *gain_db.shape[-2:])
+    with np.errstate(over="ignore"):  # what overflows is refused by the model, as infinite
+        batch = np.asarray(gain_db, np.float32).reshape(-1, *gain_db.shape[-2:])
     params = goal_params(goal, alpha=alpha, min_rate=min_rate, penalty=penalty)
     if weights is not None:
         params["weights"] = read_weights(weights, batch.shape[-1])

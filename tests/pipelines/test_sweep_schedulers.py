@@ -86,3 +86,11 @@ def test_a_population_changes_learning_rates_and_keeps_weights(
     assert all(len(curve) == 4 for curve in rates)
     assert any(len({round(rate, 9) for rate in curve}) > 1 for curve in rates)
     assert all(1e-4 <= rate <= 1e-2 for curve in rates for rate in curve)
+
+
+def test_a_trial_on_two_workers_judges_once(sweep: Callable[..., list[Tree]]) -> None:
+    (row,) = sweep(space={"mask_ratio": [0.3]}, workers_per_trial=2)
+    assert row["error"] is None
+    assert 0.0 < row["few_shot_ratio"] < 1.2
+    (curve,) = curves("edge_rmse_db")
+    assert len(curve) == row["epochs"]

@@ -1,0 +1,201 @@
+"""Whatever is given for gains: allocator, command line and service answer with powers or with one clear line."""
+
+import functools
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from typer.testing import CliRunner
+
+from components.allocator import Allocator
+from components.backbone import BackboneConfig
+from components.export import export_onnx
+from components.heads import PowerModel
+from components.objectives import AlphaFair, Objective, ProportionalFair, QoS, SumRate
+from components.prompted import ConditioningConfig, PromptedModel
+from pipelines import cli, served_program, tracking
+from pipelines.errors import EXPECTED
+from pipelines.gain_files import write_array
+from pipelines.register import PARAMETERS
+from pipelines.service_requests import NPY, Limits, Program, Refusal, parse
+
+CONFIG = BackboneConfig(layers=1, width=16, heads=4, bias_width=8, node_features="landmarks")
+OBJECTIVES = (SumRate(), ProportionalFair(), QoS(), QoS(0.0, 0.0), AlphaFair(0.5), AlphaFair(3.0))
+CASES = 1000
+DTYPES = (np.float64, np.float32, np.float16, np.int64, np.int8, np.uint16, np.bool_, np.complex64, np.str_)
+NUMBERS = st.one_of(
+    st.floats(-200.0, 200.0).map(lambda db: 10.0 ** (db / 10.0)),
+    st.sampled_from([0.0, -0.0, 1e-45, 1e-20, 1.0, 1e20, 3e38, 1e300, -1.0, np.nan, np.inf, -np.inf]),
+)
+DECIBELS = st.one_of(
+    st.floats(-200.0, 200.0), st.sampled_from([0.0, -1000.0, 201.0, 1e9, np.nan, np.inf, -np.inf])
+)
+
+
+@st.composite
+def arrays(draw: st.DrawFn, numbers: st.SearchStrategy[float], usual: float = 0.7) -> np.ndarray:
+    """Mostly [B, K, K] of floats, sometimes a link without any path; else any shape and type."""
+    if draw(st.floats(0, 1)) < usual:
+        batch, links = draw(st.integers(1, 3)), draw(st.integers(1, 6))
+        values = draw(hnp.arrays(np.float64, (batch, links, links), elements=numbers, fill=numbers))
+        if draw(st.booleans()):  # disconnected
+            values[:, draw(st.integers(0, links - 1)), :] = 0.0
+        return values
+    shape = draw(hnp.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=4))
+    values = np.full(shape, draw(numbers))
+    with np.errstate(all="ignore"):
+        return values.astype(draw(st.sampled_from(DTYPES)))
+
+
+def are_powers(power: np.ndarray, shape: tuple[int, ...]) -> bool:
+    return power.shape == shape and bool(
+        np.isfinite(power).all() and (power >= 0).all() and (power <= 1).all()
+    )
+
+
+def is_one_line(said: str) -> bool:
+    return "\n" not in said and len(said) > 10
+
+
+@pytest.fixture(scope="module")
+def allocators() -> tuple[Allocator, ...]:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        models = PowerModel(CONFIG), PromptedModel(CONFIG, ConditioningConfig())
+    return tuple(Allocator(model, SumRate()) for model in models)
+
+
+@settings(max_examples=CASES)
+@given(gain=arrays(NUMBERS), goal=st.sampled_from(OBJECTIVES), polish=st.integers(0, 2), guard=st.booleans())
+@pytest.mark.filterwarnings("ignore::numpy.exceptions.ComplexWarning")
+def test_the_allocator_gives_powers_or_says_why_not(
+    allocators: tuple[Allocator, ...], gain: np.ndarray, goal: Objective, polish: int, guard: bool
+) -> None:
+    for allocator in allocators:
+        power, said = None, ""
+        try:
+            power = allocator.allocate(gain, goal, polish_iterations=polish, guard=guard)
+        except ValueError as error:
+            said = str(error)
+        assert are_powers(power, gain.shape[:-1]) if power is not None else is_one_line(said)
+
+
+@pytest.mark.parametrize("links", [1, 2, 500])
+@pytest.mark.parametrize("spread_db", [0.0, 200.0])
+def test_the_allocator_takes_any_size_and_any_range(
+    allocators: tuple[Allocator, ...], links: int, spread_db: float
+) -> None:
+    decibels = np.random.default_rng(links).uniform(-spread_db, spread_db, (1, links, links))
+    for allocator in allocators:
+        power = allocator.allocate((10.0 ** (decibels / 10.0)).astype(np.float32), guard=links < 500)
+        assert are_powers(power, (1, links))
+
+
+@pytest.fixture(scope="module")
+def program(module_workspace: Path) -> Program:
+    """What is registered as the prompted champion."""
+    torch.manual_seed(0)
+    export_onnx(PromptedModel(CONFIG, ConditioningConfig()), Path("model.onnx"))
+    tracking.connect()
+    with tracking.run("register", {}) as run:
+        number = tracking.add_version(
+            run,
+            "gfm-ra-prompted",
+            served_program.PATH,
+            {"graph": Path("model.onnx")},
+            ["mlflow"],
+            {},
+            PARAMETERS,
+        )
+    tracking.promote("gfm-ra-prompted", number)
+    return tracking.program(tracking.fetch("models:/gfm-ra-prompted@champion"))
+
+
+@pytest.fixture(scope="module")
+def once(program: Program) -> Iterator[None]:
+    """The registry is read once, not a thousand times: what is tried here is the input."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tracking, "load", functools.cache(tracking.load))
+        patch.setattr(tracking, "connect", lambda: None)
+        yield
+
+
+GOAL_WORDS = st.lists(
+    st.one_of(
+        st.sampled_from(["sum-rate", "proportional-fair", "qos", "alpha-fair", "speed", ""]).map(
+            lambda goal: ("--goal", goal)
+        ),
+        st.tuples(st.sampled_from(["--alpha", "--min-rate", "--penalty"]), NUMBERS.map(str)),
+        st.just(("--db",)),
+    ),
+    max_size=3,
+)
+
+
+@settings(max_examples=CASES)
+@given(
+    values=st.one_of(arrays(NUMBERS), arrays(DECIBELS)),
+    words=GOAL_WORDS,
+    kind=st.sampled_from([".npy", ".npz"]),
+)
+@pytest.mark.filterwarnings("ignore::numpy.exceptions.ComplexWarning")
+def test_the_command_line_gives_powers_or_one_line(
+    once: None, values: np.ndarray, words: list[tuple[str, ...]], kind: str
+) -> None:
+    gains, powers = Path(f"gains{kind}"), Path("powers.npy")
+    powers.unlink(missing_ok=True)
+    write_array(gains, values, "values")
+    answer = CliRunner().invoke(
+        cli.app, ["allocate", str(gains), str(powers), *(word for pair in words for word in pair)]
+    )
+    if answer.exit_code == 0:
+        assert are_powers(np.load(powers), values.shape[:-1])
+        return
+    assert not powers.exists()
+    # An expected error becomes one line in `main`; the parser of options has a code of its own.
+    assert isinstance(answer.exception, EXPECTED) or answer.exit_code == 2, answer.exception
+
+
+@settings(max_examples=CASES)
+@given(
+    values=arrays(DECIBELS),
+    goal=st.dictionaries(
+        st.sampled_from(["goal", "alpha", "min_rate", "penalty", "weights", "extra"]),
+        st.one_of(
+            DECIBELS, st.sampled_from(["qos", "alpha-fair", "x"]), st.lists(DECIBELS, max_size=6), st.none()
+        ),
+        max_size=3,
+    ),
+    as_npy=st.booleans(),
+)
+def test_the_service_gives_powers_or_refuses(
+    program: Program, values: np.ndarray, goal: dict[str, Any], as_npy: bool
+) -> None:
+    if as_npy:
+        out = io.BytesIO()
+        np.save(out, values)
+        body, kind, query = out.getvalue(), NPY, {name: str(value) for name, value in goal.items()}
+    else:
+        fields = {"gain_db": np.asarray(values).astype(object).tolist()} | goal
+        body, kind, query = json.dumps(fields, default=str).encode(), "application/json", {}
+    refusal = None
+    try:
+        inputs = parse(body, kind, query, program, Limits(max_links=5, max_batch=2))
+    except Refusal as error:
+        refusal, inputs = error, {}
+    if refusal is not None:
+        assert refusal.status in (400, 413)
+        assert is_one_line(str(refusal))
+        return
+    shape = inputs["gain_db"].shape
+    assert shape[0] <= 2
+    assert shape[1] <= 5
+    assert are_powers(program.run(inputs), shape[:-1])
