@@ -5,7 +5,7 @@ from typing import Annotated
 
 import numpy as np
 import torch
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from components.batches import Group, mask_generator
 from components.checkpoint import load_card, load_prompted_model, model_from_backbone
@@ -33,6 +33,12 @@ class FewShotConfig(Strict):
     reference_starts: int = Field(default=20, ge=1)
     recipe: FinetuningConfig = FinetuningConfig()
     max_updates: int | None = Field(default=None, ge=1)  # many shots get fewer epochs instead of more time
+
+    @field_validator("objective")
+    @classmethod
+    def _is_known(cls, name: str) -> str:
+        by_name(name)
+        return name
 
     @property
     def most_shots(self) -> int:

@@ -24,6 +24,7 @@ from components.objectives import (
     by_name,
 )
 
+LARGEST_ALPHA = 10.0  # beyond it the slope of a slow link leaves the range of float32
 PARAMETERS = 3  # alpha, min_rate and penalty: the columns of Goals.parameters
 
 
@@ -74,6 +75,10 @@ def _parameters(objective: Objective) -> tuple[float, float, float]:
         case ProportionalFair():
             return 1.0, 0.0, 0.0
         case AlphaFair():
+            if objective.alpha > LARGEST_ALPHA:
+                raise ValueError(
+                    f"goal: alpha must be at most {LARGEST_ALPHA:g} for a model, got {objective.alpha:g}"
+                )
             return objective.alpha, 0.0, 0.0
         case QoS():
             return 0.0, objective.min_rate, objective.penalty

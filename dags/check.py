@@ -1,26 +1,32 @@
-"""Stage check: the whole of params.yaml, before the first stage that takes long."""
+"""The first stage of every DAG: the whole of its parameter file, before anything that takes long.
+
+`python -m dags.check`, or `python -m dags.check dags/sweep` for another DAG's.
+"""
 
 import sys
 from pathlib import Path
 
-from dags.params import load
+from dags.profile import DAGS, MAIN
 from pipelines.errors import UserError
 
-PARAMS = Path("params.yaml")
 OUTPUT = Path("artifacts/check/params.ok")
 
 
-def main() -> None:
+def main(dag: str = MAIN) -> None:
     """Exit 0 and leave a file of constant content, or exit 1 with one line per faulty file."""
     try:
-        load(PARAMS)
+        if dag not in DAGS:
+            raise UserError(f"there is no DAG {dag}: choose one of {', '.join(DAGS)}")
+        _, params, read = DAGS[dag]
+        read(params)
     except UserError as error:
         print(f"check: {error}", file=sys.stderr)  # noqa: T201 (the one line for the person)
         sys.exit(1)
-    OUTPUT.parent.mkdir(parents=True, exist_ok=True)
+    output = Path(dag) / OUTPUT
+    output.parent.mkdir(parents=True, exist_ok=True)
     # Constant, so that a changed parameter reruns this stage and then only the stages that use it.
-    OUTPUT.write_text("params.yaml is valid\n")
+    output.write_text(f"{params} is valid\n")
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:2])

@@ -4,5 +4,5 @@
 set -euo pipefail
 cd "${GFM_RA:-/shared/gfm-ra}"
 export RAY_ADDRESS="${RAY_ADDRESS:-auto}" PYTHONPATH="$PWD" DVC_NO_ANALYTICS=1
-python -m dags.profile "${PROFILE:-paper}" dags/sweep
+[ -z "${PROFILE:-}" ] || python -m dags.profile "$PROFILE" dags/sweep
 exec dvc repro dags/sweep/dvc.yaml

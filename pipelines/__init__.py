@@ -14,6 +14,8 @@ _DEFAULTS = {
     "RAY_AIR_NEW_OUTPUT": "0",
     # A sweep's state is saved this often (seconds), so that a killed driver loses little.
     "TUNE_GLOBAL_CHECKPOINT_S": "1",
+    # Tune would stop at Ctrl-C, return as if it had finished, and the truncated sweep would count as the result.
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",

@@ -1,5 +1,6 @@
 """The command line for people who have gains and want powers: `gfm-ra --help`."""
 
+import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -9,14 +10,14 @@ import numpy as np
 import typer
 from rich.console import Console
 
+from components.checkpoint import CONFIG_NAME
 from components.objectives import Objective, Weighted, by_name
 from components.shards import to_gain, to_gain_db
 from pipelines import cli_models, cli_tools, tracking
 from pipelines.errors import EXPECTED, UserError, one_line
 from pipelines.gain_files import check_writable, read_gains, write_array
+from pipelines.service_requests import GOAL_OF
 
-# The goal that each of a goal's numbers belongs to.
-GOAL_OF = {"alpha": "alpha-fair", "min_rate": "qos", "penalty": "qos"}
 GOALS = ("sum-rate", "proportional-fair", "qos", "alpha-fair")
 CHAMPION = "models:/gfm-ra-prompted@champion"
 
@@ -68,7 +69,13 @@ def allocate(
 ) -> None:
     """Set the power of every transmitter."""
     check_writable(powers)
+    if gains.absolute() == powers.absolute():
+        raise UserError(f"{powers} holds the gains: name another file for the powers")
     found = read_gains(gains)
+    if db and found.db is False:
+        raise UserError(
+            f"{gains} calls its gains `gain`, which is linear: leave out --db, or call them gain_db"
+        )
     in_db = db if found.db is None else found.db
     if not in_db and (found.values < 0).any():
         raise UserError(f"{gains} holds negative gains: say --db if they are in dB")
@@ -78,7 +85,7 @@ def allocate(
     params = goal_params(goal, alpha=alpha, min_rate=min_rate, penalty=penalty)
     if weights is not None:
         params["weights"] = read_weights(weights, batch.shape[-1])
-    tracking.connect()
+    tracking.connect(create=False)
     predict = tracking.load(model)
     try:
         if polish or guard:
@@ -125,7 +132,7 @@ def read_weights(path: Path, links: int) -> list[float]:
         return [float(value) for value in np.reshape(values, links)]
     except FileNotFoundError:
         raise UserError(f"{path} is missing: give {links} priorities, one per link") from None
-    except ValueError as error:
+    except (ValueError, EOFError, OverflowError) as error:
         raise UserError(f"{path} must hold {links} numbers, one priority per link ({error})") from None
 
 
@@ -152,10 +159,20 @@ def refined(
 def objective_of(model: str, params: dict) -> Objective:
     """What polish and guard maximise: the goal that was given, or the one that the model was tuned for."""
     numbers = {name: params[name] for name in GOAL_OF if name in params}
-    version = tracking.version_of(model)
-    tuned = version.tags.get("objective", "") if version else ""
-    plain = by_name(params.get("goal") or (tuned if tuned in GOALS else GOALS[0]), **numbers)
+    plain = by_name(params.get("goal") or tuned_for(model) or GOALS[0], **numbers)
     return Weighted(plain, np.asarray(params["weights"], np.float32)) if "weights" in params else plain
+
+
+def tuned_for(model: str) -> str | None:
+    """The objective that a model's card names, wherever the model lies; None for a model of any goal.
+
+    Raises:
+        UserError: the model has no card.
+    """
+    cards = list(tracking.fetch(model).glob(f"artifacts/*/{CONFIG_NAME}"))
+    if len(cards) != 1:
+        raise UserError(f"{model} does not say what it was tuned for: leave out --polish and --guard")
+    return json.loads(cards[0].read_text()).get("objective")
 
 
 def main() -> None:

@@ -25,7 +25,7 @@ app = typer.Typer(
 
 def _names() -> list[str]:
     try:
-        tracking.connect()
+        tracking.connect(create=False)
         return tracking.registered_names()
     except UserError:  # in the middle of a word nobody wants to read of it
         return []
@@ -38,7 +38,7 @@ Which = Annotated[str, typer.Argument(help="Version number or alias.")]
 @app.command("list", epilog="Example: gfm-ra models list")
 def list_models() -> None:
     """Every version of every model, with its aliases."""
-    tracking.connect()
+    tracking.connect(create=False)
     fixed = [Column(title, no_wrap=True) for title in ("model", "version", "alias")]
     table = Table(*fixed, "ratio to WMMSE", "objective", "made", "git commit")
     for name in tracking.registered_names():
@@ -58,7 +58,7 @@ def show(
     card: Annotated[bool, typer.Option("--card", help="The model card instead of the tags.")] = False,
 ) -> None:
     """One version: where it comes from and how good it is."""
-    tracking.connect()
+    tracking.connect(create=False)
     version = tracking.find(name, which)
     if card:
         _print(Markdown(version.card or "This version has no card."))
@@ -80,7 +80,7 @@ def promote(
     force: Annotated[bool, typer.Option("--force", help="Without comparing it to the champion.")] = False,
 ) -> None:
     """Make a version champion, if it is surely better on the validation snapshots (in the repository's folder)."""
-    tracking.connect()
+    tracking.connect(create=False)
     version = tracking.find(name, which)
     if tracking.CHAMPION in version.aliases:
         _print(f"{name} {version.number} is champion already")
@@ -107,7 +107,7 @@ def _compared(version: tracking.Version) -> str:
 @app.command(epilog="Example: gfm-ra models rollback gfm-ra-qos")
 def rollback(name: Name) -> None:
     """Make the previous champion champion again; a second time undoes it."""
-    tracking.connect()
+    tracking.connect(create=False)
     tracking.find(name, tracking.CHAMPION)
     new, old = tracking.roll_back(name)
     _print(f"{name}: {new} is champion again, {old} is {tracking.PREVIOUS}")
@@ -127,10 +127,12 @@ def export(
     """Copy a version into a folder that loads on any machine, without a registry."""
     if folder.exists():
         raise UserError(f"{folder} exists: name a new folder")
-    tracking.connect()
+    tracking.connect(create=False)
     version = tracking.find(name, which)
-    made = tracking.fetch(f"models:/{name}/{version.number}", folder.with_name(f".{folder.name}.partial"))
+    partial = folder.with_name(f".{folder.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)  # of a run that was killed
     try:
+        made = tracking.fetch(f"models:/{name}/{version.number}", partial)
         for graph in (made / "artifacts").glob("*.onnx") if int8 else ():
             from components.quantization import quantize
 
@@ -139,7 +141,7 @@ def export(
         (made / "registered_model_meta").unlink(missing_ok=True)
         made.rename(folder)
     finally:
-        shutil.rmtree(folder.with_name(f".{folder.name}.partial"), ignore_errors=True)
+        shutil.rmtree(partial, ignore_errors=True)
     _print(f"{folder}: {name} {version.number}")
 
 

@@ -54,11 +54,13 @@ def bench(
 ) -> None:
     """How long a registered model's answer takes on this machine."""
     from pipelines.served_program import open_session
+    from pipelines.service_requests import check_program
 
     sizes = [(count, size) for count in _numbers(batch) for size in _numbers(links)]
-    tracking.connect()
+    tracking.connect(create=False)
     folder = tracking.fetch(model)
     program, predict = tracking.program(folder), tracking.load(str(folder))
+    check_program(program, model)
     (graph,) = (folder / "artifacts").glob("*.onnx")
     session = open_session(graph, threads)
     title = f"{model}, {threads} thread{'s' * (threads > 1)}"
@@ -135,7 +137,9 @@ def serve(
     max_links: Annotated[int, typer.Option(min=1, help="Largest K of a request.")] = 256,
     max_batch: Annotated[int, typer.Option(min=1, help="Most networks of a request.")] = 1024,
     max_body_mb: Annotated[float, typer.Option(min=0.001, help="Largest request, MiB.")] = 4.0,
-    timeout: Annotated[float, typer.Option(min=0.01, help="Seconds until a request is given up.")] = 10.0,
+    timeout: Annotated[
+        float, typer.Option(min=0.01, max=25.0, help="Seconds until a request is given up.")
+    ] = 10.0,
 ) -> None:
     """Serve a model over HTTP, until Ctrl-C or SIGTERM; requests under way are finished first."""
     from pipelines.service import Limits, run_service

@@ -20,10 +20,11 @@ KEEP_MEMORY = {
 
 
 @contextmanager
-def session(dashboard: bool = False) -> Iterator[None]:
+def session(dashboard: bool = False, local: bool = False) -> Iterator[None]:
     """Join the cluster at RAY_ADDRESS, or run a local one of this machine's size for the time of the block.
 
-    `dashboard` also starts Ray's dashboard, on loopback: without it nested trainers leave placement groups.
+    `local` runs a local one whatever RAY_ADDRESS says. `dashboard` also starts Ray's dashboard, on loopback: without it
+    nested trainers leave placement groups.
 
     Inside a running session (a test module, a stage called by another) it is that session.
 
@@ -33,21 +34,21 @@ def session(dashboard: bool = False) -> Iterator[None]:
     if ray.is_initialized():
         yield
         return
-    _start(dashboard)
+    _start(dashboard, local)
     try:
         yield
     finally:
         ray.shutdown()
 
 
-def _start(dashboard: bool) -> None:
-    address = os.environ.get("RAY_ADDRESS")
+def _start(dashboard: bool, local: bool) -> None:
+    address = None if local else os.environ.get("RAY_ADDRESS")
     if not address:
         # Workers are separate interpreters: they find this repository by PYTHONPATH, wherever it lies.
         environment = {"env_vars": {"PYTHONPATH": str(ROOT)} | KEEP_MEMORY}
         cpus = len(os.sched_getaffinity(0))
         ray.init(
-            num_cpus=cpus, include_dashboard=dashboard, log_to_driver=False,
+            address="local", num_cpus=cpus, include_dashboard=dashboard, log_to_driver=False,
             logging_level=logging.ERROR, runtime_env=environment,
         )  # fmt: skip
         return

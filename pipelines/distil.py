@@ -69,10 +69,10 @@ def latency_ms(graph: Path) -> float:
 
 def work(context: Context[DistilConfig]) -> Outcome:
     """Train the small model and compare it with its mentor."""
+    validation = Validation(context.config.judged, OBJECTIVES, context.seed)  # what is missing shows at once
     trained = train_on_cluster(
         context, STAGE.label, context.config.algorithm(), paths.pretrained(paths.PROMPTED).resolve()
     )
-    validation = Validation(context.config.judged, OBJECTIVES, context.seed)
     summary, rows = {}, []
     for name, graph in candidates(context, trained.model).items():
         scored = validation.scores(graph_powers(graph, any_goal=True))

@@ -107,12 +107,14 @@ def _tracker() -> Iterator[Finding]:
         yield Finding("MLflow", NOTE, f"{uri}: not there yet; `make repro` makes it")
         return
     try:
-        tracking.connect()
+        tracking.connect(create=False)
     except UserError as error:
         yield Finding("MLflow", FAULT, str(error))
         return
     yield Finding("MLflow", OK, f"{version('mlflow')} at {uri}")
-    names = [name for name in tracking.registered_names() if tracking.alias_version(name, tracking.CHAMPION)]
+    # Ours only: loading a model runs what is in it.
+    ours = [name for name in tracking.registered_names() if name.startswith(f"{DISTRIBUTION}-")]
+    names = [name for name in ours if tracking.alias_version(name, tracking.CHAMPION)]
     if not names:
         yield Finding("models", NOTE, "no champion yet: `make repro` registers them")
     for name in names:

@@ -1,6 +1,7 @@
 """Gains and powers in the files that people have: .npy, .npz, .csv and .parquet."""
 
 import math
+import os
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -8,9 +9,10 @@ from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from components.shards import matrix_column, write_table
+from components.shards import matrix_column
 from pipelines.errors import UserError
 
 SHAPES = "gains of shape [K, K] or [B, K, K]"
@@ -39,7 +41,14 @@ def write_array(path: Path, values: np.ndarray, name: str) -> None:
     Raises:
         UserError: the ending is unknown.
     """
-    _of_kind(_WRITERS, path)(path, values, name)
+    writer = _of_kind(_WRITERS, path)
+    # Beside it first: a full disk or a kill leaves the old file as it was. The ending is numpy's to add otherwise.
+    partial = path.with_name(f".{path.stem}.partial{path.suffix.lower()}")
+    try:
+        writer(partial, values, name)
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def check_writable(path: Path) -> None:
@@ -122,21 +131,23 @@ def _read_parquet(path: Path) -> Gains:
     except pa.ArrowInvalid as error:
         raise UserError(f"{path} is not a Parquet file ({error})") from None
     name = _choose(table.column_names, path)
-    column = table.column(name).combine_chunks()
-    while pa.types.is_list(column.type) or pa.types.is_large_list(column.type) or _is_fixed(column.type):
-        column = column.flatten()
-    if column.null_count or not (pa.types.is_floating(column.type) or pa.types.is_integer(column.type)):
+    column, lists, alike = table.column(name).combine_chunks(), 0, True
+    while _is_list(column.type):
+        alike = alike and len(set(pc.call_function("list_value_length", [column]).to_pylist())) <= 1
+        column, lists = column.flatten(), lists + 1
+    plain = pa.types.is_floating(column.type) or pa.types.is_integer(column.type)
+    if not lists or column.null_count or not plain:
         raise UserError(f"{path}: column {name} must hold lists of numbers, without gaps")
     count = table.num_rows
     links = math.isqrt(len(column) // max(count, 1))
-    if count == 0 or links * links * count != len(column):
+    if count == 0 or not alike or links * links * count != len(column):
         raise UserError(f"{path}: column {name} must hold K * K numbers in every row, the same K in all")
     values = column.to_numpy(zero_copy_only=False)
     return Gains(values.reshape(count, links, links), NAMES.get(name))
 
 
-def _is_fixed(kind: pa.DataType) -> bool:
-    return pa.types.is_fixed_size_list(kind)
+def _is_list(kind: pa.DataType) -> bool:
+    return pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
 
 
 def _write_npz(path: Path, values: np.ndarray, name: str) -> None:
@@ -148,7 +159,7 @@ def _write_csv(path: Path, values: np.ndarray, _: str) -> None:
 
 
 def _write_parquet(path: Path, values: np.ndarray, name: str) -> None:
-    write_table(path, pa.table({name: matrix_column(values if values.ndim > 1 else values[None])}))
+    pq.write_table(pa.table({name: matrix_column(values if values.ndim > 1 else values[None])}), path)
 
 
 _READERS: dict[str, Callable[[Path], Gains]] = {

@@ -12,7 +12,11 @@ PARAMS_OF_ANY_GOAL = (
 
 
 def model_card(
-    name: str, any_goal: bool, provenance: Mapping[str, str], ratios: Mapping[tuple[str, str], Ratio]
+    name: str,
+    any_goal: bool,
+    provenance: Mapping[str, str],
+    ratios: Mapping[tuple[str, str], Ratio],
+    confidence: float,
 ) -> str:
     """The card in Markdown; the same model, data and provenance give the same text."""
     purpose = "any goal, given as a parameter" if any_goal else next(iter(ratios))[0]
@@ -29,7 +33,8 @@ def model_card(
         "- To train further: `artifacts/` also holds model.safetensors and config.json.",
         "## Quality",
         f"Ratio to WMMSE with the objective's own weights, best of {REFERENCE_STARTS} starts, on validation "
-        "snapshots; 95 % bootstrap intervals. Proportional fairness is compared as the geometric mean of rates.",
+        f"snapshots; {confidence:.0%} bootstrap intervals. "
+        "Proportional fairness is compared as the geometric mean of rates.",
         _table(ratios),
         "## Origin",
         *(f"- {key.replace('_', ' ')}: {value}" for key, value in sorted(provenance.items())),

@@ -70,6 +70,7 @@ def with_overrides(config: PretrainConfig, path: Path) -> PretrainConfig:
     try:
         merged = config.model_dump(mode="json") | overrides
         merged["backbone"] = config.backbone.model_dump(mode="json") | overrides.get("backbone", {})
+        merged["prompted"] = config.prompted | overrides.get("prompted", {})
         return PretrainConfig.model_validate_json(json.dumps(merged))
     except ValidationError as error:
         raise UserError(f"{path}: {describe_validation(error, 'pretrain')}") from None

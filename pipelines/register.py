@@ -27,7 +27,7 @@ from pipelines.stage import PARAMS, Context, Outcome, Stage, main, parse_section
 
 RUNTIMES = ("mlflow", "numpy", "onnxruntime")
 CARD_NAME = "card.md"
-RATIO_TAG, GRAPH_TAG = "validation_ratio", "graph_sha256"
+RATIO_TAG = "validation_ratio"
 
 
 class RegisterConfig(Strict):
@@ -109,6 +109,12 @@ def compare_with_champion(
     return validation.margin(scored, champion, confidence)
 
 
+def champion_graph(name: str) -> str:
+    """Checksum of the champion's graph; the alias must point to a version."""
+    graphs = (tracking.fetch(f"models:/{name}@{tracking.CHAMPION}") / "artifacts").glob("*.onnx")
+    return " ".join(sha256_of(path) for path in sorted(graphs))
+
+
 def compare_versions(challenger: tracking.Version) -> Ratio:
     """How much higher a registered version's ratio is than its champion's, by this folder's parameters and data.
 
@@ -143,7 +149,7 @@ def register_one(candidate: Candidate, context: Context[RegisterConfig]) -> tupl
     better = compare_with_champion(candidate, scored, validation, config.confidence)
     registered = found or add(candidate, context, graph, content, ratios)
     # The same network in a newer program answers the same and is no better, but it is the one to serve.
-    renewed = tracking.alias_tags(name, tracking.CHAMPION).get(GRAPH_TAG) == sha256_of(graph)
+    renewed = better is not None and champion_graph(name) == sha256_of(graph)
     won = better is None or better.low > 0.0
     if won or renewed:
         tracking.promote(name, registered)
@@ -168,7 +174,7 @@ def add(
         "dvc_lock_sha256": lock_digest(),
         "training_scenarios": training_scenarios(candidate.folder),
     }
-    text = model_card(candidate.name, candidate.any_goal, provenance, ratios)
+    text = model_card(candidate.name, candidate.any_goal, provenance, ratios, context.config.confidence)
     card = context.scratch / CARD_NAME
     card.write_text(text)
     number = tracking.add_version(
@@ -178,8 +184,6 @@ def add(
         {"graph": graph, "weights": candidate.folder, "card": card},
         [f"{package}=={version(package)}" for package in RUNTIMES],
         {
-            tracking.CONTENT_TAG: content,
-            GRAPH_TAG: sha256_of(graph),
             "objective": ", ".join(candidate.objectives),
         },
         PARAMETERS if candidate.any_goal else None,
@@ -187,7 +191,10 @@ def add(
     measured = {f"{RATIO_TAG}.{objective}.{where}": ratio for (objective, where), ratio in ratios.items()}
     context.run.metrics({f"{candidate.kind}.{key}": ratio.value for key, ratio in measured.items()})
     tags = provenance | {key: show(ratio) for key, ratio in measured.items()}
-    tracking.describe(tracking.find(candidate.name, number)._replace(tags=tags, card=text))
+    made = tracking.find(candidate.name, number)
+    tracking.describe(made._replace(tags=tags, card=text))
+    # Last, since it is what the version is found by: one that was interrupted before is registered again.
+    tracking.describe(made._replace(tags={tracking.CONTENT_TAG: content}, card=text))
     return number
 
 

@@ -12,6 +12,8 @@ from mlflow.pyfunc.model import PythonModel, PythonModelContext
 LIMIT_DB = 200.0
 # What a goal's parameters are unless given, for the model that takes any goal.
 DEFAULTS = {"goal": "sum-rate", "alpha": 1.0, "min_rate": 0.3, "penalty": 15.0}
+# Beyond these the slopes of the utility leave the range of float32.
+LARGEST = {"alpha": 10.0, "min_rate": 100.0, "penalty": 1e6}
 GOALS = ("sum-rate", "proportional-fair", "qos", "alpha-fair")
 
 
@@ -63,17 +65,18 @@ def goal_parameters(params: dict) -> tuple[float, float, float]:
     """Alpha, min_rate and penalty of a goal.
 
     Raises:
-        ValueError: there is no such goal, or a parameter is not a finite number from 0 on.
+        ValueError: there is no such goal, or a parameter is not a number in its range.
     """
     values = DEFAULTS | {name: params[name] for name in DEFAULTS if params.get(name) is not None}
     goal = values["goal"]
     if goal not in GOALS:
         raise ValueError(f"goal {goal!r} is unknown: choose one of {', '.join(GOALS)}")
-    for name in ("alpha", "min_rate", "penalty"):
+    for name, most in LARGEST.items():
         value = values[name]
-        if not isinstance(value, int | float | np.number) or not np.isfinite(value) or value < 0:
-            raise ValueError(f"{name} must be a finite number from 0 on, not {value!r}")
-    alpha, min_rate, penalty = (float(values[name]) for name in ("alpha", "min_rate", "penalty"))
+        # Compared as it is: whole numbers may be too long for any float. NaN fails every comparison.
+        if not isinstance(value, int | float | np.number) or not 0 <= value <= most:
+            raise ValueError(f"{name} must be a number from 0 to {most:g}, not {str(value)[:40]}")
+    alpha, min_rate, penalty = (float(values[name]) for name in LARGEST)
     return {
         "sum-rate": (0.0, 0.0, 0.0),
         "proportional-fair": (1.0, 0.0, 0.0),
@@ -97,7 +100,8 @@ def checked_weights(weights: object, links: int) -> np.ndarray:
         )
     if not np.isfinite(values).all() or (values < 0).any() or not values.any():
         raise ValueError("weights must be finite, not negative, and not all 0")
-    return values.astype(np.float32)
+    # Only their ratios matter; like this no magnitude is lost in float32.
+    return (values / np.max(values)).astype(np.float32)
 
 
 def checked(gain_db: np.ndarray) -> np.ndarray:

@@ -3,8 +3,10 @@
 import asyncio
 import io
 import json
+import logging
 import os
 import signal
+import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import prometheus_client
 from ray import serve
+from ray.exceptions import RayError
 from ray.serve.config import HTTPOptions, ProxyLocation
 from rich.console import Console
 from starlette.requests import Request
@@ -26,9 +29,9 @@ from pipelines.service_requests import (
     NPY,
     Inputs,
     Limits,
-    Program,
     Refusal,
     answer_together,
+    check_program,
     grouped,
     parse,
     parts,
@@ -110,6 +113,10 @@ class PowerService:
                 response = await self._answer(request)
             except Refusal as refusal:
                 response = _refused(refusal)
+            # Whatever else: it concerns this request only, and is counted and told as ours.
+            except Exception:
+                logging.getLogger("ray.serve").exception("a request failed")
+                response = _refused(Refusal(500, "this request failed; the log of the service says why"))
         self.measured.requests.labels(str(response.status_code)).inc()
         self.measured.seconds.observe(time.perf_counter() - started)
         return response
@@ -188,25 +195,18 @@ def application(folder: Path, model: str, replicas: int, limits: Limits) -> serv
     return deployment.bind(str(folder), model, limits)
 
 
-def check_program(program: object, model: str) -> None:
-    """Refuse a model whose program cannot answer several requests together.
-
-    Raises:
-        UserError: it was registered by another program, or before there was a service.
-    """
-    if not isinstance(program, Program):
-        raise UserError(
-            f"{model} cannot be served: its program has no `prepare` and `run`; register it again"
-        )
-
-
 def run_service(model: str, host: str, port: int, replicas: int, limits: Limits) -> None:
     """Serve until SIGINT or SIGTERM; then accept nothing more, finish what is under way, and end.
 
     Raises:
-        UserError: there is no such model, or no cluster answers.
+        UserError: there is no such model, it cannot be served, or there are not enough cores or a free port.
     """
-    tracking.connect()
+    tracking.connect(create=False)
+    if replicas > (cores := len(os.sched_getaffinity(0))):
+        raise UserError(
+            f"{replicas} replicas need {replicas} cores, this machine has {cores}: lower --replicas"
+        )
+    check_port(host, port)
     version = tracking.version_of(model)
     # An alias may move while replicas come and go: all serve the version of now.
     pinned = f"models:/{version.name}/{version.number}" if version else model
@@ -215,15 +215,42 @@ def run_service(model: str, host: str, port: int, replicas: int, limits: Limits)
     stop = threading.Event()
     # Ray Serve hands work to its replicas' loop thread by thread unless told otherwise; ours never blocks.
     os.environ.setdefault("RAY_SERVE_RUN_USER_CODE_IN_SEPARATE_THREAD", "0")
-    with session():
-        serve.start(
-            proxy_location=ProxyLocation.HeadOnly,
-            http_options=HTTPOptions(host=host, port=port, request_timeout_s=limits.timeout_s * 2 + DRAIN_S),
-        )
-        serve.run(application(folder, pinned, replicas, limits), name=NAME, route_prefix="/")
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: stop.set())
-        Console(highlight=False).print(f"{pinned} at http://{host}:{port}/allocate, /health, /metrics")
-        stop.wait()
-        serve.delete(NAME)
-        serve.shutdown()
+    # A session of its own even where RAY_ADDRESS is set: ending it would end other applications of that cluster.
+    with session(local=True):
+        try:
+            _serve_until(stop, folder, pinned, host, port, replicas, limits)
+        except (RuntimeError, RayError) as error:
+            raise UserError(f"{pinned} cannot be served: {' '.join(str(error).split())[:300]}") from None
+        finally:
+            serve.shutdown()
+
+
+def check_port(host: str, port: int) -> None:
+    """Refuse an address that cannot be listened on.
+
+    Raises:
+        UserError: it is taken or not this machine's.
+    """
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise UserError(
+                f"cannot listen on {host}:{port} ({error.strerror}): choose another --port"
+            ) from None
+
+
+def _serve_until(
+    stop: threading.Event, folder: Path, pinned: str, host: str, port: int, replicas: int, limits: Limits
+) -> None:
+    serve.start(
+        proxy_location=ProxyLocation.HeadOnly,
+        http_options=HTTPOptions(host=host, port=port, request_timeout_s=limits.timeout_s * 2 + DRAIN_S),
+    )
+    serve.run(application(folder, pinned, replicas, limits), name=NAME, route_prefix="/")
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    Console(highlight=False).print(f"{pinned} at http://{host}:{port}/allocate, /health, /metrics")
+    stop.wait()
+    serve.delete(NAME)

@@ -2,10 +2,19 @@
 
 import io
 import json
+from tokenize import TokenError
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
+from pipelines.errors import UserError
+
+# numpy reads the header as Python text, which may fail in any of these ways.
+NOT_NPY = (
+    ValueError, EOFError, SyntaxError, TypeError, ArithmeticError, MemoryError, RecursionError, TokenError,
+)  # fmt: skip
+# The goal that each of a goal's numbers belongs to.
+GOAL_OF = {"alpha": "alpha-fair", "min_rate": "qos", "penalty": "qos"}
 NPY = "application/x-npy"
 FIELDS = ("gain_db", "goal", "alpha", "min_rate", "penalty", "weights")
 
@@ -66,6 +75,9 @@ def parse(body: bytes, content_type: str, query: dict[str, str], program: Progra
     params = {name: value for name, value in fields.items() if name != "gain_db"}
     if params and not program.any_goal:
         raise Refusal(400, f"this model is for one goal: leave out {', '.join(params)}")
+    for name, goal in GOAL_OF.items():
+        if params.get(name) is not None and params.get("goal") != goal:
+            raise Refusal(400, f"{name} belongs to goal {goal}: send both or neither")
     try:
         gain_db = np.asarray(fields["gain_db"])
         gain_db = gain_db[None] if gain_db.ndim == 2 else gain_db
@@ -113,7 +125,16 @@ def _from_npy(body: bytes, query: dict[str, str]) -> dict[str, Any]:
         if dtype.hasobject or int(np.prod(shape, dtype=object)) * dtype.itemsize > len(body):
             raise ValueError("no plain numbers, or fewer of them than its header says")
         return fields | {"gain_db": np.load(io.BytesIO(body), allow_pickle=False)}
-    except (ValueError, EOFError, SyntaxError, TypeError, OverflowError) as error:
+    except (
+        ValueError,
+        EOFError,
+        SyntaxError,
+        TypeError,
+        ArithmeticError,
+        MemoryError,
+        RecursionError,
+        TokenError,
+    ) as error:
         raise Refusal(400, f"the body is no .npy file ({' '.join(str(error).split())[:100]})") from None
 
 
@@ -145,3 +166,15 @@ def parts(inputs: Inputs, limit: int) -> list[Inputs]:
         {name: values[start : start + step] for name, values in inputs.items()}
         for start in range(0, batch, step)
     ]
+
+
+def check_program(program: object, model: str) -> None:
+    """Refuse a model whose program cannot answer several requests together.
+
+    Raises:
+        UserError: it was registered by another program, or before there was a service.
+    """
+    if not isinstance(program, Program):
+        raise UserError(
+            f"{model} cannot be served: its program has no `prepare` and `run`; register it again"
+        )

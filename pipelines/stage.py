@@ -90,22 +90,24 @@ def read_params(path: Path = PARAMS) -> dict[str, object]:
     return params
 
 
-def parse_section(params: dict[str, object], name: str, section: type[ConfigT]) -> ConfigT:
+def parse_section(
+    params: dict[str, object], name: str, section: type[ConfigT], source: Path = PARAMS
+) -> ConfigT:
     """One section, strictly.
 
     Raises:
         UserError: it is missing, or a parameter is unknown, mistyped or out of range.
     """
     if not isinstance(params.get(name), dict):
-        raise UserError(f"params.yaml has no section {name}: restore it")
+        raise UserError(f"{source} has no section {name}: restore it")
     try:
         # JSON mode: strict about numbers and strings, while YAML's lists may become tuples.
         return section.model_validate_json(json.dumps(params[name]))
     except ValidationError as error:
-        raise UserError(f"params.yaml: {describe_validation(error, name)}") from None
+        raise UserError(f"{source}: {describe_validation(error, name)}") from None
 
 
-def parse_seed(params: dict[str, object]) -> int:
+def parse_seed(params: dict[str, object], source: Path = PARAMS) -> int:
     """The seed of the whole run.
 
     Raises:
@@ -113,7 +115,7 @@ def parse_seed(params: dict[str, object]) -> int:
     """
     seed = params.get("seed")
     if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
-        raise UserError(f"params.yaml: seed must be a whole number from 0 on (given: {seed!r})")
+        raise UserError(f"{source}: seed must be a whole number from 0 on (given: {seed!r})")
     return seed
 
 
@@ -140,7 +142,10 @@ def run(stage: Stage[ConfigT], console: Console) -> None:
     """Check everything that can be checked early, do the work, put the outputs in place, print the summary."""
     started = time.monotonic()
     params = read_params(stage.params)
-    config, seed = parse_section(params, stage.name, stage.section), parse_seed(params)
+    config, seed = (
+        parse_section(params, stage.name, stage.section, stage.params),
+        parse_seed(params, stage.params),
+    )
     inputs = stage.inputs(config)
     _check_inputs(inputs)
     key = resume_key(stage, config, seed)

@@ -1,7 +1,9 @@
 """Stage sweep: Ray Tune over mask ratio, lambda, mu, learning rate and size; what counts is worth downstream."""
 
 import functools
+import json
 import logging
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -39,7 +41,8 @@ def check(config: SweepConfig, data: Path) -> None:
         UserError: a trial needs more than the cluster has.
         DataError: the data set lacks a scenario or snapshots.
     """
-    if config.concurrent_trials is None and slots(config) < 1:
+    may_grow = config.concurrent_trials is not None and "RAY_ADDRESS" in os.environ
+    if not may_grow and fitting(config) < 1:
         raise UserError(
             f"one trial needs {config.workers_per_trial} workers of {config.threads_per_worker} threads "
             f"({config.accelerator}), but the cluster has {cpus()} CPUs and {gpus()} GPUs: "
@@ -55,9 +58,12 @@ def check(config: SweepConfig, data: Path) -> None:
 
 
 def slots(config: SweepConfig) -> int:
-    """How many trials can train at the same time; a worker's threads are on one node."""
-    if config.concurrent_trials is not None:
-        return config.concurrent_trials
+    """How many trials train at the same time."""
+    return config.concurrent_trials or fitting(config)
+
+
+def fitting(config: SweepConfig) -> int:
+    """How many trials the cluster has room for now; a worker's threads are on one node."""
     if config.accelerator == "gpu":
         return gpus() // config.workers_per_trial
     nodes = [node["Resources"].get("CPU", 0) for node in ray.nodes() if node["Alive"]]
@@ -184,12 +190,17 @@ def work(context: Context[SweepConfig]) -> Outcome:
         trial = str(metrics.get("trial_id") or Path(result.path).name)
         log.ended(trial, config["choice"], metrics, error)
         found[trial] = Record(decoded(config["choice"]), metrics, error)
-    # Tune numbers its trials in the order in which it made them.
-    records = [found[trial] for trial in sorted(found)]
+    # Tune numbers the trials of a grid and random ones in order; a searcher's names are random, so choices decide.
+    searched = context.config.choices(context.seed) is None
+    records = sorted(found.values(), key=_by_choice) if searched else [found[name] for name in sorted(found)]
     ended = outcome(context, records)
     if context.config.scheduler.kind == "fifo":
         return replace(ended, metrics=dict(ended.metrics) | overhead(records, slots_there))
     return ended
+
+
+def _by_choice(record: Record) -> str:
+    return json.dumps(record.choice, sort_keys=True)
 
 
 def overhead(records: Sequence[Record], slots: int) -> dict[str, float]:

@@ -27,10 +27,6 @@ class Announcer(tune.Callback):
         """A trial ended, with or without a score."""
         self._tell(trial, "")
 
-    def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:  # noqa: ANN401
-        """A trial was lost for good."""
-        self._tell(trial, "lost: Ray could not keep it running")
-
     def _tell(self, trial: Any, error: str) -> None:  # noqa: ANN401 (Tune's trial is no public type)
         if Announcer.listener is not None:
             Announcer.listener(trial.trial_id, trial.config["choice"], trial.last_result or {}, error)

@@ -139,7 +139,7 @@ def samples(path: Path, rows: Sequence[Row], config: FewShotConfig) -> None:
     with figure(path) as (axis,):
         for size in sorted({(row["layers"], row["width"]) for row in rows}):
             alike = [row for row in rows if (row["layers"], row["width"]) == size]
-            means = [np.mean([row[few_shot_name(count, config)] for row in alike]) for count in shots]
+            means = [_mean(alike, few_shot_name(count, config)) for count in shots]
             axis.plot(shots, means, "o-", label=f"L = {size[0]}, d = {size[1]}")
         _finish(axis, "samples", "ratio after adaptation", shots)
         axis.set_xscale("log", base=2)
@@ -151,9 +151,15 @@ def hidden(path: Path, rows: Sequence[Row], config: FewShotConfig) -> None:
     with figure(path) as (axis,):
         for rho in sorted({row["mask_ratio"] for row in rows}):
             alike = [row for row in rows if row["mask_ratio"] == rho]
-            means = [np.mean([row[hidden_name(share)] for row in alike]) for share in config.hidden]
+            means = [_mean(alike, hidden_name(share)) for share in config.hidden]
             axis.plot(config.hidden, means, "o-", label=f"pre-trained with rho = {rho:g}")
         _finish(axis, "share of pairs hidden at inference", "ratio after adaptation", config.hidden)
+
+
+def _mean(rows: Sequence[Row], name: str) -> float:
+    """Mean over the rows that have the value: what was stopped early was not judged in full."""
+    values = [row[name] for row in rows if row[name] is not None]
+    return float(np.mean(values)) if values else float("nan")
 
 
 def _finish(axis: Axes, x: str, y: str, ticks: Sequence[float]) -> None:

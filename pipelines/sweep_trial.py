@@ -99,9 +99,10 @@ def _segments(parameters: dict[str, Any]) -> Iterator[tuple[dict[str, Any], Chec
     """Metrics and checkpoint of every segment that is still to be trained."""
     config = SweepConfig.model_validate_json(parameters["config"])
     trial, given = tune.get_context().get_trial_id(), tune.get_checkpoint()
-    done, start = 0, None
+    done, start, before = 0, None, ""
     if given is not None:
         start = Checkpoint(given.path, given.filesystem)
+        before = _digest(start)
         with start.as_directory() as folder:
             done = epochs_done(Path(folder) / "state")
     seconds = 0.0
@@ -114,14 +115,20 @@ def _segments(parameters: dict[str, Any]) -> Iterator[tuple[dict[str, Any], Chec
             Path(parameters["data"]), parameters["seed"], parameters["reference"], until, start,
         )  # fmt: skip
         # Named after all that decides it: a trial that Tune has changed must not resume what it was before.
-        origin = f"{parameters['choice']} {start.path if start else ''}"
+        origin = f"{parameters['choice']} {before}"
         name = f"{trial}-{until}-{hashlib.sha256(origin.encode()).hexdigest()[:8]}"
         storage = parameters["storage"]
         result = ended_segment(name, storage, until) or run_segment(name, storage, config, segment)
         if result.checkpoint is None or result.metrics is None:
             raise TrialError("the trial's training ended without a checkpoint")
         seconds += result.metrics["training_seconds"]
-        start = result.checkpoint
+        start, before = result.checkpoint, _digest(result.checkpoint)
         found = {name: value for name, value in result.metrics.items() if isinstance(value, float)}
         found |= {SCORE: found[config.rank_by], "training_seconds": seconds}
         yield found | {"epochs": until, "node": result.metrics["node"]}, result.checkpoint
+
+
+def _digest(checkpoint: Checkpoint) -> str:
+    """What a checkpoint holds, whoever copied it: Train's own and Tune's copy lie at different paths."""
+    with checkpoint.as_directory() as folder:
+        return hashlib.sha256((Path(folder) / "state" / "state.json").read_bytes()).hexdigest()[:8]

@@ -94,7 +94,10 @@ def train_segment(segment: Segment) -> None:
                 save(Path(folder) / "state")
                 loop.save_result(Path(folder))
                 if done == segment.until:
-                    metrics |= segment.judge(Path(folder), group)
+                    judged = segment.judge(Path(folder), group)
+                    if not all(map(math.isfinite, judged.values())):
+                        raise TrialError(f"a downstream ratio is not a number after epoch {done}")
+                    metrics |= judged
                 checkpoint = Checkpoint.from_directory(folder)
             told = {"training_seconds": time.perf_counter() - started, "node": _node()}
             told |= {"started_s": started_s, "ended_s": time.time()}

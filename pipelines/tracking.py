@@ -1,5 +1,6 @@
 """The one place that speaks to MLflow: runs with live metrics, and the model registry."""
 
+import http.client
 import os
 import subprocess
 import time
@@ -24,6 +25,7 @@ from pipelines.errors import UserError
 EXPERIMENT = "gfm-ra"
 LOCAL_URI = "sqlite:///mlflow.db"
 ANSWER_WITHIN_S = 5.0
+MOST_MODELS = 1000  # in one answer, as many as MLflow gives
 
 
 def tracking_uri() -> str:
@@ -31,23 +33,31 @@ def tracking_uri() -> str:
     return os.environ.get("MLFLOW_TRACKING_URI") or LOCAL_URI
 
 
-def connect() -> None:
+def connect(create: bool = True) -> None:
     """Point MLflow at the tracking URI, after making sure that something answers there.
 
+    `create`: make a database or experiment that is not there yet; who only reads does not.
+
     Raises:
-        UserError: nothing answers, or the address cannot be used.
+        UserError: nothing answers, nothing is there to read, or the address cannot be used.
     """
     uri = tracking_uri()
+    if not create and uri.startswith("sqlite:///") and not Path(uri.removeprefix("sqlite:///")).is_file():
+        raise UserError(
+            f"there is no registry at {uri}, seen from {Path.cwd()}: `make repro` makes it, or go to its folder or set "
+            "MLFLOW_TRACKING_URI"
+        )
     remedy = "start it with `mlflow server`, mend MLFLOW_TRACKING_URI, or unset it to use sqlite:///mlflow.db"
     if uri.startswith(("http://", "https://")):
         try:
             urllib.request.urlopen(f"{uri.rstrip('/')}/health", timeout=ANSWER_WITHIN_S).close()
-        except (urllib.error.URLError, OSError) as error:
+        except (urllib.error.URLError, http.client.HTTPException, OSError) as error:
             reason = getattr(error, "reason", error)
             raise UserError(f"no MLflow server answers at {uri} ({reason}): {remedy}") from None
     mlflow.set_tracking_uri(uri)
     try:
-        _experiment(uri)
+        if create:
+            _experiment(uri)
     # MLflow, SQLAlchemy, a missing driver or the file system: each has exceptions of its own.
     except Exception as error:
         raise UserError(f"MLflow cannot use {uri} ({' '.join(str(error).split())[:200]}): {remedy}") from None
@@ -56,7 +66,8 @@ def connect() -> None:
 def _experiment(uri: str) -> None:
     if mlflow.get_experiment_by_name(EXPERIMENT) is None:
         # A server chooses its own artifact store; a local database keeps artifacts beside it.
-        location = (Path.cwd() / "mlartifacts").as_uri() if uri.startswith("sqlite") else None
+        database = Path(uri.removeprefix("sqlite:///")) if uri.startswith("sqlite") else None
+        location = None if database is None else (database.absolute().parent / "mlartifacts").as_uri()
         mlflow.create_experiment(EXPERIMENT, artifact_location=location)
     mlflow.set_experiment(EXPERIMENT)
 
@@ -95,7 +106,8 @@ def run(
     assert experiment is not None
     record = client.create_run(experiment.experiment_id, run_name=name, tags=tags)
     flat = [Param(key, str(value)[:500]) for key, value in flatten(parameters).items()]
-    client.log_batch(record.info.run_id, params=flat[:100])
+    for start in range(0, len(flat), 100):  # as many as MLflow takes at a time
+        client.log_batch(record.info.run_id, params=flat[start : start + 100])
     status = "FAILED"
     try:
         yield Run(record.info.run_id)
@@ -230,17 +242,11 @@ def load(model_uri: str) -> Callable[..., np.ndarray]:
     return predict
 
 
-def alias_tags(name: str, alias: str) -> dict[str, str]:
-    """Tags of the version that an alias points to; none if it points nowhere."""
-    version = alias_version(name, alias)
-    return {} if version is None else dict(mlflow.MlflowClient().get_model_version(name, version).tags)
-
-
 def champions() -> list[tuple[str, str, dict[str, str]]]:
     """Name, champion version and its tags of every registered model that has a champion."""
     client = mlflow.MlflowClient()
     found = []
-    for model in client.search_registered_models():
+    for model in client.search_registered_models(max_results=MOST_MODELS):
         version = alias_version(model.name, CHAMPION)
         if version is not None:
             found.append((model.name, version, dict(client.get_model_version(model.name, version).tags)))
@@ -260,7 +266,9 @@ class Version(NamedTuple):
 
 def registered_names() -> list[str]:
     """Names of all registered models."""
-    return sorted(model.name for model in mlflow.MlflowClient().search_registered_models())
+    return sorted(
+        model.name for model in mlflow.MlflowClient().search_registered_models(max_results=MOST_MODELS)
+    )
 
 
 def versions(name: str) -> list[Version]:
@@ -352,5 +360,8 @@ def fetch(model_uri: str, folder: Path | None = None) -> Path:
 
 def program(folder: Path) -> Any:  # noqa: ANN401 (what a registered model runs has no type here)
     """The program inside a fetched model: `PowerAllocator` of `served_model.py`, opened."""
-    with _without_advice():
-        return mlflow.pyfunc.load_model(str(folder)).unwrap_python_model()
+    try:
+        with _without_advice():
+            return mlflow.pyfunc.load_model(str(folder)).unwrap_python_model()
+    except MlflowException as error:
+        raise UserError(f"{folder} holds no model of ours: {' '.join(str(error).split())}") from None

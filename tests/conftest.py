@@ -28,6 +28,8 @@ THIRD_PARTY_WARNINGS = (
     "ignore:`use_(push_based_shuffle|polars|arrow_tensor_v2)` is deprecated:DeprecationWarning",
     # MLflow 3.17, on importing mlflow.pyfunc, about type hints of its own.
     "ignore:.*Any type hint is inferred as AnyType:UserWarning",
+    # Ray Serve 2.60, on being imported, in its own configuration.
+    "ignore:Using extra keyword arguments on `Field` is deprecated:DeprecationWarning",
     # Advice of MLflow that registered models do not follow: an example would be stored with every version.
     "ignore:.*An input example was not provided:UserWarning",
 )

@@ -99,9 +99,12 @@ def test_weights_that_do_not_fit_are_refused(weights: np.ndarray, first: int) ->
 def test_an_objective_outside_the_family_is_refused() -> None:
     class Other(Objective):
         name = "other"
+        benefit = slope = SumRate.benefit
 
     with pytest.raises(ValueError, match="'other' cannot be given as a prompt"):
         goals_of(Other(), 1, LINKS)
+    with pytest.raises(ValueError, match="alpha must be at most 10"):
+        goals_of(AlphaFair(11.0), 1, LINKS)
 
 
 # --- loss and advantage ---

@@ -124,7 +124,7 @@ def once(program: Program) -> Iterator[None]:
     """The registry is read once, not a thousand times: what is tried here is the input."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tracking, "load", functools.cache(tracking.load))
-        patch.setattr(tracking, "connect", lambda: None)
+        patch.setattr(tracking, "connect", lambda create: None)
         yield
 
 

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from components.allocator import Allocator
 from components.backbone import BackboneConfig
 from components.channel import simulate
+from components.checkpoint import MODEL_NAME, ModelCard, save_model
 from components.export import export_onnx
 from components.goals import goals_of
 from components.heads import PowerModel
@@ -32,10 +33,13 @@ def register(model: PowerModel | PromptedModel, name: str, parameters: dict | No
     export_onnx(model, Path(f"{name}.onnx"))
     tracking.connect()
     with tracking.run("register", {}) as run:
-        graph = {"graph": Path(f"{name}.onnx")}
-        version = tracking.add_version(
-            run, name, served_program.PATH, graph, ["mlflow"], {"objective": "some"}, parameters
-        )
+        files = {"graph": Path(f"{name}.onnx")}
+        if isinstance(model, PowerModel):
+            files["weights"] = Path(name)
+            files["weights"].mkdir()
+            card = ModelCard(backbone=CONFIG, objective=SumRate.name)
+            save_model(files["weights"], model, card, MODEL_NAME)
+        version = tracking.add_version(run, name, served_program.PATH, files, ["mlflow"], {}, parameters)
     tracking.promote(name, version)
 
 
@@ -144,6 +148,35 @@ def test_polish_and_guard_are_those_of_the_allocator(
     ask("allocate", tmp_path / "gain.npy", tmp_path / "p.npy", "--guard", "--model", ONE_GOAL)
     rates = spectral_efficiency(np.load(tmp_path / "p.npy"), gain).sum(-1)
     assert (rates >= spectral_efficiency(full_reuse(gain), gain).sum(-1) - 1e-4).all()
+
+
+def test_what_a_model_was_tuned_for_is_read_wherever_it_lies(prompted: PromptedModel, tmp_path: Path) -> None:
+    ask("models", "export", "gfm-ra-sum-rate", "champion", tmp_path / "model")
+    assert cli.objective_of(str(tmp_path / "model"), {}) == cli.objective_of(ONE_GOAL, {}) == SumRate()
+    (card,) = (tmp_path / "model").glob("artifacts/*/config.json")
+    card.write_text(card.read_text().replace("sum-rate", "qos"))
+    assert cli.objective_of(str(tmp_path / "model"), {}) == QoS()
+    card.unlink()
+    with pytest.raises(UserError, match="does not say what it was tuned for"):
+        cli.objective_of(str(tmp_path / "model"), {})
+
+
+def test_reading_makes_no_registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    np.save(tmp_path / "gain.npy", np.ones((2, 2)))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    for words in (("models", "list"), ("allocate", "gain.npy", "power.npy"), ("serve",), ("bench",)):
+        with pytest.raises(UserError, match="there is no registry"):
+            ask(*words)
+    assert {path.name for path in tmp_path.iterdir()} == {"gain.npy"}
+
+
+def test_powers_do_not_overwrite_gains(prompted: PromptedModel, gain: np.ndarray, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="name another file"):
+        ask("allocate", tmp_path / "gain.npy", tmp_path / "gain.npy")
+    np.savez(tmp_path / "linear.npz", gain=gain)
+    with pytest.raises(UserError, match="which is linear"):
+        ask("allocate", tmp_path / "linear.npz", tmp_path / "power.npy", "--db")
 
 
 def test_priorities_come_from_a_file(prompted: PromptedModel, gain: np.ndarray, tmp_path: Path) -> None:

@@ -83,3 +83,37 @@ def test_an_output_that_cannot_be_written_is_said_before_any_work(tmp_path: Path
         check_writable(tmp_path / "none" / "a.npy")
     with pytest.raises(UserError, match="must end in"):
         check_writable(tmp_path / "a.xlsx")
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [[1.0, 2.0, 3.0, 4.0], [[0.0] * 4, [0.0] * 9, [0.0] * 5], [[[0.0], [0.0, 0.0]], [[0.0] * 3, [0.0] * 3]]],
+    ids=["no lists", "rows of several sizes", "ragged"],
+)
+def test_a_parquet_column_without_matrices_is_refused(tmp_path: Path, rows: list) -> None:
+    pq.write_table(pa.table({"gain": rows}), tmp_path / "g.parquet")
+    with pytest.raises(UserError, match="column gain must hold"):
+        read_gains(tmp_path / "g.parquet")
+
+
+@pytest.mark.parametrize("kind", [".npy", ".npz", ".csv", ".parquet"])
+def test_a_write_that_fails_leaves_the_old_file(
+    tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / f"powers{kind}"
+    path.write_text("old")
+    with monkeypatch.context() as patch:
+        patch.setattr("os.replace", refuse)
+        with pytest.raises(OSError, match="full"):
+            write_array(path, np.ones((1, 2)), "power")
+    assert [found.name for found in tmp_path.iterdir()] == [path.name]
+    assert path.read_text() == "old"
+
+
+def refuse(*_: object) -> None:
+    raise OSError("the disk is full")
+
+
+def test_an_ending_in_capitals_is_kept(tmp_path: Path) -> None:
+    write_array(tmp_path / "P.NPY", np.ones((1, 2)), "power")
+    assert [path.name for path in tmp_path.iterdir()] == ["P.NPY"]

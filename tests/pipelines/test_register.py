@@ -225,6 +225,7 @@ def test_the_prompted_champion_is_the_pytorch_model_under_every_goal(
     [
         ({"goal": "speed"}, "unknown"),
         ({"goal": "alpha-fair", "alpha": -1.0}, "alpha must be"),
+        ({"goal": "alpha-fair", "alpha": 1e39}, "alpha must be a number from 0 to 10"),
         ({"goal": "qos", "penalty": float("nan")}, "penalty must be"),
         ({"weights": [1.0, 2.0]}, "weights must be 4 numbers"),
         ({"weights": [0.0, 0.0, 0.0, 0.0]}, "not all 0"),
@@ -235,6 +236,30 @@ def test_the_prompted_champion_refuses_goals_that_mean_nothing(
 ) -> None:
     with pytest.raises(ValueError, match=words):
         tracking.load("models:/gfm-ra-prompted@champion")(gains_db(1, 4), **params)
+
+
+def test_weights_of_any_magnitude_mean_their_ratios(prompted: PromptedModel) -> None:
+    champion, gain_db = tracking.load("models:/gfm-ra-prompted@champion"), gains_db(1, 4)
+    expected = champion(gain_db, weights=[4.0, 1.0, 1.0, 2.0])
+    for scale in (1e-50, 1e39):
+        power = champion(gain_db, weights=[4.0 * scale, scale, scale, 2.0 * scale])
+        np.testing.assert_allclose(power, expected, atol=1e-5)
+
+
+def test_a_registration_that_was_interrupted_is_made_again(
+    registry: Path, offer: Callable[..., list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError("the tracker has gone")
+
+    before = len(tracking.versions(SUM_RATE))
+    with monkeypatch.context() as patch:
+        patch.setattr(tracking, "describe", fail)
+        with pytest.raises(OSError, match="has gone"):
+            offer(SHOUT, seed=7)
+    offer(SHOUT, seed=7)
+    made = tracking.versions(SUM_RATE)[before:]
+    assert [bool(version.card) for version in made] == [False, True]
 
 
 def test_the_stage_registers_every_objective_and_writes_what_no_registry_decides(

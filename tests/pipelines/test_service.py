@@ -26,7 +26,7 @@ from components.prompted import ConditioningConfig, PromptedModel
 from pipelines import served_program, tracking
 from pipelines.errors import UserError
 from pipelines.register import PARAMETERS
-from pipelines.service import check_program
+from pipelines.service_requests import check_program
 
 pytestmark = pytest.mark.slow
 MODEL = "gfm-ra-prompted"

@@ -165,3 +165,26 @@ def test_requests_of_one_k_form_a_group(one_goal: Program) -> None:
 @pytest.mark.parametrize(("limit", "runs"), [(1, 4), (9, 4), (18, 2), (35, 2), (1000, 1)])
 def test_parts_hold_at_most_so_many_gains(one_goal: Program, limit: int, runs: int) -> None:
     assert len(parts(one_goal.prepare(gains(4, 3), {}), limit)) == runs
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"min_rate": 0.5}, "min_rate belongs to goal qos"),
+        ({"goal": "qos", "alpha": 2.0}, "alpha belongs to goal alpha-fair"),
+        ({"goal": "alpha-fair", "alpha": 10**30}, "alpha must be a number from 0 to 10"),
+        ({"goal": "qos", "penalty": 1e39}, "penalty must be"),
+    ],
+)
+def test_a_number_without_its_goal_or_beyond_its_range_is_refused(
+    any_goal: Program, fields: dict, said: str
+) -> None:
+    with pytest.raises(Refusal, match=said):
+        parse(as_json(gain_db=gains(1, 2).tolist(), **fields), "application/json", {}, any_goal, LIMITS)
+
+
+@pytest.mark.parametrize("header", [b"{'descr': (", b"-" * 6000, b"1+" * 3000 + b"1"])
+def test_a_header_that_is_no_literal_is_refused(one_goal: Program, header: bytes) -> None:
+    body = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header
+    with pytest.raises(Refusal, match=r"no \.npy file"):
+        parse(body, NPY, {}, one_goal, LIMITS)

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -73,3 +74,22 @@ def test_a_killed_sweep_keeps_its_finished_trials(
     trials = [run for run in runs if run.data.tags.get("mlflow.parentRunId") == parent.info.run_id]
     assert [run.info.status for run in trials] == ["FINISHED"] * len(RATIOS)
     assert set(finished.values()) <= {run.info.run_id for run in trials}
+
+
+def test_ctrl_c_leaves_no_result_and_the_next_run_goes_on(
+    workspace: Path, simulated: Path, params: Tree, start: Callable[..., Any]
+) -> None:
+    shutil.copytree(simulated, paths.DATA)
+    params["sweep"]["space"]["mask_ratio"] = RATIOS[:2]
+    params["sweep"]["concurrent_trials"] = 1
+    Path("params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+    first = start("pipelines.sweep", cpus=1)
+    wait_for(first, lambda: len(logged()) >= 1)
+    first.process.send_signal(signal.SIGINT)
+    assert first.process.wait(60) == 130, first.output()
+    assert "the same command goes on from here" in first.output()
+    assert not paths.SWEEP.exists()
+    second = start("pipelines.sweep", cpus=1)
+    assert second.process.wait(240) == 0, second.output()
+    rows = pq.read_table(paths.SWEEP / "trials.parquet").to_pylist()
+    assert [row["error"] for row in rows] == [None, None]

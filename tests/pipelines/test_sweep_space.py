@@ -2,11 +2,13 @@
 
 import json
 from copy import deepcopy
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pipelines.errors import UserError
+from pipelines.pretrain import PretrainConfig, with_overrides
 from pipelines.stage import parse_section
 from pipelines.sweep import within
 from pipelines.sweep_config import SweepConfig
@@ -125,3 +127,14 @@ def test_nonsense_is_one_line_that_names_the_culprit(params: Tree, changes: Tree
     assert "\n" not in str(caught.value)
     for word in words:
         assert word in str(caught.value)
+
+
+def test_a_choice_for_the_prompted_model_is_laid_over_its_values(tmp_path: Path) -> None:
+    base = PretrainConfig(
+        models=("prompted",),
+        scenarios=("near",),
+        prompted={"utility_weight": 10.0, "epochs": 12, "mask_ratio": 0.3},
+    )
+    (tmp_path / "true.json").write_text(json.dumps({"prompted": {"mask_ratio": 0.1}}))
+    merged = with_overrides(base, tmp_path / "true.json").algorithm("prompted")
+    assert (merged.mask_ratio, merged.epochs, merged.utility_weight) == (0.1, 12, 10.0)
