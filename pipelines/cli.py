@@ -10,16 +10,14 @@ import numpy as np
 import typer
 from rich.console import Console
 
-from components.checkpoint import CONFIG_NAME
-from components.objectives import Objective, Weighted, by_name
+from components.objectives import AlphaFair, Objective, ProportionalFair, QoS, SumRate, Weighted, by_name
 from components.shards import to_gain, to_gain_db
 from pipelines import cli_models, cli_tools, tracking
 from pipelines.errors import EXPECTED, UserError, one_line
 from pipelines.gain_files import check_writable, read_gains, write_array
 from pipelines.service_requests import GOAL_OF
 
-GOALS = ("sum-rate", "proportional-fair", "qos", "alpha-fair")
-CHAMPION = "models:/gfm-ra-prompted@champion"
+GOALS = tuple(kind.name for kind in (SumRate, ProportionalFair, QoS, AlphaFair))
 
 app = typer.Typer(
     help="Power control for interfering links, by models registered in MLflow.",
@@ -47,7 +45,9 @@ POWERS = "Powers, in any of these formats: parts of full power, shape (K) or (B,
 def allocate(
     gains: Annotated[Path, typer.Argument(help=GAINS)],
     powers: Annotated[Path, typer.Argument(help=POWERS)],
-    model: Annotated[str, typer.Option(help="Registered model, or a folder that holds one.")] = CHAMPION,
+    model: Annotated[
+        str, typer.Option(help="Registered model, or a folder that holds one.")
+    ] = cli_tools.CHAMPION,
     db: Annotated[
         bool, typer.Option("--db", help="The gains are in dB over noise (known if they are called gain_db).")
     ] = False,
@@ -159,7 +159,7 @@ def refined(
 def objective_of(model: str, params: dict) -> Objective:
     """What polish and guard maximise: the goal that was given, or the one that the model was tuned for."""
     numbers = {name: params[name] for name in GOAL_OF if name in params}
-    plain = by_name(params.get("goal") or tuned_for(model) or GOALS[0], **numbers)
+    plain = by_name(params.get("goal") or tuned_for(model) or SumRate.name, **numbers)
     return Weighted(plain, np.asarray(params["weights"], np.float32)) if "weights" in params else plain
 
 
@@ -169,6 +169,8 @@ def tuned_for(model: str) -> str | None:
     Raises:
         UserError: the model has no card.
     """
+    from components.checkpoint import CONFIG_NAME  # brings torch, which a plain answer does not need
+
     cards = list(tracking.fetch(model).glob(f"artifacts/*/{CONFIG_NAME}"))
     if len(cards) != 1:
         raise UserError(f"{model} does not say what it was tuned for: leave out --polish and --guard")

@@ -7,8 +7,9 @@ from typing import Any
 import yaml
 
 from components.shards import sha256_of
+from pipelines import paths
 
-LOCK, COMPACT_LOCK = Path("dvc.lock"), Path("dags/compact/dvc.lock")
+LOCK, COMPACT_LOCK = Path("dvc.lock"), paths.COMPACT_PARAMS.with_name("dvc.lock")
 TRAINING = ("pretrain", "finetune", "distil")  # stages whose scenarios a model has learnt from
 UNKNOWN = "unknown"
 

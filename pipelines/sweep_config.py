@@ -29,8 +29,8 @@ class SweepConfig(Strict):
     accelerator: Literal["cpu", "gpu"] = "cpu"
     # How many train at a time; None = as many as fit now. A cluster that grows on demand needs a number.
     concurrent_trials: int | None = Field(default=None, ge=1)
-    # Where trials keep state and checkpoints: None = beside the other unfinished work; nodes that share no file
-    # system need an object store (s3://bucket/path).
+    # Where trials keep state and checkpoints: None = beside the other unfinished work; an object store
+    # (s3://bucket/path) works too. The data lie on a path that all nodes see either way.
     storage: str | None = None
 
     @model_validator(mode="after")

@@ -14,8 +14,8 @@ from pipelines.progress import Meter
 from pipelines.sweep_space import decoded
 from pipelines.sweep_trial import FAILED, SCORE
 
-# What a trial leaves behind: its choice, its last report, and what Tune itself had to say.
-Ended = Callable[[str, dict[str, Any], dict[str, Any], str], None]
+# What a trial leaves behind: its choice and its last report.
+Ended = Callable[[str, dict[str, Any], dict[str, Any]], None]
 
 
 class Announcer(tune.Callback):
@@ -24,12 +24,9 @@ class Announcer(tune.Callback):
     listener: ClassVar[Ended | None] = None
 
     def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:  # noqa: ANN401
-        """A trial ended, with or without a score."""
-        self._tell(trial, "")
-
-    def _tell(self, trial: Any, error: str) -> None:  # noqa: ANN401 (Tune's trial is no public type)
+        """A trial ended, with or without a score; one that was lost may be repeated, and is logged at the end."""
         if Announcer.listener is not None:
-            Announcer.listener(trial.trial_id, trial.config["choice"], trial.last_result or {}, error)
+            Announcer.listener(trial.trial_id, trial.config["choice"], trial.last_result or {})
 
 
 class TrialLog:
@@ -63,10 +60,10 @@ class TrialLog:
             os.replace(partial, self._path)
             self._meter.update(len(self._logged))
 
-    def ended_live(self, trial: str, choice: dict[str, Any], result: dict[str, Any], error: str = "") -> None:
+    def ended_live(self, trial: str, choice: dict[str, Any], result: dict[str, Any]) -> None:
         """The same while the sweep runs: a tracker that is away for a while must not end it."""
         try:
-            self.ended(trial, choice, result, error)
+            self.ended(trial, choice, result)
         # Whatever it was, the end of the sweep tries again.
         except Exception:
             return

@@ -1,5 +1,7 @@
 """Laws of the command line: gains in, powers out, and one line for whatever a person got wrong."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -232,3 +234,11 @@ def test_every_command_explains_itself_by_example(command: str) -> None:
 
 def test_completion_is_offered() -> None:
     assert "--install-completion" in ask("--help")
+
+
+def test_the_commands_start_without_torch_and_compilers(root: Path) -> None:
+    code = "import sys, pipelines.cli; print(sorted({'torch', 'numba', 'ray'} & set(sys.modules)))"
+    answer = subprocess.run(
+        [sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True
+    )
+    assert answer.stdout.strip() == "[]"
