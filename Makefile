@@ -7,7 +7,7 @@ export DVC_NO_ANALYTICS := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 export RAY_USAGE_STATS_ENABLED := 0
 
-.PHONY: help install repro sweep compact check format test test-all deps lock readme ui clean
+.PHONY: help install repro sweep compact figures check format test test-all deps lock readme ui clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -34,6 +34,12 @@ compact: install ## The small model, distilled from the prompted one; PROFILE=..
 	$(if $(PROFILE),$(BIN)/python -m dags.profile $(PROFILE) dags/compact)
 	$(BIN)/dvc repro dags/compact/dvc.yaml
 
+figures: install ## Figures 4 to 11, the frontier and the verdicts on the claims; PROFILE=... puts that profile into dags/figures/params.yaml first
+	$(if $(PROFILE),$(BIN)/python -m dags.profile $(PROFILE) dags/figures)
+	$(BIN)/dvc repro dags/figures/dvc.yaml
+	cp dags/figures/metrics/evidence.json metrics/evidence.json
+	@echo "metrics/evidence.json is new: 'make repro' shows it in the report, 'make readme' in README.md"
+
 check: install ## Format, lint, types, layers, and the dependencies that dvc.yaml lists
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -42,6 +48,7 @@ check: install ## Format, lint, types, layers, and the dependencies that dvc.yam
 	$(BIN)/python -m dags.dependencies
 	$(BIN)/python -m dags.dependencies dags/sweep/dvc.yaml
 	$(BIN)/python -m dags.dependencies dags/compact/dvc.yaml
+	$(BIN)/python -m dags.dependencies dags/figures/dvc.yaml
 
 format: install ## Format the code and mend what the linter can
 	$(BIN)/ruff check --fix .
@@ -57,6 +64,7 @@ deps: install ## Write every stage's code dependencies into dvc.yaml
 	$(BIN)/python -m dags.dependencies --write
 	$(BIN)/python -m dags.dependencies dags/sweep/dvc.yaml --write
 	$(BIN)/python -m dags.dependencies dags/compact/dvc.yaml --write
+	$(BIN)/python -m dags.dependencies dags/figures/dvc.yaml --write
 
 lock: install ## Freeze what is installed into requirements.lock
 	{ sed -n '/^#/p' requirements.lock; $(BIN)/python -m pip freeze --all --exclude-editable --exclude pip | sed 's/+cpu//'; } > requirements.lock.new
@@ -66,7 +74,7 @@ ui: install ## Browse runs and models at http://127.0.0.1:5000
 	$(BIN)/mlflow ui --backend-store-uri sqlite:///mlflow.db --host 127.0.0.1
 
 clean: ## Remove unfinished work of interrupted stages (finished outputs and the registry stay)
-	rm -rf .resume dags/sweep/.resume
+	rm -rf .resume dags/sweep/.resume dags/figures/.resume
 
 readme: install ## Write the measured numbers and the list of files into README.md
 	$(BIN)/python -m dags.readme

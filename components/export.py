@@ -13,6 +13,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from components.goals import PARAMETERS, Goals
 from components.heads import PowerModel
+from components.pcgnn import PCGNN
 from components.prompted import PromptedModel
 
 INPUT, OUTPUT = "gain_db", "power"
@@ -31,7 +32,7 @@ class _Flat(nn.Module):
         return self.model(gain_db, Goals(parameters, weights))
 
 
-def export_onnx(model: PowerModel | PromptedModel, path: Path) -> None:
+def export_onnx(model: PowerModel | PromptedModel | PCGNN, path: Path) -> None:
     """Write `model` as ONNX: gain_db [B, K, K] float32 -> power [B, K] float32, any B and K.
 
     A goal-conditioned model has two more inputs: parameters [B, 3] and weights [B, K], as in `Goals`. The graph is

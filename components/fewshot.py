@@ -47,12 +47,7 @@ class FewShotConfig(Strict):
 
     def recipe_for(self, shots: int) -> FinetuningConfig:
         """The recipe, its second stage shortened where `shots` would make it longer than `max_updates`."""
-        if self.max_updates is None:
-            return self.recipe
-        per_epoch = -(-shots // self.recipe.batch_size)
-        warmup = min(self.recipe.warmup_epochs, max(1, self.max_updates // (4 * per_epoch)))
-        epochs = min(self.recipe.epochs, max(1, self.max_updates // per_epoch - warmup))
-        return self.recipe.model_copy(update={"warmup_epochs": warmup, "epochs": epochs})
+        return self.recipe.within(self.max_updates, -(-shots // self.recipe.batch_size))
 
 
 def few_shot_name(shots: int, config: FewShotConfig) -> str:

@@ -17,6 +17,7 @@ from components.goals import goal_loss, goals_of
 from components.heads import PowerModel
 from components.lora import LoRAConfig, add_adapters, merge_adapters
 from components.objectives import Objective
+from components.pcgnn import PCGNN
 from components.pretraining import Report, Tick
 from components.prompted import FixedGoal
 from components.rates import spectral_efficiency
@@ -46,8 +47,16 @@ class FinetuningConfig(Strict):
             raise ValueError("warmup_epochs and epochs are both 0: nothing would be trained")
         return self
 
+    def within(self, updates: int | None, per_epoch: int) -> "FinetuningConfig":
+        """The recipe, shortened where epochs of `per_epoch` steps would make it longer than so many `updates`."""
+        if updates is None:
+            return self
+        warmup = min(self.warmup_epochs, max(1, updates // (4 * per_epoch)))
+        epochs = min(self.epochs, max(1, updates // per_epoch - warmup))
+        return self.model_copy(update={"warmup_epochs": warmup, "epochs": epochs})
 
-Adaptable = PowerModel | FixedGoal
+
+Adaptable = PowerModel | FixedGoal | PCGNN
 
 
 def mean_utility(power: Tensor, gain_db: Tensor, objective: Objective) -> Tensor:

@@ -8,11 +8,15 @@ from typing import Any, TypeVar
 from pydantic import Field, ValidationError, model_validator
 
 from components.config import Strict
+from components.contest import IMPUTED, SCRATCH, VARIANT
+from pipelines.adapt import AdaptConfig, Study
 from pipelines.control import ControlConfig
 from pipelines.distil import DistilConfig
 from pipelines.errors import UserError, describe_validation
 from pipelines.evaluate import EvaluateConfig
+from pipelines.evidence import EvidenceConfig
 from pipelines.finetune import FinetuneConfig
+from pipelines.frontier import FrontierConfig
 from pipelines.goals import GoalsConfig
 from pipelines.pretrain import PretrainConfig
 from pipelines.register import RegisterConfig
@@ -21,7 +25,10 @@ from pipelines.simulate import SimulateConfig
 from pipelines.solve import SolveConfig
 from pipelines.stage import read_params
 from pipelines.sweep import SweepConfig
+from pipelines.variants import VariantsConfig
 
+# What pipelines.evidence_figures makes the paper's figures from.
+STUDIES = {"few-shot", "paper-recipe", "pcgnn", "zero-shot", "imputed", "variants"}
 Need = tuple[
     str, str, str, int
 ]  # who needs how many snapshots of which split: (parameter, scenario, split, rows)
@@ -72,6 +79,71 @@ class CompactParams(Strict):
     seed: int = Field(ge=0)
     distil: DistilConfig
     register_: RegisterConfig = Field(alias="register")
+
+
+class FiguresParams(Strict):
+    """The whole of dags/figures/params.yaml."""
+
+    seed: int = Field(ge=0)
+    simulate: SimulateConfig
+    solve: SolveConfig
+    variants: VariantsConfig
+    adapt: AdaptConfig
+    frontier: FrontierConfig
+    evidence: EvidenceConfig
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> "FiguresParams":
+        adapt, evidence = self.adapt, self.evidence
+        check_data(self.simulate, self._needs())
+        missing = STUDIES - set(adapt.studies)
+        if missing:
+            raise ValueError(f"adapt.studies has no {sorted(missing)[0]}, which a figure is made from")
+        names = {*evidence.sizes, *evidence.mask_ratios, *evidence.ablation} - {SCRATCH}
+        starts = {start for study in adapt.studies.values() for start in study.starts}
+        used = names | {start.removeprefix(VARIANT) for start in starts if start.startswith(VARIANT)}
+        unknown = used - set(self.variants.variants)
+        if unknown:
+            raise ValueError(f"variants.variants has no {sorted(unknown)[0]}, which a later section uses")
+        unadapted = names - {start.removeprefix(VARIANT) for start in adapt.studies["variants"].starts}
+        if unadapted:
+            raise ValueError(f"adapt.studies.variants.starts has no {VARIANT}{sorted(unadapted)[0]}")
+        if any(study.seeds > self.variants.seeds for study in self._of_variants()):
+            raise ValueError(
+                "variants.seeds must be at least the seeds of the studies that start from variants"
+            )
+        judged = {scenario for study in adapt.studies.values() for scenario in study.judged}
+        unsolved = {*judged, *self.frontier.scenarios, *evidence.scenarios} - set(self.solve.scenarios)
+        if unsolved or "test" not in self.solve.splits:
+            raise ValueError(
+                "solve must cover the test split of every scenario that a later section judges on"
+            )
+        if evidence.rows != adapt.test_rows:
+            raise ValueError("evidence.rows and adapt.test_rows must be the same: references pair with runs")
+        return self
+
+    def _of_variants(self) -> list[Study]:
+        return [
+            study
+            for study in self.adapt.studies.values()
+            if any(start.startswith(VARIANT) for start in study.starts)
+        ]
+
+    def _needs(self) -> list[Need]:
+        needs: list[Need] = []
+        for name in self.variants.scenarios:
+            needs += [("variants.train_rows", name, "train", self.variants.train_rows)]
+            needs += [("variants.val_rows", name, "val", self.variants.val_rows)]
+        for title, study in self.adapt.studies.items():
+            user = f"adapt.studies.{title}"
+            if any(study.shots):
+                needs += [(user, name, "train", max(study.shots)) for name in study.scenarios]
+                needs += [(user, name, "val", self.adapt.val_rows) for name in study.scenarios]
+            needs += [(user, name, "test", self.adapt.test_rows) for name in study.judged]
+            if IMPUTED in study.starts:
+                needs += [(user, name, "val", self.adapt.val_rows) for name in study.judged]
+        needs += [("frontier.rows", name, "test", self.frontier.rows) for name in self.frontier.scenarios]
+        return needs
 
 
 class Params(Strict):
@@ -176,3 +248,8 @@ def load_sweep(path: Path) -> SweepParams:
 def load_compact(path: Path) -> CompactParams:
     """The same for the parameters of the small model's DAG."""
     return parse_as(CompactParams, read_params(path), path)
+
+
+def load_figures(path: Path) -> FiguresParams:
+    """The same for the parameters of the DAG of the evidence."""
+    return parse_as(FiguresParams, read_params(path), path)

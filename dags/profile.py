@@ -4,17 +4,18 @@ import subprocess
 import sys
 from pathlib import Path
 
-from dags.params import load, load_compact, load_sweep
+from dags.params import load, load_compact, load_figures, load_sweep
 from pipelines.errors import UserError
 
 PROFILES = Path("dags/profiles")
 PARAMS = Path("params.yaml")
 # A DAG's folder -> its profiles, its parameter file and what reads that.
-MAIN, SWEEP, COMPACT = ".", "dags/sweep", "dags/compact"
+MAIN, SWEEP, COMPACT, FIGURES = ".", "dags/sweep", "dags/compact", "dags/figures"
 DAGS = {
     MAIN: (PROFILES, PARAMS, load),
     SWEEP: (Path(SWEEP) / "profiles", Path(SWEEP) / PARAMS, load_sweep),
     COMPACT: (Path(COMPACT) / "profiles", Path(COMPACT) / PARAMS, load_compact),
+    FIGURES: (Path(FIGURES) / "profiles", Path(FIGURES) / PARAMS, load_figures),
 }
 
 

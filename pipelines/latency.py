@@ -26,14 +26,16 @@ def typical_gains(batch: int, links: int) -> np.ndarray:
     return gain_db.astype(np.float32)
 
 
-def measure(call: Callable[[], object], batch: int, seconds: float = 1.0, warm_up: int = 5) -> Latency:
-    """Call again and again for so many seconds, ten times at least."""
+def measure(
+    call: Callable[[], object], batch: int, seconds: float = 1.0, warm_up: int = 5, least: int = 10
+) -> Latency:
+    """Call again and again for so many seconds, `least` times at least."""
     for _ in range(warm_up):
         call()
     taken: list[float] = []
     worked: list[float] = []
     started = time.perf_counter()
-    while time.perf_counter() - started < seconds or len(taken) < 10:
+    while time.perf_counter() - started < seconds or len(taken) < least:
         before, busy = time.perf_counter(), time.thread_time()
         call()
         taken.append(time.perf_counter() - before)

@@ -14,9 +14,12 @@ from pydantic import Field
 from components.config import Strict
 from components.evaluation import MODEL, POLISHED, PROMPTED
 from components.references import OBJECTIVES
-from components.shards import Manifest
-from pipelines import paths, report_figures
-from pipelines.stage import Context, Outcome, Stage, main
+from components.shards import Manifest, sha256_of
+from pipelines import evidence_frontier, paths, report_figures, tracking
+from pipelines.evidence_plots import Figure, draw
+from pipelines.machine import cores, machine, versions
+from pipelines.provenance import lock_digest
+from pipelines.stage import PARAMS, Context, Outcome, Stage, main
 
 TEMPLATE = Path(__file__).with_name("report_page.html")
 MODELS = (paths.HYBRID, paths.PROMPTED)
@@ -76,6 +79,28 @@ def _content(context: Context[ReportConfig]) -> dict[str, Any]:
         "control": read_json(paths.metrics("control")),
         "trials": sorted(trials, key=lambda row: -(row["few_shot_ratio"] or 0.0)),
         "registered": read_json(paths.REGISTER),
+        "evidence": (evidence := read_json(paths.EVIDENCE)),
+        "paper_figures": [
+            figure for figure in evidence_figures(evidence) if figure.name.startswith("figure")
+        ],
+        "frontier_figures": [
+            figure for figure in evidence_figures(evidence) if figure.name.startswith("frontier")
+        ],
+        "provenance": provenance(),
+    }
+
+
+def provenance() -> dict[str, Any]:
+    """Where the page comes from. The page is the one output that holds times: nothing is made from it."""
+    return {
+        "commit": tracking.git_commit(),
+        "lock": lock_digest(),
+        "params": PARAMS.read_text(),
+        "params_digest": sha256_of(PARAMS),
+        "machine": machine(),
+        "cores": cores(),
+        "versions": versions(),
+        "stages": tracking.newest_runs(),
     }
 
 
@@ -102,7 +127,19 @@ def _draw(made: Path, content: dict[str, Any]) -> None:
         report_figures.pretraining(made / f"pretrain-{model}.png", history, summary["noise_floor_db"])
     curves = {objective: read_history(paths.history(f"finetune-{objective}")) for objective in OBJECTIVES}
     report_figures.finetuning(made / "finetuning.png", curves)
+    for figure in evidence_figures(content["evidence"]):
+        draw(made / f"{figure.name}.png", figure)
     (made / "sweep.png").write_bytes((paths.SWEEP / "ratio.png").read_bytes())
+
+
+def evidence_figures(evidence: dict[str, Any]) -> list[Figure]:
+    """The paper's figures and the frontier's, as they stand in the metrics file."""
+    figures = [Figure(**values) for values in evidence["figures"].values() if values["rows"]]
+    figures.sort(key=lambda figure: int(figure.name.removeprefix("figure")))
+    points = evidence["frontier"]["rows"]
+    for batch in sorted({row["batch"] for row in points}):
+        figures += [evidence_frontier.figure(points, objective, batch) for objective in OBJECTIVES]
+    return figures
 
 
 def _render(made: Path, content: dict[str, Any]) -> str:
@@ -120,6 +157,7 @@ INPUTS = [
     paths.REGISTER,
     paths.RATIOS,
     paths.GOALS,
+    paths.EVIDENCE,
     paths.metrics("control"),
     *(paths.metrics(f"pretrain-{model}") for model in MODELS),
     *(paths.history(f"pretrain-{model}") for model in MODELS),

@@ -22,12 +22,21 @@ class Job:
 
 
 def run_jobs(
-    function: Callable[..., ShardEntry], jobs: Sequence[Job], folder: Path, console: Console, label: str
+    function: Callable[..., ShardEntry],
+    jobs: Sequence[Job],
+    folder: Path,
+    console: Console,
+    label: str,
+    unit: str = "snapshots",
+    threads: int = 1,
+    gpus: int = 0,
+    last: bool = True,
 ) -> list[ShardEntry]:
     """Run the jobs that are not done yet, in parallel; entries come back in the order of the jobs.
 
     A job counts as done if its file and the receipt beside it agree, so a killed run repeats only what it had
-    not finished. `folder` must be visible to every node of the cluster.
+    not finished. `folder` must be visible to every node of the cluster. Each job has `threads` CPUs and `gpus` GPUs.
+    After the `last` call for a folder its receipts are removed, so that nothing but the files is left.
     """
     folder = folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
@@ -36,9 +45,9 @@ def run_jobs(
         if (receipt := _receipt(folder, job)) is not None:
             entries[job.file] = receipt
     total = sum(job.rows for job in jobs)
-    remote = ray.remote(_make).options(num_cpus=1)
+    remote = ray.remote(_make).options(num_cpus=threads, num_gpus=gpus)
     pending = {remote.remote(function, folder, job): job for job in jobs if job.file not in entries}
-    with Meter(console, label, total, "snapshots") as meter:
+    with Meter(console, label, total, unit) as meter:
         meter.update(sum(entry.rows for entry in entries.values()))
         while pending:
             finished, _ = ray.wait(list(pending), num_returns=1)
@@ -46,8 +55,9 @@ def run_jobs(
                 job = pending.pop(reference)
                 entries[job.file] = ShardEntry.model_validate_json(ray.get(reference))
             meter.update(sum(entry.rows for entry in entries.values()))
-    for job in jobs:
-        _receipt_path(folder, job).unlink(missing_ok=True)
+    if last:
+        for job in jobs:
+            _receipt_path(folder, job).unlink(missing_ok=True)
     return [entries[job.file] for job in jobs]
 
 

@@ -133,6 +133,21 @@ def git_commit() -> str:
     return answer.stdout.strip() if answer.returncode == 0 else "unknown"
 
 
+def newest_runs() -> dict[str, tuple[str, float]]:
+    """By stage the newest run that finished: when it began (ISO 8601, UTC) and the seconds that it took."""
+    experiment = mlflow.get_experiment_by_name(EXPERIMENT)
+    assert experiment is not None
+    found: dict[str, tuple[str, float]] = {}
+    for record in mlflow.MlflowClient().search_runs(
+        [experiment.experiment_id], "attributes.status = 'FINISHED'", order_by=["attributes.start_time DESC"]
+    ):
+        name, seconds = record.info.run_name, record.data.metrics.get("seconds")
+        if name and seconds is not None and "mlflow.parentRunId" not in record.data.tags:
+            began = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(record.info.start_time / 1000))
+            found.setdefault(name, (began, float(seconds)))
+    return found
+
+
 CHAMPION, PREVIOUS = "champion", "previous"
 CONTENT_TAG = "content_sha256"
 

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests import browser
+
 ROOT = Path(__file__).resolve().parents[2]
 MODELS = ("gfm-ra-sum-rate", "gfm-ra-proportional-fair", "gfm-ra-qos", "gfm-ra-prompted")
 
@@ -138,7 +140,46 @@ def test_the_report_page_needs_no_network(chain):
     page = (chain / "artifacts/report/index.html").read_text()
     assert not re.search(r'(src|href)\s*=\s*["\'](?!data:|#)', page)
     assert "@import" not in page
-    assert page.count("data:image/png;base64,") == 7
+    evidence = json.loads((chain / "metrics/evidence.json").read_text())
+    batches = {row["batch"] for row in evidence["frontier"]["rows"]}
+    assert page.count("data:image/png;base64,") == 7 + len(evidence["figures"]) + 3 * len(batches)
+
+
+@pytest.mark.skipif(browser.find() is None, reason="there is no Chromium here")
+@pytest.mark.parametrize(("width", "scheme"), [(1100, "light"), (390, "dark")])
+def test_the_report_page_works_in_a_browser(chain, tmp_path, width, scheme):
+    page = (chain / "artifacts/report/index.html").as_uri()
+    sort = (
+        "(() => { const t = [...document.querySelectorAll('table')].find(t => t.textContent.includes('full reuse'));"
+        "const h = t.querySelectorAll('th')[2]; const read = () => [...t.tBodies[0].rows].map(r => "
+        "parseFloat(r.cells[2].textContent)); h.click(); const up = read(); h.click(); return [up, read()]; })()"
+    )
+    with browser.started(tmp_path / "profile") as address:
+        seen = browser.visit(
+            address, page, width, scheme,
+            [
+                "document.documentElement.scrollWidth",
+                "[...document.images].every(image => image.alt.length > 20 && image.naturalWidth > 0)",
+                "getComputedStyle(document.body).backgroundColor",
+                sort,
+            ],
+        )  # fmt: skip
+    assert seen.requests == []
+    assert seen.complaints == []
+    wide, images, background, (up, down) = seen.answers
+    assert wide <= width, "the page itself must not scroll sideways"
+    assert images
+    assert background == {"light": "rgb(255, 255, 255)", "dark": "rgb(20, 24, 31)"}[scheme]
+    assert up == sorted(up) != down == sorted(up, reverse=True)
+
+
+def test_the_page_says_where_it_comes_from(chain):
+    page = (chain / "artifacts/report/index.html").read_text()
+    commit = run(chain, "git", "rev-parse", "HEAD").strip()
+    assert commit in page
+    for stage in ("simulate", "pretrain@hybrid", "evaluate", "register"):
+        assert re.search(rf"<td>{stage}</td><td>20\d\d-\d\d-\d\dT[\d:]+Z</td><td>[\d.]+</td>", page), stage
+    assert "shard_rows: 100" in page
 
 
 def test_a_changed_parameter_reruns_its_stage_and_what_follows_only(chain):

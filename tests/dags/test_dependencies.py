@@ -95,7 +95,7 @@ def test_every_input_is_made_by_a_stage_or_committed() -> None:
         "metrics/pretrain-hybrid.json",
         "metrics/pretrain-hybrid-history.csv",
     )
-    committed = {*hybrid, "params.yaml", "dags/overrides/false.json"}
+    committed = {*hybrid, "params.yaml", "dags/overrides/false.json", "metrics/evidence.json"}
     for name in STAGES:
         for path in declared(name, "deps"):
             parents = {str(parent) for parent in Path(path).parents}
@@ -204,3 +204,34 @@ def test_the_small_models_dag_declares_what_its_stages_use() -> None:
         inputs = {str(path) for path in made.inputs(parse_section(params, name, made.section))}
         assert {path for path in stage["deps"] if not is_source(path)} - {valid} == inputs
         assert {path for path in stage["deps"] if is_source(path)} == set(expected(f"pipelines.{name}"))
+
+
+@pytest.mark.parametrize("profile", ["smoke", "laptop", "paper"])
+def test_the_dag_of_the_evidence_declares_what_its_stages_use(profile: str) -> None:
+    folder = ROOT / "dags/figures"
+    stages = yaml.safe_load((folder / "dvc.yaml").read_text())["stages"]
+    params = yaml.safe_load((folder / "profiles" / f"{profile}.yaml").read_text())
+    assert set(params) - {"seed"} == set(stages) - {CHECK}
+    valid = checks_first(stages, "dags/figures")
+
+    def filled(path: str) -> str:
+        """With the value that `${section.key...}` stands for."""
+        if not path.startswith("${"):
+            return path
+        value: Any = params
+        for key in path.removeprefix("${").removesuffix("}").split("."):
+            value = value[key]
+        return value
+
+    for name, stage in stages.items():
+        made = importlib.import_module(f"pipelines.{name}").STAGE
+        assert stage["cmd"] == f"python -m dags.within dags/figures pipelines.{name}"
+        assert stage["params"] == [{"dags/figures/params.yaml": ["seed", name]}]
+        outputs = {next(iter(out)) if isinstance(out, dict) else out for out in stage["outs"]}
+        assert outputs == {f"dags/figures/{path}" for path in made.outputs}
+        used = made.inputs(parse_section(params, name, made.section))
+        inputs = {
+            str(path.relative_to(ROOT) if path.is_absolute() else Path("dags/figures") / path)
+            for path in used
+        }
+        assert {filled(path) for path in stage["deps"] if not is_source(path)} - {valid} == inputs

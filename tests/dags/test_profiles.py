@@ -6,9 +6,10 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from dags import profile
-from dags.params import load, load_sweep
+from dags.params import load, load_figures, load_sweep
 from pipelines.errors import UserError
 
 NAMES = ("laptop", "paper", "smoke")
@@ -107,6 +108,47 @@ def test_the_sweeps_dag_has_profiles_of_its_own(copy: Path) -> None:
         profile.apply(name, "dags/sweep")
         assert (sweep / "params.yaml").read_text() == (sweep / f"profiles/{name}.yaml").read_text()
     assert (copy / "params.yaml").read_text() == text("laptop")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_evidence_has_profiles_with_every_study(root: Path, name: str) -> None:
+    assert tuple(profile.names("dags/figures")) == NAMES
+    folder = root / "dags/figures"
+    assert (folder / "params.yaml").read_bytes() == (folder / "profiles/laptop.yaml").read_bytes()
+    params = load_figures(folder / f"profiles/{name}.yaml")
+    assert params.evidence.profile == f"{name} profile"
+    studies = params.adapt.studies
+    if name == "smoke":
+        return
+    assert set(studies["few-shot"].judged) == {f"D{number}" for number in range(16, 21)}
+    assert {64, 256, 2048} <= set(studies["few-shot"].shots)
+    assert studies["pcgnn"].shots == (2048, 20480)
+    assert min(study.seeds for title, study in studies.items() if title not in ("zero-shot", "imputed")) >= 3
+    assert params.variants.seeds >= 3
+    # What pre-training has seen would say nothing about generalisation.
+    assert not set(params.variants.scenarios) & set(studies["few-shot"].judged)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"evidence": {"rows": 7}}, "evidence.rows and adapt.test_rows"),
+        ({"evidence": {"sizes": ["huge"]}}, "huge"),
+        ({"solve": {"scenarios": ["D16"]}}, "solve must cover"),
+        ({"variants": {"seeds": 1}}, "variants.seeds"),
+        ({"adapt": {"val_rows": 9999}}, "9999"),
+    ],
+)
+def test_sections_of_the_evidence_that_do_not_fit_are_named(
+    root: Path, tmp_path: Path, change: dict[str, dict[str, object]], told: str
+) -> None:
+    tree = yaml.safe_load((root / "dags/figures/profiles/smoke.yaml").read_text())
+    for section, values in change.items():
+        tree[section] |= values
+    path = tmp_path / "params.yaml"
+    path.write_text(yaml.safe_dump(tree))
+    with pytest.raises(UserError, match=told):
+        load_figures(path)
 
 
 @pytest.mark.parametrize("name", NAMES)
