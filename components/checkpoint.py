@@ -1,5 +1,6 @@
 """Weights and state on disk: safetensors and JSON, written atomically, never a pickle."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -8,8 +9,8 @@ from pathlib import Path
 
 import torch
 from pydantic import ValidationError
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from components.backbone import BackboneConfig
@@ -17,11 +18,13 @@ from components.config import Strict
 from components.heads import PowerModel
 from components.prompted import ConditioningConfig, PromptedModel
 from components.randomness import stream
-from components.shards import DataError, json_text
+from components.shards import DataError, json_text, sha256_of
 
 CONFIG_NAME = "config.json"
 BACKBONE_NAME = "backbone.safetensors"
 MODEL_NAME = "model.safetensors"
+CHECKSUM = "sha256"
+CHECKSUMS_NAME = "checksums.json"  # of a training checkpoint
 
 
 class ModelCard(Strict):
@@ -33,9 +36,10 @@ class ModelCard(Strict):
 
 
 def save_tensors(path: Path, tensors: dict[str, Tensor]) -> None:
-    """Write tensors to a safetensors file atomically."""
+    """Write tensors to a safetensors file atomically, with a checksum of their values in its metadata."""
     partial = path.with_name(f".{path.name}.partial")
-    content = save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()})
+    kept = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    content = save(kept, {CHECKSUM: _checksum(kept)})
     # Written here rather than by safetensors: a full disk is an OSError then, and permissions are the usual ones.
     partial.write_bytes(content)
     os.replace(partial, path)
@@ -45,14 +49,32 @@ def load_tensors(path: Path) -> dict[str, Tensor]:
     """Read a safetensors file.
 
     Raises:
-        DataError: it is missing or damaged.
+        DataError: it is missing or damaged: not of this format, or a value has changed since it was saved.
     """
     if not path.is_file():
         raise DataError(f"{path} is missing: run the stage that makes it again")
+    remedy = "run the stage that makes it again"
     try:
-        return load_file(path)
+        with safe_open(path, "pt") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
+            about = file.metadata() or {"format": "of another program"}
     except SafetensorError as error:
-        raise DataError(f"{path} is damaged ({error}): run the stage that makes it again") from None
+        raise DataError(f"{path} is damaged ({error}): {remedy}") from None
+    # The format itself does not notice a changed bit. Files of other programs have no checksum, but name a format.
+    if "format" not in about and about.get(CHECKSUM) != _checksum(tensors):
+        raise DataError(
+            f"{path} is damaged (its values do not have the checksum they were saved with): {remedy}"
+        )
+    return tensors
+
+
+def _checksum(tensors: dict[str, Tensor]) -> str:
+    """SHA-256 of names, types, shapes and bytes."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name} {tensor.dtype} {list(tensor.shape)}\n".encode())
+        digest.update(tensor.contiguous().flatten().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
 
 
 def save_model(folder: Path, module: nn.Module, card: ModelCard, name: str) -> None:
@@ -151,6 +173,7 @@ def save_training(
         save_tensors(partial / f"{name}.safetensors", dict(module.state_dict()))
     save_tensors(partial / "optimizer.safetensors", _optimizer_tensors(optimizer))
     (partial / "state.json").write_text(json.dumps(state.model_dump(mode="json")))
+    (partial / CHECKSUMS_NAME).write_text(json_text(_checksums(partial)))
     shutil.rmtree(folder, ignore_errors=True)
     os.replace(partial, folder)
 
@@ -181,20 +204,34 @@ def load_training(
     """Restore what `save_training` wrote.
 
     Raises:
-        DataError: the checkpoint is incomplete or damaged.
+        DataError: the checkpoint is incomplete or damaged, down to the last bit.
     """
+    _check_sums(folder)
     for name, module in modules.items():
         load_weights(module, folder / f"{name}.safetensors")
     _restore_optimizer(optimizer, load_tensors(folder / "optimizer.safetensors"))
+    return TrainingState.model_validate_json((folder / "state.json").read_bytes())
+
+
+def _checksums(folder: Path) -> dict[str, str]:
+    return {path.name: sha256_of(path) for path in sorted(folder.iterdir()) if path.name != CHECKSUMS_NAME}
+
+
+def _check_sums(folder: Path) -> None:
+    """Compare every file of a training checkpoint with the checksum that was saved beside it."""
+    path, remedy = folder / CHECKSUMS_NAME, f"remove {folder} and run again"
     try:
-        return TrainingState.model_validate_json((folder / "state.json").read_bytes())
+        expected = json.loads(path.read_text())
     except FileNotFoundError:
-        raise DataError(f"{folder / 'state.json'} is missing: remove {folder} and run again") from None
-    except ValidationError as error:
-        problem = error.errors()[0]["msg"]
-        raise DataError(
-            f"{folder / 'state.json'} is damaged ({problem}): remove {folder} and run again"
-        ) from None
+        raise DataError(f"{path} is missing: {remedy}") from None
+    except ValueError:
+        raise DataError(f"{path} is damaged: {remedy}") from None
+    found = _checksums(folder)
+    for name in sorted({*expected, *found}) if isinstance(expected, dict) else [CHECKSUMS_NAME]:
+        if name not in found:
+            raise DataError(f"{folder / name} is missing: {remedy}")
+        if expected.get(name) != found[name]:
+            raise DataError(f"{folder / name} is damaged or of another checkpoint: {remedy}")
 
 
 def _optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:

@@ -13,10 +13,10 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from components.config import Strict
-from components.features import GainScaling, direct_gains, edge_features
+from components.features import GainScaling, cross_gains, direct_gains
+from components.messages import NEVER, strongest
 from components.randomness import stream
 
-_NEVER = -1e9  # below every message: no message at all, once it is rectified
 _NODE, _EDGE = 3, 2  # direct gain, weight and power of a link; gains of a pair in both directions
 
 
@@ -41,25 +41,32 @@ class Messages(nn.Module):
         self.message = nn.Linear(first, second)
         self.update = nn.Linear(_NODE + second, config.update_width)
 
-    def edges(self, gain_db: Tensor) -> Tensor:
-        """The first layer's share of the edge features, the same in every round: [h, B, K, K]."""
-        features = edge_features(gain_db, self.config.scaling)  # [2, B, K, K]
-        return (self.of_edge.weight @ features.flatten(1)).unflatten(1, features.shape[1:])
+    def forward(self, nodes: Tensor, cross: Tensor, absent: Tensor) -> Tensor:
+        """Map nodes [B, K, 3], standardised gains [B, K, K] and pairs without messages [B, K, K] to [B, K, u]."""
+        heard = self._strongest(nodes, cross, absent) if self.config.aggregation == "max" else None
+        heard = self._sum(nodes, cross, absent) if heard is None else heard
+        return torch.relu(self.update(torch.cat([nodes, heard], dim=-1)))
 
-    def forward(self, nodes: Tensor, edges: Tensor, absent: Tensor) -> Tensor:
-        """Map nodes [B, K, 3], edges [h, B, K, K] and pairs without messages [B, K, K] bool to hidden [B, K, u]."""
-        sender = self.of_node(nodes).permute(2, 0, 1).unsqueeze(2)  # [h, B, 1, K]
-        hidden = torch.relu(edges + sender).flatten(1)  # [h, B K K]
-        bias = self.message.bias.reshape(-1, 1, 1)
-        if self.config.aggregation == "max":
-            # Bias and rectifier commute with the maximum: they come after it, on K times fewer numbers.
-            lowered = absent.flatten().to(hidden.dtype).mul(_NEVER).unsqueeze(0)  # [1, B K K]
-            sent = torch.addmm(lowered, self.message.weight, hidden).unflatten(1, absent.shape)
-            heard = torch.relu(sent.max(-1).values + bias)  # [m, B, K]
+    def _strongest(self, nodes: Tensor, cross: Tensor, absent: Tensor) -> Tensor:
+        """Bias and rectifier commute with the maximum: they come after it, on K times fewer numbers."""
+        if nodes.device.type == "cpu" and nodes.dtype == torch.float32 and not torch.compiler.is_exporting():
+            best = strongest(self.of_node(nodes), self.of_edge.weight, self.message.weight, cross, absent)
         else:
-            sent = (self.message.weight @ hidden).unflatten(1, absent.shape)  # [m, B, K, K]
-            heard = torch.relu(sent + bias.unsqueeze(-1)).masked_fill(absent, 0.0).sum(-1)
-        return torch.relu(self.update(torch.cat([nodes, heard.permute(1, 2, 0)], dim=-1)))
+            sent = self._sent(nodes, cross).masked_fill(absent, NEVER)
+            best = sent.amax(-1).permute(1, 2, 0)
+        return torch.relu(best + self.message.bias)  # [B, K, m]
+
+    def _sum(self, nodes: Tensor, cross: Tensor, absent: Tensor) -> Tensor:
+        sent = torch.relu(self._sent(nodes, cross) + self.message.bias.reshape(-1, 1, 1, 1))
+        return sent.masked_fill(absent, 0.0).sum(-1).permute(1, 2, 0)
+
+    def _sent(self, nodes: Tensor, cross: Tensor) -> Tensor:
+        """Every message before its bias and rectifier, [m, B, K, K]."""
+        pairs = torch.stack([cross, cross.mT]).flatten(1)  # [2, B K K]
+        edges = (self.of_edge.weight @ pairs).unflatten(1, cross.shape)  # [h, B, K, K]
+        sender = self.of_node(nodes).permute(2, 0, 1).unsqueeze(2)  # [h, B, 1, K]
+        hidden = torch.relu(edges + sender).flatten(1)
+        return (self.message.weight @ hidden).unflatten(1, cross.shape)
 
 
 class PCGNN(nn.Module):
@@ -90,11 +97,11 @@ class PCGNN(nn.Module):
             absent = absent | edge_mask
         if absent is not own:  # what is hidden may hold anything, NaN too
             gain_db = torch.where(absent | absent.mT, 0.0, gain_db)
-        edges = self.backbone.edges(gain_db)
+        cross = cross_gains(gain_db, self.config.scaling)
         power = torch.ones_like(direct)
         for _ in range(self.config.rounds):
             nodes = torch.stack([direct, torch.ones_like(direct), power], dim=-1)
-            power = torch.sigmoid(self.head(self.backbone(nodes, edges, absent)).squeeze(-1))
+            power = torch.sigmoid(self.head(self.backbone(nodes, cross, absent)).squeeze(-1))
         return power
 
 

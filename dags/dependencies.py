@@ -61,15 +61,15 @@ def differences(path: Path) -> dict[str, list[str]]:
 
 def write(path: Path) -> None:
     """Rewrite the code dependencies of every stage; comments and data dependencies stay."""
-    yaml = YAML()
-    yaml.width = 110
-    yaml.indent(mapping=2, sequence=4, offset=2)
-    document = yaml.load(path)
+    layout = YAML()
+    layout.width = 110
+    layout.indent(mapping=2, sequence=4, offset=2)
+    document = layout.load(path)
     for stage in document["stages"].values():
         data = [dependency for dependency in stage["deps"] if not is_source(dependency)]
         stage["deps"] = [*data, *expected_of(stage["cmd"])]
     with path.open("w") as file:
-        yaml.dump(document, file)
+        layout.dump(document, file)
 
 
 def main() -> None:

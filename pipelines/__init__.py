@@ -23,6 +23,10 @@ _DEFAULTS = {
 }
 for _name, _value in _DEFAULTS.items():
     os.environ.setdefault(_name, _value)
+# A session of this machine's own listens on loopback only. The variable is Ray's, named after the systems on which that
+# is the default; it must be set before Ray is imported, and would keep this machine from joining a cluster.
+if not os.environ.get("RAY_ADDRESS"):
+    os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
 # A cluster started on a machine that has a token asks for it, but a driver that joins sends it only if told to.
 if os.environ.get("RAY_ADDRESS") and (Path.home() / ".ray" / "auth_token").is_file():
     os.environ.setdefault("RAY_AUTH_MODE", "token")

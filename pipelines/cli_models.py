@@ -137,6 +137,7 @@ def export(
             from components.quantization import quantize
 
             quantize(graph, graph)
+            tracking.write_checksum(graph)
         # Addresses of the registry that it came from mean nothing elsewhere.
         (made / "registered_model_meta").unlink(missing_ok=True)
         made.rename(folder)

@@ -11,7 +11,7 @@ from rich.table import Table
 from components.shards import to_gain_db
 from pipelines import tracking
 from pipelines.doctor import FAULT, NOTE, OK, examine
-from pipelines.errors import UserError
+from pipelines.errors import UserError, redacted
 from pipelines.gain_files import check_writable, write_array
 from pipelines.latency import measure, typical_gains
 
@@ -123,7 +123,7 @@ def doctor(
     console, faults = Console(highlight=False), 0
     for finding in examine(cluster):
         console.print(f"[{COLOURS[finding.state]}]{finding.state:>5}[/]  {finding.subject}: ", end="")
-        console.print(finding.said, markup=False)
+        console.print(redacted(finding.said), markup=False)
         faults += finding.state == FAULT
     if faults:
         raise typer.Exit(1)

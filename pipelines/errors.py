@@ -1,6 +1,7 @@
 """From exceptions to the one line that a person needs."""
 
 import errno
+import re
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -26,14 +27,19 @@ _DISK = {
 }
 
 
+def redacted(text: str) -> str:
+    """A text without the user names and passwords of the addresses in it."""
+    return re.sub(r"://[^/@\s]+@", "://...@", text)
+
+
 def one_line(error: BaseException) -> str:
-    """Say an expected error in one line."""
+    """Say an expected error in one line, without the passwords of addresses."""
     cause = getattr(error, "cause", None)  # what a Ray task raised, without the remote traceback
     if isinstance(cause, BaseException):
         error = cause
     if isinstance(error, OSError) and error.errno in _DISK:
         return f"{error.filename or Path.cwd()}: {_DISK[error.errno]}"
-    return " ".join(str(error).split()) or type(error).__name__
+    return redacted(" ".join(str(error).split())) or type(error).__name__
 
 
 def describe_validation(error: ValidationError, where: str = "") -> str:

@@ -123,7 +123,7 @@ def _json(path: Path) -> dict[str, Any]:
         return json.loads(path.read_text())
     except FileNotFoundError:
         raise DataError(f"{path} is missing: run the stage that makes it again") from None
-    except json.JSONDecodeError as error:
+    except ValueError as error:
         raise DataError(f"{path} is damaged ({error}): run the stage that makes it again") from None
 
 

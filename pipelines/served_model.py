@@ -4,6 +4,9 @@ MLflow stores this file as it is and runs it where the model is loaded, so it im
 repository: only mlflow, numpy and onnxruntime.
 """
 
+import hashlib
+from pathlib import Path
+
 import numpy as np
 import onnxruntime
 from mlflow.models import set_model
@@ -21,11 +24,20 @@ class PowerAllocator(PythonModel):
     """gain_db [B, K, K] float32 (row = receiver, column = transmitter) to power [B, K] in [0, 1]."""
 
     def load_context(self, context: PythonModelContext) -> None:
-        """Open the graph; one thread, since single networks are too small to share."""
+        """Open the graph; one thread, since single networks are too small to share.
+
+        Raises:
+            ValueError: the graph is not the one that was registered.
+        """
+        graph, checksum = (Path(context.artifacts[name]) for name in ("graph", "checksum"))
+        if hashlib.sha256(graph.read_bytes()).hexdigest() != checksum.read_text().strip():
+            raise ValueError(
+                f"{graph} is damaged: its bytes are not those that were registered; copy it again"
+            )
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         providers = ["CPUExecutionProvider"]
-        self._graph = onnxruntime.InferenceSession(context.artifacts["graph"], options, providers=providers)
+        self._graph = onnxruntime.InferenceSession(graph, options, providers=providers)
 
     # Without type hints: MLflow would convert the input to what they say.
     def predict(self, context, model_input, params=None):  # noqa: ANN001, ANN201 # pyright: ignore

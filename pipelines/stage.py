@@ -19,7 +19,7 @@ from rich.table import Table
 from components.closure import code_digest, import_closure
 from components.config import Strict
 from components.shards import MANIFEST_NAME, sha256_of
-from pipelines import tracking
+from pipelines import lifeline, tracking
 from pipelines.errors import EXPECTED, UserError, describe_validation, one_line
 
 PARAMS = Path("params.yaml")
@@ -128,6 +128,7 @@ def make_console() -> Console:
 def main(stage: Stage[ConfigT]) -> None:
     """Run a stage as a program: exit code 0 with its outputs in place, or 1 with one line and nothing changed."""
     console = make_console()
+    lifeline.follow()
     try:
         run(stage, console)
     except EXPECTED as error:

@@ -1,5 +1,6 @@
 """The one place that speaks to MLflow: runs with live metrics, and the model registry."""
 
+import fcntl
 import http.client
 import os
 import subprocess
@@ -20,6 +21,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature
 from mlflow.types import DataType, ParamSchema, ParamSpec, Schema, TensorSpec
 
+from components.shards import sha256_of
 from pipelines.errors import UserError
 
 EXPERIMENT = "gfm-ra"
@@ -57,10 +59,22 @@ def connect(create: bool = True) -> None:
     mlflow.set_tracking_uri(uri)
     try:
         if create:
-            _experiment(uri)
+            with _alone(uri):
+                _experiment(uri)
     # MLflow, SQLAlchemy, a missing driver or the file system: each has exceptions of its own.
     except Exception as error:
         raise UserError(f"MLflow cannot use {uri} ({' '.join(str(error).split())[:200]}): {remedy}") from None
+
+
+@contextmanager
+def _alone(uri: str) -> Iterator[None]:
+    """Nobody else meanwhile: two processes that both make the tables of a new database spoil it for each other."""
+    if not uri.startswith("sqlite:///"):
+        yield
+        return
+    with Path(f"{uri.removeprefix('sqlite:///')}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _experiment(uri: str) -> None:
@@ -180,8 +194,10 @@ def add_version(
 ) -> str:
     """Register a model from code (no pickle): input gain_db [-1,-1,-1], output power [-1,-1], both float32.
 
+    `artifacts` hold the "graph", whose checksum goes with it: a damaged copy is refused where it is loaded.
     `parameters` are what a caller may pass beside the gains, with their defaults.
     """
+    artifacts = {**artifacts, "checksum": write_checksum(artifacts["graph"])}
     signature = ModelSignature(
         inputs=Schema([TensorSpec(np.dtype("float32"), (-1, -1, -1), "gain_db")]),
         outputs=Schema([TensorSpec(np.dtype("float32"), (-1, -1), "power")]),
@@ -205,6 +221,13 @@ def add_version(
     for key, value in tags.items():
         client.set_model_version_tag(name, version, key, value)
     return version
+
+
+def write_checksum(graph: Path) -> Path:
+    """Write the checksum that a registered model compares its graph with, into a file beside it."""
+    path = graph.with_name("graph.sha256")
+    path.write_text(f"{sha256_of(graph)}\n")
+    return path
 
 
 @contextmanager
@@ -240,7 +263,7 @@ def load(model_uri: str) -> Callable[..., np.ndarray]:
     try:
         with _without_advice():
             model = mlflow.pyfunc.load_model(model_uri)
-    except MlflowException as error:
+    except (MlflowException, OSError, ValueError) as error:
         raise UserError(
             f"{model_uri} cannot be loaded from {tracking_uri()}: {' '.join(str(error).split())}"
         ) from None
@@ -378,5 +401,5 @@ def program(folder: Path) -> Any:  # noqa: ANN401 (what a registered model runs 
     try:
         with _without_advice():
             return mlflow.pyfunc.load_model(str(folder)).unwrap_python_model()
-    except MlflowException as error:
-        raise UserError(f"{folder} holds no model of ours: {' '.join(str(error).split())}") from None
+    except (MlflowException, OSError, ValueError) as error:
+        raise UserError(f"{folder} holds no sound model of ours: {' '.join(str(error).split())}") from None

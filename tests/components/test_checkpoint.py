@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save
 
 from components.backbone import BackboneConfig
 from components.checkpoint import (
@@ -221,3 +222,21 @@ def test_no_pickle_is_read(tmp_path: Path) -> None:
     torch.save({"a": torch.zeros(1)}, tmp_path / "weights.safetensors")
     with pytest.raises(DataError, match="damaged"):
         load_tensors(tmp_path / "weights.safetensors")
+
+
+def test_a_changed_bit_is_noticed_wherever_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "w.safetensors"
+    save_tensors(path, {"a": torch.arange(64.0), "b": torch.tensor(True), "none": torch.zeros(0, 3)})
+    assert torch.equal(load_tensors(path)["a"], torch.arange(64.0))
+    whole = path.read_bytes()
+    for position in range(0, len(whole), 7):
+        path.write_bytes(whole[:position] + bytes([whole[position] ^ 4]) + whole[position + 1 :])
+        with pytest.raises(DataError, match=r"w\.safetensors is damaged"):
+            load_tensors(path)
+
+
+def test_a_file_of_another_program_has_no_checksum_and_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "w.safetensors"
+    for about in (None, {"format": "pt"}):
+        path.write_bytes(save({"a": torch.arange(3.0)}, about))
+        assert torch.equal(load_tensors(path)["a"], torch.arange(3.0))

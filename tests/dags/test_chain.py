@@ -1,57 +1,24 @@
 """The whole DAG in the smoke profile, in a copy of the repository: what a newcomer's first run must give."""
 
 import json
-import os
 import re
-import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 
 from tests import browser
+from tests.clone import ROOT, copy_repository, run
 
-ROOT = Path(__file__).resolve().parents[2]
 MODELS = ("gfm-ra-sum-rate", "gfm-ra-proportional-fair", "gfm-ra-qos", "gfm-ra-prompted")
 
 pytestmark = pytest.mark.chain
 
 
-def run(folder: Path, *command: str, within_s: float = 600.0) -> str:
-    """Run a command in the copy with this interpreter's programs first on the path; its output, both streams."""
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    environment = os.environ | {"PATH": path, "DVC_NO_ANALYTICS": "1", "PYTHONPATH": str(folder)}
-    environment.pop("MLFLOW_TRACKING_URI", None)
-    environment.pop("RAY_ADDRESS", None)
-    answer = subprocess.run(
-        command, cwd=folder, env=environment, text=True, timeout=within_s,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-    )  # fmt: skip
-    assert answer.returncode == 0, f"{' '.join(command)}\n{answer.stdout[-4000:]}"
-    return answer.stdout
-
-
 @pytest.fixture(scope="module")
 def chain(tmp_path_factory):
     """A copy of the working tree in which `dvc repro` has run with the smoke profile."""
-    folder = tmp_path_factory.mktemp("chain") / "repository"
-    listed = subprocess.run(
-        ["git", "ls-files", "-co", "--exclude-standard", "-z"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    for name in filter(None, listed.stdout.split("\0")):
-        if (ROOT / name).is_file():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            (folder / name).write_bytes((ROOT / name).read_bytes())
-    identity = ("-c", "user.name=test", "-c", "user.email=test@localhost")
-    run(folder, "git", "init", "-q")
-    run(folder, "git", "add", "-A")
-    run(folder, "git", *identity, "commit", "-qm", "copy")
-    run(folder, sys.executable, "-m", "dags.profile", "smoke")
+    folder = copy_repository(tmp_path_factory.mktemp("chain") / "repository")
     run(folder, "dvc", "repro")
     return folder
 

@@ -1,5 +1,9 @@
-"""The working folders that tests of the stages use."""
+"""The small world of the stages' own tests."""
 
-from tests.pipelines.conftest import empty_database, module_workspace, workspace
-
-__all__ = ["empty_database", "module_workspace", "workspace"]
+from tests.pipelines.conftest import (  # noqa: F401 (fixtures)
+    empty_database,
+    params,
+    run_stage,
+    simulated,
+    workspace,
+)

@@ -1,0 +1,53 @@
+"""A stage ends with the DVC that started it, however that ended: nothing is left at work for nobody.
+
+DVC waits for its stages, so one that outlives it was orphaned by kill -9. It would write into folders that the next
+`dvc repro` believes to be its own. What it had finished is kept for that one to go on from.
+"""
+
+import os
+import select
+import signal
+import sys
+import threading
+from pathlib import Path
+
+PROGRAM = "dvc"
+PROC = Path("/proc")
+
+
+def follow() -> None:
+    """End this process, and with it its Ray session, as soon as the DVC above it is gone; do nothing without one."""
+    owner = _owner()
+    if owner is None:
+        return
+    try:
+        handle = os.pidfd_open(owner)
+    except ProcessLookupError:  # it ended while we looked
+        os.kill(os.getpid(), signal.SIGKILL)
+    else:
+        threading.Thread(target=_end_with, args=(handle,), name="lifeline", daemon=True).start()
+
+
+def _end_with(handle: int) -> None:
+    poll = select.poll()
+    poll.register(handle, select.POLLIN)
+    poll.poll()
+    # Not an exception, which the main thread would never see: Ray ends by itself when its driver is gone.
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _owner() -> int | None:
+    """The nearest process above this one that is DVC, where the system tells."""
+    if not sys.platform.startswith("linux") or not hasattr(os, "pidfd_open"):
+        return None
+    process = os.getppid()
+    while process > 1:
+        try:
+            words = (PROC / str(process) / "cmdline").read_bytes().decode(errors="replace").split("\0")
+            parent = int((PROC / str(process) / "stat").read_text().rpartition(")")[2].split()[1])
+        except OSError:  # ended in between, or another user's
+            return None
+        if PROGRAM in (Path(word).name for word in words[:3]):
+            return process
+        process = parent
+    return None
