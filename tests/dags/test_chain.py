@@ -160,3 +160,17 @@ def test_a_changed_parameter_reruns_its_stage_and_what_follows_only(chain):
         assert "<title>Another title</title>" in (chain / "artifacts/report/index.html").read_text()
     finally:
         params.write_text(original)
+
+
+def test_a_damaged_output_is_noticed_and_restored(chain):
+    path = chain / "artifacts/pretrain/hybrid/backbone.safetensors"
+    whole = path.read_bytes()
+    try:
+        path.unlink()  # a link into the cache must not be written through
+        path.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+        assert "changed outs" in run(chain, "dvc", "status", "dvc.yaml")
+        run(chain, "dvc", "repro", "pretrain")
+        assert path.read_bytes() == whole
+    finally:
+        if path.read_bytes() != whole:
+            path.write_bytes(whole)

@@ -17,7 +17,7 @@ from pipelines.errors import UserError
 from pipelines.stage import RESUME, Context, Outcome, Stage, main, read_params, resume_key
 
 TARGET = Path("made/folder")
-NOTHING = {"params.yaml", "mlflow.db", "dags"}  # what the workspace holds before any stage
+NOTHING = {"params.yaml", "mlflow.db", "mlflow.db.lock", "dags"}  # what the workspace holds before any stage
 
 
 class Section(Strict):

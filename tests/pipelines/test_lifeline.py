@@ -1,0 +1,48 @@
+"""A stage ends with the DVC above it, and with nothing else."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+CHILD = (
+    "import os, time; from pipelines import lifeline; lifeline.follow(); print(os.getpid(), flush=True); "
+    "time.sleep(60)"
+)
+# What starts the stage and waits for it, through a shell in between as DVC may do.
+PARENT = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {CHILD!r}])"
+
+
+@pytest.fixture(params=["dvc", "somebody"])
+def started(
+    request: pytest.FixtureRequest, tmp_path: Path, root: Path
+) -> Iterator[tuple[str, psutil.Popen, psutil.Process]]:
+    """A program of a name, and the stage that it started."""
+    program = tmp_path / request.param
+    program.write_text(PARENT)
+    parent = psutil.Popen(
+        [sys.executable, str(program)], cwd=root, stdout=subprocess.PIPE, text=True, stderr=subprocess.DEVNULL
+    )
+    child = psutil.Process(int(parent.stdout.readline()))
+    yield request.param, parent, child
+    for process in (parent, child):
+        if process.is_running():
+            process.kill()
+    parent.wait(10)
+    parent.stdout.close()
+
+
+def test_killing_dvc_ends_its_stage_and_killing_somebody_else_does_not(
+    started: tuple[str, psutil.Popen, psutil.Process],
+) -> None:
+    name, parent, child = started
+    time.sleep(0.3)
+    assert child.is_running()
+    parent.kill()
+    parent.wait(10)
+    _, alive = psutil.wait_procs([child], timeout=5)
+    assert bool(alive) == (name != "dvc")
