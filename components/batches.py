@@ -7,7 +7,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from components.fresh import FreshSnapshots
 from components.randomness import stream
+
+# A training set: gain_db [N, K, K] as it is stored, or drawn anew for every batch.
+Snapshots = np.ndarray | FreshSnapshots
 
 
 @dataclass(frozen=True)
@@ -45,7 +49,7 @@ def plan_epoch(counts: Sequence[int], batch_size: int, seed: int, purpose: str, 
     return [batches[i] for i in generator.permutation(len(batches))]
 
 
-def take(sources: Sequence[np.ndarray], batch: Batch, group: Group) -> Tensor:
+def take(sources: Sequence[Snapshots], batch: Batch, group: Group) -> Tensor:
     """This rank's part of a batch as gain_db [B / world_size, K, K] float32.
 
     All ranks get the same number of snapshots, at least one; a remainder is dropped (it comes back in another
@@ -53,7 +57,7 @@ def take(sources: Sequence[np.ndarray], batch: Batch, group: Group) -> Tensor:
     """
     share = max(1, len(batch.rows) // group.world_size)
     rows = np.resize(batch.rows, share * group.world_size)[group.rank :: group.world_size]
-    return torch.from_numpy(sources[batch.source][rows]).to(group.device).float()
+    return torch.as_tensor(sources[batch.source][rows]).to(group.device).float()
 
 
 def mask_generator(seed: int, *key: str | int) -> torch.Generator:

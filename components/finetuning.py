@@ -38,6 +38,9 @@ class FinetuningConfig(Strict):
     backbone_learning_rate: float = Field(default=1e-4, gt=0)
     head_learning_rate: float = Field(default=1e-3, gt=0)
     schedule: Literal["constant", "cosine"] = "constant"  # the paper names none; cosine falls to zero
+    # Steps over which the backbone's rate rises at the start of the second stage. Adam's first steps have the size of
+    # the rate whatever the gradient; they may drive a settled head to full power, where it has no slope left.
+    rise_updates: int = Field(default=0, ge=0)  # Table I has none
     batch_size: int = Field(default=64, ge=1)
     validate_every: int = Field(default=10, ge=1)  # epochs
 
@@ -161,7 +164,7 @@ class Finetuning:
         total = 0.0
         for number, batch in enumerate(plan):
             gain_db = take(self.train, batch, self.group)
-            self._set_learning_rates(self.epochs_done + number / len(plan))
+            self._set_learning_rates(self.epochs_done + number / len(plan), len(plan))
             power = self.model(gain_db)
             self.optimizer.zero_grad(set_to_none=True)
             self._loss(power, gain_db).backward()
@@ -176,7 +179,7 @@ class Finetuning:
         goals = goals_of(self.objective, power.shape[0], power.shape[-1]).to(power.device)
         return goal_loss(spectral_efficiency(power.float(), db_to_linear(gain_db)), goals)
 
-    def _set_learning_rates(self, epochs: float) -> None:
+    def _set_learning_rates(self, epochs: float, per_epoch: int) -> None:
         """Base rates times the schedule's multiplier after so many (also partial) epochs, warm-up included."""
         config, factor = self.config, 1.0
         if config.schedule == "cosine":
@@ -184,7 +187,9 @@ class Finetuning:
             done = max(0.0, epochs - config.warmup_epochs) / max(1, config.epochs)
             factor = 0.5 * (1.0 + math.cos(math.pi * done))
         backbone, head = self.optimizer.param_groups
-        backbone["lr"] = config.backbone_learning_rate * factor
+        steps = (epochs - config.warmup_epochs) * per_epoch + 1.0
+        rise = min(1.0, max(0.0, steps) / config.rise_updates) if config.rise_updates else 1.0
+        backbone["lr"] = config.backbone_learning_rate * factor * rise
         head["lr"] = config.head_learning_rate * factor
 
     @torch.no_grad()

@@ -11,7 +11,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from components.batches import Batch, Group, mask_generator, plan_epoch, take
+from components.batches import Batch, Group, Snapshots, mask_generator, plan_epoch, take
 from components.checkpoint import (
     BACKBONE_NAME,
     MODEL_NAME,
@@ -47,7 +47,7 @@ class Pretraining:
     def __init__(
         self,
         config: PretrainingConfig,
-        train: Sequence[np.ndarray],
+        train: Sequence[Snapshots],
         validation: Sequence[np.ndarray],
         seed: int,
         group: Group,

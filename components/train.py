@@ -5,6 +5,7 @@ the last finished epoch; on CPU, and with as many processes, to the bits of an u
 """
 
 import argparse
+import dataclasses
 import fcntl
 import hashlib
 import json
@@ -13,23 +14,27 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TextIO
+from typing import NamedTuple, TextIO
 
+import numpy as np
 import torch
 import torch.distributed as dist
 from pydantic import ValidationError
 
-from components.batches import Group
+from components.batches import Group, Snapshots
 from components.checkpoint import newest_checkpoint, replace_checkpoint
 from components.determinism import make_deterministic
+from components.fresh import FreshSnapshots
 from components.pretraining import Pretraining, Report
 from components.pretraining_config import PretrainingConfig
+from components.scenario import SCENARIOS
 from components.shards import DataError, Manifest, json_text, load_split, write_text_atomically
 from components.validation import Metrics, health
 
 # The paper's test scenarios: a backbone that has seen them would say nothing about generalisation.
 HELD_OUT = frozenset(f"D{number}" for number in range(16, 21))
 SPLITS = ("train", "val")
+VALIDATION = 256  # snapshots per scenario, where they are drawn
 # What torchrun tells each process, and what holds for one that is alone.
 PLACE = (("RANK", "0"), ("WORLD_SIZE", "1"), ("LOCAL_RANK", "0"))
 
@@ -38,7 +43,14 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """The values on the command line (this process's own if None)."""
     parser = argparse.ArgumentParser("python -m components.train", description=__doc__)
     add = parser.add_argument
-    add("--data", type=Path, required=True, help="folder that holds manifest.json and the shards")
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--data", type=Path, help="folder that holds manifest.json and the shards")
+    source.add_argument(
+        "--simulate",
+        type=int,
+        metavar="COUNT",
+        help="instead: so many snapshots per scenario and epoch, drawn on the device as they are needed, never twice",
+    )
     add(
         "--out",
         type=Path,
@@ -59,14 +71,13 @@ def train(options: argparse.Namespace) -> Pretraining:
         SystemExit: the caller must change something; the message is one line.
         DataError: data or checkpoint are missing or damaged.
     """
-    config, manifest = read_config(options.config), Manifest.load(options.data)
-    names = options.scenarios or default_scenarios(manifest)
-    run, checkpoints = identity(config, options.seed, manifest, names), options.out / "checkpoints"
+    config, source = read_config(options.config), source_of(options)
+    run, checkpoints = identity(config, options.seed, source), options.out / "checkpoints"
     group = join(options.device)
     lock = only_writer(checkpoints) if group.rank == 0 else nullcontext()
     with lock:
         resume_from = resumable(checkpoints, run)
-        data = [[load_split(options.data, manifest, name, split) for name in names] for split in SPLITS]
+        data = source.load(group.device)
         check_agreement(group, resume_from is not None)
         if group.rank == 0:
             write_text_atomically(checkpoints / "run.json", run)
@@ -107,10 +118,61 @@ def default_scenarios(manifest: Manifest) -> list[str]:
     return names
 
 
-def identity(config: PretrainingConfig, seed: int, manifest: Manifest, names: Sequence[str]) -> str:
+class Stored(NamedTuple):
+    """Snapshots of stage simulate, or of any other folder with a manifest."""
+
+    folder: Path
+    manifest: Manifest
+    names: Sequence[str]
+
+    def describe(self) -> str:
+        """What the snapshots follow from."""
+        return json.dumps([[name, self.manifest.entry(name).model_dump(mode="json")] for name in self.names])
+
+    def load(self, device: torch.device) -> tuple[Sequence[Snapshots], Sequence[np.ndarray]]:
+        """Training and validation sets, which stay in the machine's memory."""
+        train, val = (
+            [load_split(self.folder, self.manifest, name, split) for name in self.names] for split in SPLITS
+        )
+        return train, val
+
+
+class Drawn(NamedTuple):
+    """Snapshots that are drawn where they are needed."""
+
+    per_epoch: int
+    seed: int
+    names: Sequence[str]
+
+    def describe(self) -> str:
+        """What the snapshots follow from."""
+        return json.dumps([self.per_epoch, [dataclasses.asdict(SCENARIOS[name]) for name in self.names]])
+
+    def load(self, device: torch.device) -> tuple[Sequence[Snapshots], Sequence[np.ndarray]]:
+        """Training sets on the device, and validation sets that stay the same."""
+        train = [FreshSnapshots(SCENARIOS[name], self.per_epoch, self.seed, device) for name in self.names]
+        # Seeds of runs are small numbers: nothing is ever trained on the validation stream.
+        val = [FreshSnapshots(SCENARIOS[name], VALIDATION, self.seed + 2**40, device) for name in self.names]
+        return train, [each[:VALIDATION].cpu().numpy() for each in val]
+
+
+def source_of(options: argparse.Namespace) -> Stored | Drawn:
+    """Where snapshots come from; SystemExit if the options do not fit."""
+    if options.simulate is None:
+        manifest = Manifest.load(options.data)
+        return Stored(options.data, manifest, options.scenarios or default_scenarios(manifest))
+    names = options.scenarios or [name for name in SCENARIOS if name not in HELD_OUT]
+    unknown = [name for name in names if name not in SCENARIOS]
+    if options.simulate < 1 or unknown:
+        raise SystemExit(
+            f"--simulate needs a count from 1 on and scenarios among D1-D20, not {unknown or options.simulate}"
+        )
+    return Drawn(options.simulate, options.seed, names)
+
+
+def identity(config: PretrainingConfig, seed: int, source: Stored | Drawn) -> str:
     """What decides a run's result, as JSON: a checkpoint of another run must not be taken up."""
-    data = json.dumps([[name, manifest.entry(name).model_dump(mode="json")] for name in names])
-    parts = {"config": config.model_dump_json(), "data": data}
+    parts = {"config": config.model_dump_json(), "data": source.describe()}
     digests = {part: hashlib.sha256(text.encode()).hexdigest() for part, text in parts.items()}
     return json_text(digests | {"seed": seed})
 

@@ -7,7 +7,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from components.batches import Batch, Group, mask_generator, take
+from components.batches import Batch, Group, Snapshots, mask_generator, take
 from components.diagnostics import effective_rank, mean_dimension_std, verdict
 from components.features import cross_gains, edge_features
 from components.goals import advantage, goals_of
@@ -130,11 +130,11 @@ class Validator:
 
 
 @torch.no_grad()
-def mean_edge_feature(train: Sequence[np.ndarray], config: PretrainingConfig) -> float:
+def mean_edge_feature(train: Sequence[Snapshots], config: PretrainingConfig) -> float:
     """What predict-the-mean would predict: the mean standardised cross gain of the training data."""
     sums = torch.zeros(2, dtype=torch.float64)
     for gains in train:
-        cross = cross_gains(torch.from_numpy(gains[:256]).float(), config.backbone.scaling)
+        cross = cross_gains(torch.as_tensor(gains[:256]).cpu().float(), config.backbone.scaling)
         off_diagonal = ~torch.eye(cross.shape[-1], dtype=torch.bool)
         values = cross[:, off_diagonal].double()
         sums += torch.tensor([values.sum(), values.numel()], dtype=torch.float64)

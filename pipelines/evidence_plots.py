@@ -61,7 +61,10 @@ def draw(path: Path, shown: Figure) -> None:
                 else:
                     axis.xaxis.set_major_locator(LogLocator(subs=(1.0, 3.0)))
                     axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-            _window(axis, here)
+            if shown.kind == "bars":
+                axis.set_ylim(bottom=0.0)  # what is below is hopeless
+            else:
+                _window(axis, here)
         axes[0].set_ylabel(shown.y)
         handles: dict[str, Any] = {}
         for axis in axes:

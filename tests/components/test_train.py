@@ -303,3 +303,32 @@ def test_a_gpu_that_is_not_there_is_named(data: Path, config: Path, tmp_path: Pa
     if torch.cuda.is_available():
         pytest.skip("this machine has GPUs")
     assert "finds 0 GPUs" in refusal([*options(data, tmp_path, config), "--device", "cuda"])
+
+
+def test_snapshots_can_be_drawn_as_they_are_needed(root: Path, tmp_path: Path, config: Path) -> None:
+    """Without data and without a compiler; stopped and gone on with, the same bits."""
+    words = ["--simulate", "16", "--scenarios", "D1", "D6", "--config", str(config), "--device", "cpu"]
+    whole = run("-c", BARE, *words, "--out", str(tmp_path / "whole"), root=root)
+    assert "after" in whole.stderr
+    first = train.train(train.parse([*words, "--out", str(tmp_path / "again")]))
+    weights = load_tensors(tmp_path / "whole" / "backbone" / "backbone.safetensors")
+    again = load_tensors(tmp_path / "again" / "backbone" / "backbone.safetensors")
+    assert all(torch.equal(weights[name], again[name]) for name in weights)
+    assert first.history[0]["train_loss"] > 0
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--simulate", "0"], "count from 1 on"),
+        (["--simulate", "5", "--scenarios", "D99"], "D99"),
+        (["--simulate", "5", "--data", "folder"], "not allowed with"),
+        ([], "required"),
+    ],
+)
+def test_impossible_sources_are_one_line(
+    words: list[str], told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        train.main([*words, "--out", str(tmp_path)])
+    assert told in str(caught.value) + capsys.readouterr().err
