@@ -26,7 +26,7 @@ def wmmse(
     """Best powers [B, K] of so many starts: full power, the others uniform random powers from `generator`.
 
     Args:
-        gain: [B, K, K] float32, linear, in units of noise at full power.
+        gain: [B, K, K] float32 or float64, linear, in units of noise at full power.
         objective: SumRate, ProportionalFair or QoS.
         starts: runs per snapshot.
         iterations: of each.
@@ -38,13 +38,14 @@ def wmmse(
     if not isinstance(objective, SumRate | ProportionalFair | QoS):
         raise ValueError(f"wmmse on tensors knows no {type(objective).__name__}: use components.solvers")
     batch, links, _ = gain.shape
-    power = torch.ones(batch, links, starts, device=gain.device)
+    kind = {"device": gain.device, "dtype": gain.dtype}
+    power = torch.ones(batch, links, starts, **kind)
     if starts > 1:
-        power[..., 1:] = torch.rand(batch, links, starts - 1, generator=generator, device=gain.device)
+        power[..., 1:] = torch.rand(batch, links, starts - 1, generator=generator, **kind)
     direct = gain.diagonal(dim1=1, dim2=2).unsqueeze(-1)  # [B, K, 1]
     cross = gain - torch.diag_embed(gain.diagonal(dim1=1, dim2=2))
     state = _State(power)
-    best, utility = power, torch.full((batch, 1, starts), -torch.inf, device=gain.device)
+    best, utility = power, torch.full((batch, 1, starts), -torch.inf, **kind)
     damped = not isinstance(objective, SumRate)
     for iteration in range(iterations + 1):
         power = state.power()

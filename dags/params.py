@@ -118,8 +118,25 @@ class FiguresParams(Strict):
             raise ValueError(
                 "solve must cover the test split of every scenario that a later section judges on"
             )
-        if evidence.rows != adapt.test_rows:
-            raise ValueError("evidence.rows and adapt.test_rows must be the same: references pair with runs")
+        if not evidence.rows == adapt.test_rows == self.frontier.rows:
+            raise ValueError(
+                "evidence.rows, adapt.test_rows and frontier.rows must be the same: runs are paired"
+            )
+        if adapt.polish_iterations != self.frontier.polish_iterations:
+            raise ValueError("adapt.polish_iterations and frontier.polish_iterations must be the same")
+        said = f"best of {self.solve.starts} starts, {self.solve.iterations} iterations"
+        if evidence.reference != said or evidence.adapted != adapt.models.get("hybrid"):
+            raise ValueError(
+                f"evidence.reference must be {said!r}, and evidence.adapted what adapt.models.hybrid is"
+            )
+        unjudged = [
+            name
+            for name in STUDIES - {"variants"}
+            if not set(evidence.scenarios) <= set(adapt.studies[name].judged)
+        ]
+        if unjudged or evidence.small_scenario not in adapt.studies["variants"].judged:
+            where = unjudged[0] if unjudged else "variants"
+            raise ValueError(f"adapt.studies.{where}.judged lacks a scenario that the evidence shows")
         return self
 
     def _of_variants(self) -> list[Study]:

@@ -71,9 +71,9 @@ def _frontier(evidence: dict[str, Any]) -> str:
         )
     header = ["", "K", "best network that pays off", "fastest WMMSE as good as it", "strongest WMMSE"]
     return (
-        f"{_table(header, rows)}\n\nRatio to the best WMMSE for the objective (100 starts x 100 iterations), and time "
+        f"{_table(header, rows)}\n\nRatio to the best WMMSE for the objective ({evidence['reference']}), and time "
         f"per network on one thread of {evidence['frontier']['machine'].partition(',')[0]}. A network pays off where "
-        "no WMMSE, truncated or from many starts, reaches the low end of its interval in its time."
+        "no WMMSE, truncated or from many starts, nor full reuse, reaches the low end of its interval in its time."
     )
 
 

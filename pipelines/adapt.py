@@ -38,7 +38,7 @@ from components.pcgnn import PCGNNConfig
 from components.references import OBJECTIVES
 from components.shards import Manifest, ShardEntry, json_text, load_split, sha256_of
 from pipelines import paths
-from pipelines.cluster import ROOT, session
+from pipelines.cluster import ROOT, check_room, session
 from pipelines.errors import UserError
 from pipelines.sharding import Job, run_jobs
 from pipelines.stage import Context, Outcome, Stage, main
@@ -213,6 +213,7 @@ def work(context: Context[AdaptConfig]) -> Outcome:
     _check(config)
     made = context.scratch / "runs"
     with session():
+        check_room(config.accelerator, config.threads, "adapt")
         first = [task for name in config.studies for task in _first(context, name)]
         _run(context, first, made, "adapt, first seeds")
         chosen = _choose(made, first)
@@ -280,9 +281,18 @@ def _choose(made: Path, first: list[Task]) -> list[Label]:
     for task in first:
         reached = _validation(made / task.file)
         arm = task.label[:4]
+        if not np.isfinite(reached):
+            continue  # it diverged
         if arm not in best or reached > best[arm][0]:
             best[arm] = (reached, task.label)
+    lost = {task.label[:4] for task in first} - set(best)
+    if lost:
+        raise UserError(f"every learning rate of {sorted(lost)[0]} diverged: add a smaller one to its study")
     return [label for _, label in best.values()]
+
+
+def _finite(value: float) -> float | None:
+    return round(value, 6) if np.isfinite(value) else None
 
 
 def _validation(path: Path) -> float:
@@ -295,7 +305,7 @@ def _outcome(context: Context[AdaptConfig], made: Path, kept: list[Task], first:
     table = pa.concat_tables([pq.read_table(made / task.file) for task in kept])
     pq.write_table(table, folder / "runs.parquet", compression="zstd")
     tried = [
-        [*task.label[:4], task.label.learning_rate, round(_validation(made / task.file), 6)] for task in first
+        [*task.label[:4], task.label.learning_rate, _finite(_validation(made / task.file))] for task in first
     ]
     (folder / "tried.json").write_text(json_text(tried))
     rows = [

@@ -71,3 +71,18 @@ def cpus() -> int:
 def gpus() -> int:
     """GPUs of the whole cluster."""
     return int(ray.cluster_resources().get("GPU", 0))
+
+
+def check_room(accelerator: str, threads: int, section: str) -> None:
+    """Refuse tasks that the cluster could never run, instead of waiting for ever.
+
+    Raises:
+        UserError: there is no GPU, or no node with so many CPUs.
+    """
+    if accelerator == "gpu" and gpus() < 1:
+        raise UserError(
+            f"{section}.accelerator is gpu, but the cluster has none: say cpu, or join a cluster with RAY_ADDRESS"
+        )
+    most = max((int(node["Resources"].get("CPU", 0)) for node in ray.nodes() if node["Alive"]), default=0)
+    if threads > most:
+        raise UserError(f"{section}.threads={threads}, but the largest node has {most} CPUs: lower it")

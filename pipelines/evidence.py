@@ -12,11 +12,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import Field
 
+from components.backbone import BackboneConfig
 from components.checkpoint import load_card
 from components.config import Strict
 from components.references import OBJECTIVES
 from components.shards import DataError, json_text
 from pipelines import claims, evidence_frontier, paths
+from pipelines.cluster import ROOT
 from pipelines.evidence_figures import Figures, Variants
 from pipelines.evidence_plots import Figure, draw, vega
 from pipelines.ledger import Arm, Ledger
@@ -27,6 +29,10 @@ class EvidenceConfig(Strict):
     """Which runs make up which figure."""
 
     profile: str = Field(min_length=1)  # named beside every number
+    reference: str = Field(
+        min_length=1
+    )  # what "best WMMSE" means, in words: stage solve's starts and iterations
+    adapted: str  # folder of the backbone that the few-shot curves adapt, from the top of the repository
     rows: int = Field(ge=1)  # test snapshots per scenario, those of stage adapt
     scenarios: tuple[str, ...] = Field(min_length=1)  # that the averages are over
     small_scenario: str  # of figures 9 to 11
@@ -56,6 +62,8 @@ def work(context: Context[EvidenceConfig]) -> Outcome:
         "profile": config.profile,
         "seed": context.seed,
         "snapshots": config.rows,
+        "weights": _weights(load_card(ROOT / config.adapted).backbone),
+        "reference": config.reference,
         "figures": {
             figure.name: figure._asdict() for figure in made if not figure.name.startswith("frontier")
         },
@@ -83,9 +91,14 @@ def describe(config: EvidenceConfig) -> Variants:
     for name in names:
         folder = paths.VARIANTS / name / "0"
         backbone = load_card(folder).backbone
-        weights[name] = 6 * backbone.layers * backbone.width**2
+        weights[name] = _weights(backbone)
         rho[name] = float(_json(folder / "summary.json")["mask_ratio"])
     return Variants(config.sizes, config.mask_ratios, config.ablation, weights, rho, config.small_scenario)
+
+
+def _weights(backbone: BackboneConfig) -> int:
+    """6 L d^2, the count that the paper quotes."""
+    return 6 * backbone.layers * backbone.width**2
 
 
 def summaries(config: EvidenceConfig) -> dict[str, list[dict[str, Any]]]:
@@ -140,7 +153,14 @@ STAGE = Stage(
     "evidence",
     EvidenceConfig,
     work,
-    inputs=lambda _: [paths.DATA, paths.REFERENCES, paths.VARIANTS, paths.ADAPTED, paths.FRONTIER],
+    inputs=lambda config: [
+        paths.DATA,
+        paths.REFERENCES,
+        paths.VARIANTS,
+        paths.ADAPTED,
+        paths.FRONTIER,
+        ROOT / config.adapted,
+    ],
     outputs=[paths.FIGURES, paths.EVIDENCE],
 )
 

@@ -12,7 +12,8 @@ from pipelines.evidence_plots import Figure, Row
 from pipelines.ledger import Ledger
 
 TRUNCATED, REPEATED = "wmmse-", "starts-"
-POLISHED = "+polish"
+POLISHED, GPU = "+polish", "-gpu"
+FULL_REUSE = "full-reuse"
 FAMILIES = {
     TRUNCATED: "WMMSE, 1 start, truncated",
     REPEATED: "WMMSE, best of n starts",
@@ -27,7 +28,7 @@ def family(method: str) -> str:
 
 def is_network(method: str) -> bool:
     """Whether a network takes part in the answer."""
-    return family(method) not in FAMILIES.values()
+    return method != FULL_REUSE and family(method) not in FAMILIES.values()
 
 
 def points(
@@ -54,8 +55,8 @@ def points(
             ratios[scenario, objective, method] = mean_ratio([[np.array(values)]], under, seed)
     rows: list[Row] = []
     for timed in latency:
-        for objective in OBJECTIVES:
-            plain = timed["method"].removesuffix("-gpu")
+        for objective in OBJECTIVES if timed["objective"] is None else (timed["objective"],):
+            plain = timed["method"].removesuffix(GPU)
             found = ratios.get((timed["scenario"], objective, plain))
             if found is not None:
                 value, low, high = (round(float(number), 5) for number in found)
@@ -73,7 +74,9 @@ def points(
 
 def _rivals(one: Row, other: Row) -> bool:
     same = ("objective", "scenario", "batch")
-    return one is not other and all(one[key] == other[key] for key in same)
+    # What a GPU takes is shown, but is no rival of what one thread takes.
+    alike = one["method"].endswith(GPU) == other["method"].endswith(GPU)
+    return one is not other and alike and all(one[key] == other[key] for key in same)
 
 
 def _beats(one: Row, other: Row) -> bool:
@@ -91,8 +94,12 @@ def verdicts(rows: Sequence[Row]) -> list[dict[str, Any]]:
     for objective in OBJECTIVES:
         places = sorted({(row["batch"], row["links"]) for row in rows if row["objective"] == objective})
         for batch, links in places:
-            here = [r for r in rows if (r["objective"], r["batch"], r["links"]) == (objective, batch, links)]
-            networks = [row for row in here if is_network(row["method"]) and row["front"]]
+            here = [
+                row for row in rows
+                if (row["objective"], row["batch"], row["links"]) == (objective, batch, links)
+                and not row["method"].endswith(GPU)
+            ]  # fmt: skip
+            networks = [row for row in here if is_network(row["method"])]
             classical = [row for row in here if not is_network(row["method"])]
             paying = [
                 row for row in networks

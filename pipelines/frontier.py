@@ -4,7 +4,8 @@ One thread, one network or a batch, the exported graphs as they are served again
 belong to the machine: this is the one table of the figures that another run gives other digits for.
 """
 
-from collections.abc import Callable, Iterator
+import os
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
@@ -20,7 +21,7 @@ from components.evaluation import score
 from components.export import export_onnx
 from components.goals import goals_of
 from components.heads import PowerModel
-from components.objectives import by_name
+from components.objectives import Objective, by_name
 from components.pcgnn import PCGNN, PCGNNConfig
 from components.prompted import PromptedModel, set_powers
 from components.references import OBJECTIVES, read_references
@@ -34,6 +35,7 @@ from pipelines.progress import Meter
 from pipelines.served_program import open_session
 from pipelines.stage import Context, Outcome, Stage, main
 
+MANY = 8  # snapshots
 Call = Callable[[], object]
 
 
@@ -54,9 +56,10 @@ class FrontierConfig(Strict):
 
 
 class Timed(NamedTuple):
-    """A method on one scenario: milliseconds per snapshot by batch size."""
+    """A method and the objective that it is timed with; None where the objective changes nothing."""
 
     method: str
+    objective: str | None
     call: Callable[[np.ndarray], Call]  # gain_db [B, K, K] -> what is timed
 
 
@@ -108,34 +111,43 @@ def graphs(config: FrontierConfig, scratch: Path) -> dict[str, Path]:
 
 
 def methods(config: FrontierConfig, exported: dict[str, Path]) -> Iterator[Timed]:
-    """Everything that is timed, with the sum rate: the objective changes what is computed, hardly how long."""
-    goal = by_name("sum-rate")
-    for count in config.iterations:
-        yield Timed(
-            f"wmmse-{count}", lambda g, n=count: lambda: wmmse(to_gain(g), goal, iterations=n, threads=1)
-        )
-    last = max(config.iterations)
-    for starts in config.starts:
-        yield Timed(
-            f"starts-{starts}",
-            lambda g, n=starts: lambda: wmmse(to_gain(g), goal, starts=n, iterations=last, threads=1),
-        )
-    for label, path in exported.items():
-        runtime = open_session(path, threads=1)
+    """Everything that is timed. WMMSE takes longer for some objectives than for others, a network does not."""
+    last, polish = max(config.iterations), config.polish_iterations
 
-        def answer(g: np.ndarray, runtime: Any = runtime) -> Callable[[], np.ndarray]:  # noqa: ANN401
-            inputs = {"gain_db": g}
-            if len(runtime.get_inputs()) > 1:
-                goals = goals_of(goal, *g.shape[:2])
-                inputs |= {"parameters": goals.parameters.numpy(), "weights": goals.weights.numpy()}
-            return lambda: runtime.run(["power"], inputs)[0]
+    def solver(goal: Objective, starts: int, iterations: int) -> Callable[[np.ndarray], Call]:
+        return lambda g: lambda: wmmse(to_gain(g), goal, starts=starts, iterations=iterations, threads=1)
 
-        def polished(g: np.ndarray, answer: Any = answer) -> Call:  # noqa: ANN401
-            first, count = answer(g), config.polish_iterations
-            return lambda: wmmse(to_gain(g), goal, iterations=count, initial_power=first(), threads=1)
+    networks = {label: _network(path) for label, path in exported.items()}
+    for label, answer in networks.items():
+        yield Timed(label, None, answer)
+    for objective in OBJECTIVES:
+        goal = by_name(objective)
+        yield Timed("full-reuse", objective, lambda g: lambda: np.ones(g.shape[:2], np.float32))
+        for count in config.iterations:
+            yield Timed(f"wmmse-{count}", objective, solver(goal, 1, count))
+        for starts in config.starts:
+            yield Timed(f"starts-{starts}", objective, solver(goal, starts, last))
+        for label, answer in networks.items():
 
-        yield Timed(label, answer)
-        yield Timed(f"{label}+polish", polished)
+            def polished(g: np.ndarray, answer: Any = answer, goal: Objective = goal) -> Call:  # noqa: ANN401
+                first = answer(g)
+                return lambda: wmmse(to_gain(g), goal, iterations=polish, initial_power=first(), threads=1)
+
+            yield Timed(f"{label}+polish", objective, polished)
+
+
+def _network(path: Path) -> Callable[[np.ndarray], Callable[[], np.ndarray]]:
+    """A graph as it is served, on one thread."""
+    runtime = open_session(path, threads=1)
+
+    def answer(g: np.ndarray) -> Callable[[], np.ndarray]:
+        inputs = {"gain_db": g}
+        if len(runtime.get_inputs()) > 1:
+            goals = goals_of(by_name("sum-rate"), *g.shape[:2])
+            inputs |= {"parameters": goals.parameters.numpy(), "weights": goals.weights.numpy()}
+        return lambda: np.asarray(runtime.run(["power"], inputs)[0])
+
+    return answer
 
 
 def time_all(config: FrontierConfig, exported: dict[str, Path], meter: Meter) -> list[dict[str, Any]]:
@@ -147,16 +159,18 @@ def time_all(config: FrontierConfig, exported: dict[str, Path], meter: Meter) ->
     for scenario in config.scenarios:
         typical = load_split(paths.DATA, manifest, scenario, "test", config.rows).astype(np.float32)
         for batch in config.batches:
-            given = np.resize(typical, (batch, *typical.shape[1:]))
-            for method, call in timed:
+            whole = np.resize(typical, (batch, *typical.shape[1:]))
+            for method, objective, call in timed:
                 single = batch == 1
+                # Many starts are solved snapshot by snapshot: a few of a batch tell how long each takes.
+                given = whole[:MANY] if method.startswith("starts-") else whole
                 found = measure(
-                    call(given), batch, config.seconds if single else 0.0,
-                    warm_up=3 if single else 1, least=10 if single else 3,
+                    call(given), len(given), config.seconds if single else 0.0,
+                    warm_up=3 if single else 1, least=5 if single else 3,
                 )  # fmt: skip
-                rows.append(
-                    {"scenario": scenario, "method": method, "batch": batch, "ms": found.p50_ms / batch}
-                )
+                ms = found.p50_ms / len(given)
+                place = {"scenario": scenario, "batch": batch, "objective": objective}
+                rows.append(place | {"method": method, "ms": ms})
             meter.update(meter.done + 1)
     return rows
 
@@ -172,7 +186,7 @@ def on_gpu(config: FrontierConfig) -> Iterator[Timed]:
             goals = goals_of(by_name("sum-rate"), *g.shape[:2]).to(place)
             return model(torch.from_numpy(g).to(place), goals).float().cpu().numpy()
 
-        yield Timed(f"{label}-gpu", lambda g, answer=answer: lambda: answer(g))
+        yield Timed(f"{label}-gpu", None, lambda g, answer=answer: lambda: answer(g))
 
 
 def work(context: Context[FrontierConfig]) -> Outcome:
@@ -180,7 +194,7 @@ def work(context: Context[FrontierConfig]) -> Outcome:
     config = context.config
     folders = (paths.DATA.resolve(), paths.REFERENCES.resolve())
     pairs = [(scenario, objective) for scenario in config.scenarios for objective in OBJECTIVES]
-    scored: dict[tuple[str, str], dict[str, np.ndarray]] = {}
+    scored = _kept(context.scratch / "scores", pairs)  # of a run that was interrupted
     with session(), Meter(context.console, "frontier, quality", len(pairs), "tables") as meter:
         classical = ray.remote(classical_scores).options(num_cpus=1)
         prompted = ray.remote(prompted_scores).options(num_cpus=1)
@@ -190,9 +204,11 @@ def work(context: Context[FrontierConfig]) -> Outcome:
                 *(prompted.remote(config, *pair, folders[0], label) for label in config.prompted),
             ]
             for pair in pairs
+            if pair not in scored
         }
         for pair, references in pending.items():
             scored[pair] = {name: values for part in ray.get(references) for name, values in part.items()}
+            _keep(_folder(context.scratch / "scores") / f"{'-'.join(pair)}.npz", scored[pair])
             meter.update(len(scored))
     exported = graphs(config, _folder(context.scratch / "graphs"))
     with Meter(
@@ -206,11 +222,32 @@ def work(context: Context[FrontierConfig]) -> Outcome:
         for (scenario, objective), by_method in scored.items()
     }
     (made / "scores.json").write_text(json_text(qualities))
+    middle = config.scenarios[len(config.scenarios) // 2]
+    rows = [
+        [row["method"], row["objective"] or "any", str(row["batch"]), f"{row['ms']:.4f}"]
+        for row in latency
+        if row["scenario"] == middle
+    ]
     return Outcome(
-        {paths.FRONTIER: made}, ["method", "scenario", "batch", "ms per snapshot"],
-        [[row["method"], row["scenario"], str(row["batch"]), f"{row['ms']:.4f}"] for row in latency
-         if row["scenario"] in config.scenarios[len(config.scenarios) // 2 :][:1]],
-    )  # fmt: skip
+        {paths.FRONTIER: made}, [f"method, {middle}", "objective", "batch", "ms per snapshot"], rows
+    )
+
+
+def _keep(path: Path, values: dict[str, np.ndarray]) -> None:
+    partial = path.with_name(f".{path.name}")
+    with partial.open("wb") as file:
+        np.savez(file, allow_pickle=False, **values)
+    os.replace(partial, path)
+
+
+def _kept(folder: Path, pairs: Sequence[tuple[str, str]]) -> dict[tuple[str, str], dict[str, np.ndarray]]:
+    found = {}
+    for pair in pairs:
+        path = folder / f"{'-'.join(pair)}.npz"
+        if path.is_file():
+            with np.load(path, allow_pickle=False) as stored:
+                found[pair] = {name: stored[name] for name in stored.files}
+    return found
 
 
 def _folder(path: Path) -> Path:

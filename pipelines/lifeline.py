@@ -24,6 +24,8 @@ def follow() -> None:
         handle = os.pidfd_open(owner)
     except ProcessLookupError:  # it ended while we looked
         os.kill(os.getpid(), signal.SIGKILL)
+    except OSError:  # an old kernel, or one that may not be asked: then a stage can outlive its DVC
+        return
     else:
         threading.Thread(target=_end_with, args=(handle,), name="lifeline", daemon=True).start()
 

@@ -25,6 +25,7 @@ from components.shards import sha256_of
 from pipelines.errors import UserError
 
 EXPERIMENT = "gfm-ra"
+FOLDER_TAG = "folder"  # where a stage ran: its DAG
 LOCAL_URI = "sqlite:///mlflow.db"
 ANSWER_WITHIN_S = 5.0
 MOST_MODELS = 1000  # in one answer, as many as MLflow gives
@@ -114,7 +115,9 @@ def run(
     name: str, parameters: Mapping[str, Any], parent: str | None = None, failed: bool = False
 ) -> Iterator[Run]:
     """A run that ends as FINISHED, or as FAILED if the block raises or `failed` says so; call `connect` first."""
-    tags = {"git_commit": git_commit()} | ({"mlflow.parentRunId": parent} if parent else {})
+    tags = {"git_commit": git_commit(), FOLDER_TAG: str(Path.cwd())} | (
+        {"mlflow.parentRunId": parent} if parent else {}
+    )
     client = mlflow.MlflowClient()
     experiment = mlflow.get_experiment_by_name(EXPERIMENT)
     assert experiment is not None
@@ -148,15 +151,20 @@ def git_commit() -> str:
 
 
 def newest_runs() -> dict[str, tuple[str, float]]:
-    """By stage the newest run that finished: when it began (ISO 8601, UTC) and the seconds that it took."""
+    """By stage the newest run in this folder that finished: when it began (ISO 8601, UTC) and how many seconds it took.
+
+    Other DAGs' stages of the same names run in folders of their own.
+    """
     experiment = mlflow.get_experiment_by_name(EXPERIMENT)
     assert experiment is not None
     found: dict[str, tuple[str, float]] = {}
     for record in mlflow.MlflowClient().search_runs(
-        [experiment.experiment_id], "attributes.status = 'FINISHED'", order_by=["attributes.start_time DESC"]
+        [experiment.experiment_id],
+        f"attributes.status = 'FINISHED' and tags.{FOLDER_TAG} = '{Path.cwd()}' and metrics.seconds > 0",
+        order_by=["attributes.start_time DESC"],
     ):
         name, seconds = record.info.run_name, record.data.metrics.get("seconds")
-        if name and seconds is not None and "mlflow.parentRunId" not in record.data.tags:
+        if name and seconds is not None:
             began = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(record.info.start_time / 1000))
             found.setdefault(name, (began, float(seconds)))
     return found

@@ -23,7 +23,7 @@ from components.pretraining_config import PretrainingConfig
 from components.shards import Manifest, json_text, load_split
 from components.validation import Metrics, health
 from pipelines import paths
-from pipelines.cluster import session
+from pipelines.cluster import check_room, session
 from pipelines.errors import describe_validation
 from pipelines.progress import Meter
 from pipelines.stage import Context, Outcome, Stage, main
@@ -105,6 +105,7 @@ def work(context: Context[VariantsConfig]) -> Outcome:
     jobs.sort(key=lambda job: -_effort(config.algorithm(job[0])))
     gpus = 1 if config.accelerator == "gpu" else 0
     with session(), Meter(context.console, "variants", len(jobs), "runs") as meter:
+        check_room(config.accelerator, config.threads, "variants")
         task = ray.remote(pretrain_variant).options(num_cpus=config.threads, num_gpus=gpus)
         pending = [
             task.remote(

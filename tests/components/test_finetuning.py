@@ -206,3 +206,23 @@ def test_the_scaled_loss_pulls_every_graph_with_the_same_strength() -> None:
     alone = [loop._loss(power[b : b + 1], quiet[b : b + 1]).item() for b in range(3)]
     assert loop._loss(power, quiet).item() == pytest.approx(np.mean(alone), rel=1e-5)
     assert alone == pytest.approx([-1.0] * 3, rel=1e-4)
+
+
+def test_the_backbones_rate_rises_over_the_first_steps_of_the_second_stage() -> None:
+    rates: list[tuple[float, float]] = []
+    loop = make(RECIPE.model_copy(update={"rise_updates": 4, "schedule": "constant"}))
+    step = loop.optimizer.step
+
+    def watched(*arguments: object) -> object:
+        rates.append((loop.optimizer.param_groups[0]["lr"], loop.optimizer.param_groups[1]["lr"]))
+        return step(*arguments)
+
+    loop.optimizer.step = watched  # type: ignore[method-assign]
+    run(loop)
+    per_epoch = len(rates) // loop.total_epochs
+    second = rates[loop.config.warmup_epochs * per_epoch :]
+    full = loop.config.backbone_learning_rate
+    assert [backbone for backbone, _ in second[:5]] == pytest.approx(
+        [full * part for part in (0.25, 0.5, 0.75, 1, 1)]
+    )
+    assert {head for _, head in rates} == {loop.config.head_learning_rate}

@@ -132,11 +132,13 @@ def test_the_evidence_has_profiles_with_every_study(root: Path, name: str) -> No
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"evidence": {"rows": 7}}, "evidence.rows and adapt.test_rows"),
+        ({"evidence": {"rows": 7}}, "evidence.rows, adapt.test_rows and frontier.rows"),
         ({"evidence": {"sizes": ["huge"]}}, "huge"),
         ({"solve": {"scenarios": ["D16"]}}, "solve must cover"),
         ({"variants": {"seeds": 1}}, "variants.seeds"),
         ({"adapt": {"val_rows": 9999}}, "9999"),
+        ({"evidence": {"reference": "best of 3"}}, "best of 10 starts, 30 iterations"),
+        ({"evidence": {"small_scenario": "D16"}}, "variants.judged"),
     ],
 )
 def test_sections_of_the_evidence_that_do_not_fit_are_named(

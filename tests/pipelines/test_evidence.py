@@ -66,7 +66,8 @@ def sections(folder: Path) -> Tree:
             "one_goal": {"hybrid": f"{here}/hybrid/0", "variant:small": f"{here}/small/0"},
         },
         "evidence": {
-            "profile": "test", "rows": 20, "scenarios": ["near", "far"], "small_scenario": "far",
+            "profile": "test", "reference": "best of 4", "adapted": f"{here}/hybrid/0", "rows": 20,
+            "scenarios": ["near", "far"], "small_scenario": "far",
             "sizes": ["small", "hybrid"], "mask_ratios": ["hybrid", "rho-0.5"],
             "ablation": ["scratch", "generative", "hybrid", "prompted"],
         },
@@ -207,7 +208,9 @@ def test_the_frontier_times_every_method_and_judges_it(made: Path) -> None:
     content = json.loads((made / paths.EVIDENCE).read_text())["frontier"]
     methods = {row["method"] for row in content["rows"]}
     networks = {"pcgnn", "prompted", "hybrid", "variant:small"}
-    assert methods == {"wmmse-1", "wmmse-20", "starts-4"} | networks | {f"{name}+polish" for name in networks}
+    assert methods == {"full-reuse", "wmmse-1", "wmmse-20", "starts-4"} | networks | {
+        f"{name}+polish" for name in networks
+    }
     assert all(row["ms"] > 0 for row in content["rows"])
     assert {(row["links"], row["batch"]) for row in content["verdicts"]} == {(8, 1), (8, 4)}
 

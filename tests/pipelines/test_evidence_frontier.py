@@ -8,7 +8,7 @@ from pipelines import evidence_frontier
 
 
 def timed(method, ms, batch=1):
-    return {"scenario": "D18", "method": method, "batch": batch, "ms": ms}
+    return {"scenario": "D18", "method": method, "batch": batch, "ms": ms, "objective": None}
 
 
 def made(networks, classical):
