@@ -9,6 +9,7 @@ import select
 import signal
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 PROGRAM = "dvc"
@@ -34,8 +35,26 @@ def _end_with(handle: int) -> None:
     poll = select.poll()
     poll.register(handle, select.POLLIN)
     poll.poll()
-    # Not an exception, which the main thread would never see: Ray ends by itself when its driver is gone.
-    os.kill(os.getpid(), signal.SIGKILL)
+    # Not an exception, which the main thread would never see. Ray's agents would notice by themselves, a minute later.
+    for process in (*_below(os.getpid()), os.getpid()):
+        with suppress(OSError):  # it has just ended
+            os.kill(process, signal.SIGKILL)
+
+
+def _below(process: int) -> list[int]:
+    """Everything that a process has started and what that has, nearest first."""
+    children: dict[int, list[int]] = {}
+    for path in PROC.glob("[0-9]*"):
+        with suppress(OSError):
+            children.setdefault(_parent(int(path.name)), []).append(int(path.name))
+    found = list(children.get(process, []))
+    for each in found:  # grows while it is walked through
+        found += children.get(each, [])
+    return found
+
+
+def _parent(process: int) -> int:
+    return int((PROC / str(process) / "stat").read_text().rpartition(")")[2].split()[1])
 
 
 def _owner() -> int | None:
@@ -46,7 +65,7 @@ def _owner() -> int | None:
     while process > 1:
         try:
             words = (PROC / str(process) / "cmdline").read_bytes().decode(errors="replace").split("\0")
-            parent = int((PROC / str(process) / "stat").read_text().rpartition(")")[2].split()[1])
+            parent = _parent(process)
         except OSError:  # ended in between, or another user's
             return None
         if PROGRAM in (Path(word).name for word in words[:3]):

@@ -10,8 +10,8 @@ import psutil
 import pytest
 
 CHILD = (
-    "import os, time; from pipelines import lifeline; lifeline.follow(); print(os.getpid(), flush=True); "
-    "time.sleep(60)"
+    "import os, subprocess, time; from pipelines import lifeline; lifeline.follow(); "
+    "below = subprocess.Popen(['sleep', '60']); print(os.getpid(), below.pid, flush=True); time.sleep(60)"
 )
 # What starts the stage and waits for it, through a shell in between as DVC may do.
 PARENT = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {CHILD!r}])"
@@ -20,16 +20,16 @@ PARENT = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {CHILD!
 @pytest.fixture(params=["dvc", "somebody"])
 def started(
     request: pytest.FixtureRequest, tmp_path: Path, root: Path
-) -> Iterator[tuple[str, psutil.Popen, psutil.Process]]:
-    """A program of a name, and the stage that it started."""
+) -> Iterator[tuple[str, psutil.Popen, list[psutil.Process]]]:
+    """A program of a name, the stage that it started, and what that started."""
     program = tmp_path / request.param
     program.write_text(PARENT)
     parent = psutil.Popen(
         [sys.executable, str(program)], cwd=root, stdout=subprocess.PIPE, text=True, stderr=subprocess.DEVNULL
     )
-    child = psutil.Process(int(parent.stdout.readline()))
-    yield request.param, parent, child
-    for process in (parent, child):
+    family = [psutil.Process(int(word)) for word in parent.stdout.readline().split()]
+    yield request.param, parent, family
+    for process in (parent, *family):
         if process.is_running():
             process.kill()
     parent.wait(10)
@@ -37,12 +37,12 @@ def started(
 
 
 def test_killing_dvc_ends_its_stage_and_killing_somebody_else_does_not(
-    started: tuple[str, psutil.Popen, psutil.Process],
+    started: tuple[str, psutil.Popen, list[psutil.Process]],
 ) -> None:
-    name, parent, child = started
+    name, parent, family = started
     time.sleep(0.3)
-    assert child.is_running()
+    assert all(process.is_running() for process in family)
     parent.kill()
     parent.wait(10)
-    _, alive = psutil.wait_procs([child], timeout=5)
-    assert bool(alive) == (name != "dvc")
+    _, alive = psutil.wait_procs(family, timeout=5)
+    assert len(alive) == (0 if name == "dvc" else 2)
