@@ -61,6 +61,7 @@ def connect(create: bool = True) -> None:
     try:
         if create:
             with _alone(uri):
+                _tables(uri)
                 _experiment(uri)
     # MLflow, SQLAlchemy, a missing driver or the file system: each has exceptions of its own.
     except Exception as error:
@@ -76,6 +77,19 @@ def _alone(uri: str) -> Iterator[None]:
     with Path(f"{uri.removeprefix('sqlite:///')}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+
+
+def _tables(uri: str) -> None:
+    """Make a new database beside its place: one that is left half made by kill -9 could be neither used nor mended."""
+    database = Path(uri.removeprefix("sqlite:///"))
+    if not uri.startswith("sqlite:///") or database.exists():
+        return
+    for left in database.parent.glob(f"{database.name}.new-*"):
+        left.unlink()
+    # A name of its own, since MLflow remembers by name which databases have their tables.
+    fresh = database.with_name(f"{database.name}.new-{time.time_ns()}")
+    mlflow.MlflowClient(tracking_uri=f"sqlite:///{fresh}").search_experiments()
+    os.replace(fresh, database)
 
 
 def _experiment(uri: str) -> None:

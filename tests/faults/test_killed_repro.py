@@ -7,6 +7,7 @@ import random
 import shutil
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -41,10 +42,12 @@ def interrupted(folder: Path, after_s: float, log: Path) -> tuple[bool, list[psu
     family: set[psutil.Process] = set()
     end = time.monotonic() + after_s
     while time.monotonic() < end and program.is_running() and program.status() != psutil.STATUS_ZOMBIE:
-        family |= set(program.children(recursive=True))
+        with suppress(psutil.Error):  # something ended while it was looked at
+            family |= set(program.children(recursive=True))
         time.sleep(0.1)
     at_work = program.poll() is None
-    family |= set(program.children(recursive=True)) if at_work else set()
+    with suppress(psutil.Error):
+        family |= set(program.children(recursive=True)) if at_work else set()
     program.kill()
     program.wait(30)
     _, alive = psutil.wait_procs(family, timeout=GONE_WITHIN_S)

@@ -87,3 +87,20 @@ def test_values_that_are_too_many_or_too_long_do_not_stop_a_run(workspace: Path)
     with tracking.run("wide", {f"p{n}": "x" * 1000 for n in range(150)}) as run:
         pass
     assert 0 < len(stored(run).data.params) <= 150
+
+
+def test_a_new_database_is_there_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What kill -9 leaves of one that is being made is in nobody's way."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
+    (tmp_path / "mlflow.db.new-1").write_bytes(b"half a database")
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as context, pytest.raises(KeyboardInterrupt):
+        context.setattr(tracking.os, "replace", killed)
+        tracking.connect()
+    assert not (tmp_path / "mlflow.db").exists()
+    tracking.connect()
+    assert (tmp_path / "mlflow.db").stat().st_size > 100_000
+    assert not list(tmp_path.glob("*.new-*"))
