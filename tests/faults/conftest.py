@@ -1,9 +1,12 @@
-"""The small world of the stages' own tests."""
+"""The working folders and the small world that tests of the stages use."""
 
-from tests.pipelines.conftest import (  # noqa: F401 (fixtures)
+from tests.pipelines.conftest import (
     empty_database,
+    module_workspace,
     params,
     run_stage,
     simulated,
     workspace,
 )
+
+__all__ = ["empty_database", "module_workspace", "params", "run_stage", "simulated", "workspace"]

@@ -165,7 +165,7 @@ def test_a_model_names_no_path(
     answer = CliRunner().invoke(cli.app, ["models", "export", name, "champion", "out"])
     assert isinstance(answer.exception, EXPECTED), answer.output
     assert not (tmp_path / "out").exists()
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["mlflow.db"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["mlflow.db", "mlflow.db.lock"]
 
 
 @pytest.fixture
