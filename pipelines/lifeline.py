@@ -13,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 PROGRAM = "dvc"
+STARTED_BY_DVC = "DVC_STAGE"  # which it sets for whatever it runs
 PROC = Path("/proc")
 
 
@@ -20,6 +21,9 @@ def follow() -> None:
     """End this process, and with it its Ray session, as soon as the DVC above it is gone; do nothing without one."""
     owner = _owner()
     if owner is None:
+        # DVC was killed before we could look: nobody is above us any more.
+        if os.environ.get(STARTED_BY_DVC) and os.getppid() == 1:
+            os.kill(os.getpid(), signal.SIGKILL)
         return
     try:
         handle = os.pidfd_open(owner)

@@ -1,5 +1,6 @@
 """A stage ends with the DVC above it, and with nothing else."""
 
+import os
 import subprocess
 import sys
 import time
@@ -46,3 +47,21 @@ def test_killing_dvc_ends_its_stage_and_killing_somebody_else_does_not(
     parent.wait(10)
     _, alive = psutil.wait_procs(family, timeout=5)
     assert len(alive) == (0 if name == "dvc" else 2)
+
+
+def test_a_stage_whose_dvc_ended_before_it_could_look_ends_too(root: Path) -> None:
+    code = (
+        "import os, time; os.fork() and os._exit(0); time.sleep(0.5); from pipelines import lifeline; "
+        "lifeline.follow(); print('at work', flush=True)"
+    )
+    for stage, said in (("simulate", ""), ("", "at work\n")):
+        environment = {**os.environ, "DVC_STAGE": stage}
+        answer = subprocess.run(
+            [sys.executable, "-c", code],
+            cwd=root,
+            env=environment,
+            stdout=subprocess.PIPE,
+            text=True,
+            timeout=60,
+        )
+        assert answer.stdout == said
