@@ -1,5 +1,10 @@
-"""A large file as small ones with checksums, for roads that carry only small ones; and back."""
+"""A large file as small ones with checksums, for roads that carry only small ones; and back.
 
+`python -m components.pieces split runs/pretrain/backbone/backbone.safetensors pieces`, then, where they have arrived,
+`python -m components.pieces join pieces .`
+"""
+
+import argparse
 import json
 import os
 from pathlib import Path
@@ -49,3 +54,23 @@ def join(folder: Path, target: Path) -> Path:
         raise DataError(f"{folder}: the pieces are not those of {name}: copy them again")
     os.replace(partial, target / name)
     return target / name
+
+
+def main() -> None:
+    """Split or join, or say in one line why not."""
+    parser = argparse.ArgumentParser("python -m components.pieces", description=__doc__)
+    parser.add_argument("what", choices=["split", "join"])
+    parser.add_argument("source", type=Path, help="the file to split, or the folder of the pieces")
+    parser.add_argument(
+        "folder", type=Path, help="where the pieces, or the file, go; made if it is not there"
+    )
+    given = parser.parse_args()
+    try:
+        given.folder.mkdir(parents=True, exist_ok=True)
+        split(given.source, given.folder) if given.what == "split" else join(given.source, given.folder)
+    except (DataError, OSError) as error:
+        raise SystemExit(str(error)) from None
+
+
+if __name__ == "__main__":
+    main()

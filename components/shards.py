@@ -5,6 +5,7 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -183,6 +184,20 @@ def load_split(
         parts.append(read_shard(folder, shard, entry.links)[: wanted - have])
         have += len(parts[-1])
     return np.concatenate(parts)
+
+
+def read_json(path: Path) -> Any:  # noqa: ANN401 (whatever the file holds)
+    """What a stage has left as JSON.
+
+    Raises:
+        DataError: it is missing or damaged.
+    """
+    try:
+        return json.loads(path.read_text())
+    except FileNotFoundError:
+        raise DataError(f"{path} is missing: run the stage that makes it again") from None
+    except ValueError as error:
+        raise DataError(f"{path} is damaged ({error}): run the stage that makes it again") from None
 
 
 def json_text(value: object) -> str:

@@ -112,15 +112,15 @@ class AdaptConfig(Strict):
                     )
             if any(not study.trained(start, 1) and study.shots != (0,) for start in study.starts):
                 raise ValueError(f"studies.{name}.shots: {', '.join(UNTRAINED)} learns nothing: say [0]")
-        if SCRATCH not in self.models:
-            raise ValueError(f"models.{SCRATCH} is missing: it says whose architecture starts from scratch")
+        if paths.HYBRID not in self.models:
+            raise ValueError(f"models.{paths.HYBRID} is missing: {SCRATCH} has its architecture")
         return self
 
     def folder(self, study: str, start: str, number: int) -> Path:
         """Where a starting point lies; for one from scratch, the model whose architecture it has."""
         if start.startswith(VARIANT):
             return paths.VARIANTS.resolve() / start.removeprefix(VARIANT) / str(number)
-        name = start if start in self.models else SCRATCH
+        name = start if start in self.models else paths.HYBRID
         if start == SCRATCH and all(
             other == SCRATCH or other.startswith(VARIANT) for other in self.studies[study].starts
         ):
@@ -218,7 +218,9 @@ def work(context: Context[AdaptConfig]) -> Outcome:
         _run(context, first, made, "adapt, first seeds")
         chosen = _choose(made, first)
         rest = [
-            _task(context, _with_run(label, number)) for label in chosen for number in _others(config, label)
+            _task(context, label._replace(run=number))
+            for label in chosen
+            for number in _others(config, label)
         ]
         _run(context, rest, made, "adapt, other seeds")
     kept = [_task(context, label) for label in chosen] + rest
@@ -251,10 +253,6 @@ def _first(context: Context[AdaptConfig], name: str) -> Iterator[Task]:
 def _task(context: Context[AdaptConfig], label: Label) -> Task:
     folder = context.config.folder(label.study, label.start, label.run)
     return Task(context.config, label, folder, paths.DATA.resolve(), context.seed + label.run)
-
-
-def _with_run(label: Label, number: int) -> Label:
-    return label._replace(run=number)
 
 
 def _others(config: AdaptConfig, label: Label) -> range:
@@ -322,7 +320,7 @@ STAGE = Stage(
     inputs=lambda config: [
         paths.DATA,
         paths.VARIANTS,
-        *dict.fromkeys(ROOT / folder for folder in config.models.values()),
+        *(ROOT / folder for folder in config.models.values()),
     ],
     outputs=[paths.ADAPTED],
 )

@@ -10,6 +10,7 @@ import ray
 from ray.exceptions import RaySystemError
 
 from pipelines.errors import UserError
+from pipelines.machine import cores
 
 ROOT = Path(__file__).resolve().parent.parent
 # Ray runs our code in a thread, whose heap glibc returns to the system piece by piece: a training step then spends a
@@ -46,9 +47,8 @@ def _start(dashboard: bool, local: bool) -> None:
     if not address:
         # Workers are separate interpreters: they find this repository by PYTHONPATH, wherever it lies.
         environment = {"env_vars": {"PYTHONPATH": str(ROOT)} | KEEP_MEMORY}
-        cpus = len(os.sched_getaffinity(0))
         ray.init(
-            address="local", num_cpus=cpus, include_dashboard=dashboard, log_to_driver=False,
+            address="local", num_cpus=cores(), include_dashboard=dashboard, log_to_driver=False,
             logging_level=logging.ERROR, runtime_env=environment,
         )  # fmt: skip
         return

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from pipelines import tracking
 from pipelines.errors import UserError
 from pipelines.latency import typical_gains
+from pipelines.machine import cores
 from pipelines.stage import MIN_FREE_BYTES
 
 DISTRIBUTION = "gfm-ra"
@@ -76,9 +77,8 @@ def _disk() -> Finding:
 
 
 def _memory() -> Finding:
-    cores = len(os.sched_getaffinity(0))
     total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    said = f"{cores} cores, {total:.0f} GiB"
+    said = f"{cores()} cores, {total:.0f} GiB"
     if total < 4.0:
         return Finding("machine", NOTE, f"{said}: the laptop profile wants 4 GiB or more")
     return Finding("machine", OK, said)

@@ -4,7 +4,6 @@ Each figure is left as Parquet, PNG and Vega-Lite; all values together are one c
 report and README take theirs.
 """
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +11,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import Field
 
-from components.backbone import BackboneConfig
 from components.checkpoint import load_card
 from components.config import Strict
+from components.contest import SCRATCH
 from components.references import OBJECTIVES
-from components.shards import DataError, json_text
+from components.shards import json_text, read_json
 from pipelines import claims, evidence_frontier, paths
 from pipelines.cluster import ROOT
 from pipelines.evidence_figures import Figures, Variants
 from pipelines.evidence_plots import Figure, draw, vega
 from pipelines.ledger import Arm, Ledger
 from pipelines.stage import Context, Outcome, Stage, main
+from pipelines.sweep_plots import parameters
 
 
 class EvidenceConfig(Strict):
@@ -62,7 +62,7 @@ def work(context: Context[EvidenceConfig]) -> Outcome:
         "profile": config.profile,
         "seed": context.seed,
         "snapshots": config.rows,
-        "weights": _weights(load_card(ROOT / config.adapted).backbone),
+        "weights": parameters(load_card(ROOT / config.adapted).backbone.model_dump()),
         "reference": config.reference,
         "figures": {
             figure.name: figure._asdict() for figure in made if not figure.name.startswith("frontier")
@@ -75,7 +75,6 @@ def work(context: Context[EvidenceConfig]) -> Outcome:
         "claims": verdicts,
         "variants": summaries(config),
     }
-    (folder / "evidence.json").write_text(json_text(content))
     metrics = context.scratch / "evidence.json"
     metrics.write_text(json_text(content))
     rows = [[found["figure"], found["claim"], found["measured"][:60], found["verdict"]] for found in verdicts]
@@ -86,26 +85,21 @@ def work(context: Context[EvidenceConfig]) -> Outcome:
 
 def describe(config: EvidenceConfig) -> Variants:
     """Sizes and mask ratios of the small models, from what they left."""
-    names = {*config.sizes, *config.mask_ratios, *config.ablation} - {"scratch"}
+    names = {*config.sizes, *config.mask_ratios, *config.ablation} - {SCRATCH}
     weights, rho = {}, {}
     for name in names:
         folder = paths.VARIANTS / name / "0"
         backbone = load_card(folder).backbone
-        weights[name] = _weights(backbone)
-        rho[name] = float(_json(folder / "summary.json")["mask_ratio"])
+        weights[name] = parameters(backbone.model_dump())
+        rho[name] = float(read_json(folder / "summary.json")["mask_ratio"])
     return Variants(config.sizes, config.mask_ratios, config.ablation, weights, rho, config.small_scenario)
-
-
-def _weights(backbone: BackboneConfig) -> int:
-    """6 L d^2, the count that the paper quotes."""
-    return 6 * backbone.layers * backbone.width**2
 
 
 def summaries(config: EvidenceConfig) -> dict[str, list[dict[str, Any]]]:
     """How the pre-training of every small model ended, a plateau included."""
-    names = sorted({*config.sizes, *config.mask_ratios, *config.ablation} - {"scratch"})
+    names = sorted({*config.sizes, *config.mask_ratios, *config.ablation} - {SCRATCH})
     return {
-        name: [_json(path) for path in sorted((paths.VARIANTS / name).glob("*/summary.json"))]
+        name: [read_json(path) for path in sorted((paths.VARIANTS / name).glob("*/summary.json"))]
         for name in names
     }
 
@@ -119,25 +113,16 @@ def frontier(ledger: Ledger, figures: Figures, seed: int) -> list[dict[str, Any]
         if (
             arm.study in ("pcgnn", "few-shot", "variants")
             and arm == figures.most(arm)
-            and arm.start != "scratch"
+            and arm.start != SCRATCH
         ):
             arms.setdefault(arm.start, []).append(arm)
     trained = evidence_frontier.trained_ratios(ledger, arms, scenarios)
-    scores = _json(paths.FRONTIER / "scores.json")
+    scores = read_json(paths.FRONTIER / "scores.json")
     return evidence_frontier.points(timed, scores, trained, ledger.links, seed)
 
 
 def _latency() -> dict[str, Any]:
-    return _json(paths.FRONTIER / "latency.json")
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        return json.loads(path.read_text())
-    except FileNotFoundError:
-        raise DataError(f"{path} is missing: run the stage that makes it again") from None
-    except ValueError as error:
-        raise DataError(f"{path} is damaged ({error}): run the stage that makes it again") from None
+    return read_json(paths.FRONTIER / "latency.json")
 
 
 def write(folder: Path, figure: Figure) -> None:

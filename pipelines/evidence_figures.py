@@ -3,30 +3,27 @@
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
+from components.contest import IMPUTED, PCGNN_NAME, SCRATCH, VARIANT
+from components.evaluation import PAPER_REFERENCE
 from components.intervals import Runs
 from components.metrics import Ratio
 from components.references import OBJECTIVES
+from pipelines import paths
 from pipelines.evidence_plots import Figure, Row
-from pipelines.ledger import PAPER, Arm, Ledger
+from pipelines.ledger import Arm, Ledger
+from pipelines.report_figures import UNITS
 
-UNITS = {"sum-rate": "sum rate", "proportional-fair": "geometric mean of rates", "qos": "QoS utility"}
-PROMPTED = "prompted"
 IMPUTED_NAME = "WMMSE on imputed gains"
 ZERO_SHOT = "GFM-RA prompted, zero-shot"
 CLASSICAL = {
     "full-reuse": "full reuse",
     "fplinq": "FPLinQ",
     "wmmse": "sum-rate WMMSE, 1 start",
-    PAPER: "WMMSE-Best",
+    PAPER_REFERENCE: "WMMSE-Best",
 }
 SHARES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
 SMALL_MODELS = "variants"  # the study of figures 9 to 11
-VARIANT_NAMES = {
-    "scratch": "from scratch",
-    "generative": "generative",
-    "hybrid": "hybrid",
-    "prompted": "goal-conditioned",
-}
+VARIANT_NAMES = {SCRATCH: "from scratch", paths.PROMPTED: "goal-conditioned"}
 
 
 def _row(panel: str, series: str, x: Any, found: Ratio | None, runs: int, snapshots: int) -> Iterator[Row]:  # noqa: ANN401
@@ -86,14 +83,14 @@ class Figures:
     def _references(objective: str) -> list[tuple[str, str]]:
         own = (f"best-{objective}", "best WMMSE for it")
         return {
-            "sum-rate": [(PAPER, "WMMSE-Best")],
+            "sum-rate": [(PAPER_REFERENCE, "WMMSE-Best")],
             "proportional-fair": [own],
-            "qos": [(PAPER, "WMMSE-Best"), own],
+            "qos": [(PAPER_REFERENCE, "WMMSE-Best"), own],
         }[objective]
 
     def _contenders(self, objective: str, where: Sequence[str]) -> Iterator[tuple[str, Any, int]]:
         for method, label in CLASSICAL.items():
-            if method != PAPER or objective != "sum-rate":
+            if method != PAPER_REFERENCE or objective != "sum-rate":
                 yield label, self.book.reference(objective, method, "score", where), 1
         for label, arm in self.trained(objective):
             yield label, self.book.column(arm, "score", where), self.book.runs(arm)
@@ -101,14 +98,14 @@ class Figures:
     def trained(self, objective: str) -> list[tuple[str, Arm]]:
         """Learned methods with as many samples as they were given, by label."""
         found = []
-        for arm in sorted(self.arms, key=lambda arm: (arm.start != "pcgnn", arm.shots)):
+        for arm in sorted(self.arms, key=lambda arm: (arm.start != PCGNN_NAME, arm.shots)):
             if arm.objective != objective:
                 continue
             if arm.study == "pcgnn":
                 found.append((f"PCGNN, {arm.shots:,} samples", arm))
-            elif arm == self.most(Arm("few-shot", "hybrid", objective, 0)):
+            elif arm == self.most(Arm("few-shot", paths.HYBRID, objective, 0)):
                 found.append((f"GFM-RA, {arm.shots:,} samples", arm))
-            elif arm.study == "zero-shot" and arm.start == PROMPTED:
+            elif arm.study == "zero-shot" and arm.start == paths.PROMPTED:
                 found.append((ZERO_SHOT, arm))
         return found
 
@@ -123,7 +120,7 @@ class Figures:
         for objective in OBJECTIVES:
             methods = [
                 *self.trained(objective),
-                ("WMMSE on imputed gains", Arm("imputed", "imputed-wmmse", objective, 0)),
+                (IMPUTED_NAME, Arm("imputed", IMPUTED, objective, 0)),
             ]
             for reference, title in self._references(objective):
                 under = self.book.reference(objective, reference, "score", self.judged)
@@ -168,7 +165,7 @@ class Figures:
 
     def _curves(self, objective: str) -> Iterator[tuple[str, Arm]]:
         recipes = {"few-shot": "", "paper-recipe": ", the paper's recipe"}
-        starts = {"hybrid": "pre-trained", "scratch": "from scratch"}
+        starts = {paths.HYBRID: "pre-trained", SCRATCH: "from scratch"}
         for study, recipe in recipes.items():
             for start, told in starts.items():
                 for arm in sorted(a for a in self.arms if a[:3] == (study, start, objective)):
@@ -178,7 +175,7 @@ class Figures:
         self, objective: str, panel: str, column: str, under: Runs, own_under: str | None = None
     ) -> Iterator[Row]:
         """The prompted model without any sample, drawn across the whole width."""
-        arm = Arm("zero-shot", PROMPTED, objective, 0)
+        arm = Arm("zero-shot", paths.PROMPTED, objective, 0)
         values = self.book.column(arm, column, self.judged)
         reference = self.book.column(arm, own_under, self.judged) if own_under else under
         for shots in sorted({a.shots for _, a in self._curves(objective)}):
@@ -190,7 +187,7 @@ class Figures:
         """QoS: what it costs in sum rate, and what the links below the least rate get."""
         rows: list[Row] = []
         where, objective = self.judged, "qos"
-        best = {PAPER: "WMMSE-Best", "best-qos": "best WMMSE for QoS"}
+        best = {PAPER_REFERENCE: "WMMSE-Best", "best-qos": "best WMMSE for QoS"}
         for panel, column, denominator in (
             ("sum rate / WMMSE-Best's", "sum_rate", None),
             ("mean rate of links below Rmin, bit/s/Hz", "violated_rate", "violated"),
@@ -201,7 +198,7 @@ class Figures:
 
             def under(of: Any, denominator: str | None = denominator) -> Any:  # noqa: ANN401
                 fixed = {
-                    None: self.book.reference(objective, PAPER, "sum_rate", where),
+                    None: self.book.reference(objective, PAPER_REFERENCE, "sum_rate", where),
                     "links": self.book.constant(where),
                     "best": self.book.reference(objective, "best-qos", "score", where),
                 }
@@ -233,12 +230,12 @@ class Figures:
     # Figures 9 to 11: small models, each pre-trained anew with every seed.
     def _small(self, names: Sequence[str]) -> Iterator[tuple[str, Arm]]:
         for name in names:
-            start = name if name == "scratch" else f"variant:{name}"
+            start = name if name == SCRATCH else f"{VARIANT}{name}"
             yield from ((name, a) for a in sorted(self.arms) if (a.study, a.start) == (SMALL_MODELS, start))
 
     def _at(self, label: str, x: float, arm: Arm, hidden: float = 0.0) -> Iterator[Row]:
         where = [self.variants.scenario]
-        under = self.book.reference(arm.objective, PAPER, "score", where)
+        under = self.book.reference(arm.objective, PAPER_REFERENCE, "score", where)
         found = self.book.ratio(self.book.column(arm, "score", where, hidden), under)
         panel = f"{UNITS[arm.objective]} / WMMSE-Best, {self.variants.scenario}"
         return _row(panel, label, x, found, self.book.runs(arm, hidden), self.book.rows)

@@ -9,26 +9,8 @@ from components.intervals import mean_ratio
 from components.metrics import Ratio
 from components.references import OBJECTIVES
 from pipelines.evidence_plots import Figure, Row
+from pipelines.frontier_methods import GPU, POLISHED, REFERENCE, family, is_network
 from pipelines.ledger import Ledger
-
-TRUNCATED, REPEATED = "wmmse-", "starts-"
-POLISHED, GPU = "+polish", "-gpu"
-FULL_REUSE = "full-reuse"
-FAMILIES = {
-    TRUNCATED: "WMMSE, 1 start, truncated",
-    REPEATED: "WMMSE, best of n starts",
-}
-
-
-def family(method: str) -> str:
-    """The line of the plot that a method belongs to; a network's leads from its answer to the polished one."""
-    plain = method.removesuffix(POLISHED)
-    return next((label for prefix, label in FAMILIES.items() if method.startswith(prefix)), plain)
-
-
-def is_network(method: str) -> bool:
-    """Whether a network takes part in the answer."""
-    return method != FULL_REUSE and family(method) not in FAMILIES.values()
 
 
 def points(
@@ -50,7 +32,7 @@ def points(
     ratios = dict(trained)
     for place, by_method in scores.items():
         scenario, objective = place.split("/")
-        under = [[np.array(by_method["reference"])]]
+        under = [[np.array(by_method[REFERENCE])]]
         for method, values in by_method.items():
             ratios[scenario, objective, method] = mean_ratio([[np.array(values)]], under, seed)
     rows: list[Row] = []

@@ -16,7 +16,7 @@ from pydantic import Field
 
 from components.checkpoint import load_card, load_prompted_model
 from components.config import Strict
-from components.contest import VARIANT
+from components.contest import PCGNN_NAME, VARIANT
 from components.evaluation import score
 from components.export import export_onnx
 from components.goals import goals_of
@@ -29,6 +29,7 @@ from components.shards import Manifest, json_text, load_split, to_gain
 from components.solvers import wmmse
 from pipelines import paths
 from pipelines.cluster import ROOT, session
+from pipelines.frontier_methods import FULL_REUSE, GPU, POLISHED, REFERENCE, REPEATED, TRUNCATED
 from pipelines.latency import measure
 from pipelines.machine import machine
 from pipelines.progress import Meter
@@ -69,13 +70,15 @@ def classical_scores(
     """Scores [N] of truncated and repeated WMMSE, and of the reference that all ratios are to."""
     gain_db = load_split(data, Manifest.load(data), scenario, "test", config.rows)
     gain, goal = to_gain(gain_db), by_name(objective)
-    found = {f"wmmse-{count}": wmmse(gain, goal, iterations=count, threads=1) for count in config.iterations}
+    found = {
+        f"{TRUNCATED}{count}": wmmse(gain, goal, iterations=count, threads=1) for count in config.iterations
+    }
     last = max(config.iterations)
     for starts in config.starts:
-        found[f"starts-{starts}"] = wmmse(gain, goal, starts=starts, iterations=last, seed=seed, threads=1)
+        found[f"{REPEATED}{starts}"] = wmmse(gain, goal, starts=starts, iterations=last, seed=seed, threads=1)
     stored = read_references(references, Manifest.load(references).entry(scenario).splits["test"])
-    found["reference"] = stored[f"best-{objective}"][: len(gain_db)]
-    found["full-reuse"] = np.ones_like(found["reference"])
+    found[REFERENCE] = stored[f"best-{objective}"][: len(gain_db)]
+    found[FULL_REUSE] = np.ones_like(found[REFERENCE])
     return {method: score(objective, power, gain_db) for method, power in found.items()}
 
 
@@ -92,13 +95,13 @@ def prompted_scores(
     )
     return {
         label: score(objective, power, gain_db),
-        f"{label}+polish": score(objective, better, gain_db),
+        f"{label}{POLISHED}": score(objective, better, gain_db),
     }
 
 
 def graphs(config: FrontierConfig, scratch: Path) -> dict[str, Path]:
     """Exported graphs by label. A one-goal network's weights do not change its speed: those of the backbone do."""
-    models: dict[str, PowerModel | PromptedModel | PCGNN] = {"pcgnn": PCGNN(PCGNNConfig()).eval()}
+    models: dict[str, PowerModel | PromptedModel | PCGNN] = {PCGNN_NAME: PCGNN(PCGNNConfig()).eval()}
     for label, folder in config.one_goal.items():
         models[label] = PowerModel(load_card(ROOT / folder).backbone).eval()
     for label, folder in config.prompted.items():
@@ -122,18 +125,18 @@ def methods(config: FrontierConfig, exported: dict[str, Path]) -> Iterator[Timed
         yield Timed(label, None, answer)
     for objective in OBJECTIVES:
         goal = by_name(objective)
-        yield Timed("full-reuse", objective, lambda g: lambda: np.ones(g.shape[:2], np.float32))
+        yield Timed(FULL_REUSE, objective, lambda g: lambda: np.ones(g.shape[:2], np.float32))
         for count in config.iterations:
-            yield Timed(f"wmmse-{count}", objective, solver(goal, 1, count))
+            yield Timed(f"{TRUNCATED}{count}", objective, solver(goal, 1, count))
         for starts in config.starts:
-            yield Timed(f"starts-{starts}", objective, solver(goal, starts, last))
+            yield Timed(f"{REPEATED}{starts}", objective, solver(goal, starts, last))
         for label, answer in networks.items():
 
             def polished(g: np.ndarray, answer: Any = answer, goal: Objective = goal) -> Call:  # noqa: ANN401
                 first = answer(g)
                 return lambda: wmmse(to_gain(g), goal, iterations=polish, initial_power=first(), threads=1)
 
-            yield Timed(f"{label}+polish", objective, polished)
+            yield Timed(f"{label}{POLISHED}", objective, polished)
 
 
 def _network(path: Path) -> Callable[[np.ndarray], Callable[[], np.ndarray]]:
@@ -163,7 +166,7 @@ def time_all(config: FrontierConfig, exported: dict[str, Path], meter: Meter) ->
             for method, objective, call in timed:
                 single = batch == 1
                 # Many starts are solved snapshot by snapshot: a few of a batch tell how long each takes.
-                given = whole[:MANY] if method.startswith("starts-") else whole
+                given = whole[:MANY] if method.startswith(REPEATED) else whole
                 found = measure(
                     call(given), len(given), config.seconds if single else 0.0,
                     warm_up=3 if single else 1, least=5 if single else 3,
@@ -186,7 +189,7 @@ def on_gpu(config: FrontierConfig) -> Iterator[Timed]:
             goals = goals_of(by_name("sum-rate"), *g.shape[:2]).to(place)
             return model(torch.from_numpy(g).to(place), goals).float().cpu().numpy()
 
-        yield Timed(f"{label}-gpu", None, lambda g, answer=answer: lambda: answer(g))
+        yield Timed(f"{label}{GPU}", None, lambda g, answer=answer: lambda: answer(g))
 
 
 def work(context: Context[FrontierConfig]) -> Outcome:

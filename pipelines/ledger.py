@@ -13,8 +13,6 @@ from components.objectives import by_name
 from components.references import OBJECTIVES, read_references
 from components.shards import Manifest, load_split
 
-PAPER = "best-sum-rate"  # WMMSE-Best whatever the objective, as in the paper
-
 
 class Arm(NamedTuple):
     """What was run: the key of everything that is recorded about it."""
@@ -45,7 +43,6 @@ class Ledger:
                 for method, power in powers.items():
                     found = entry(by_name(objective), scenario, gain_db, power[:rows], power[:rows])
                     self._references[objective, scenario, method] = found
-        self.scenarios = tuple(solved.scenarios)
 
     def arms(self) -> list[Arm]:
         """Everything that was run."""

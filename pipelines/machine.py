@@ -5,8 +5,6 @@ import platform
 from importlib.metadata import version
 from pathlib import Path
 
-import torch
-
 SHOWN = ("torch", "ray", "mlflow", "dvc", "numpy", "numba", "onnxruntime")
 
 
@@ -15,6 +13,8 @@ def machine() -> str:
     about = Path("/proc/cpuinfo")
     lines = about.read_text().splitlines() if about.is_file() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    import torch  # seconds, which who counts cores need not wait
+
     gpu = f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ""
     return f"{names[0] if names else platform.machine()}{gpu}"
 

@@ -2,7 +2,6 @@
 
 import base64
 import csv
-import json
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from pydantic import Field
 from components.config import Strict
 from components.evaluation import MODEL, POLISHED, PROMPTED
 from components.references import OBJECTIVES
-from components.shards import Manifest, sha256_of
+from components.shards import Manifest, read_json, sha256_of
 from pipelines import evidence_frontier, paths, report_figures, tracking
 from pipelines.evidence_plots import Figure, draw
 from pipelines.machine import cores, machine, versions
@@ -40,11 +39,6 @@ def read_history(path: Path) -> dict[str, np.ndarray]:
     return {name: np.array([float(row[name]) for row in rows]) for name in rows[0]}
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """A metrics file."""
-    return json.loads(path.read_text())
-
-
 def work(context: Context[ReportConfig]) -> Outcome:
     """Draw the figures and fill the page."""
     made = context.scratch / "report"
@@ -60,6 +54,7 @@ def _content(context: Context[ReportConfig]) -> dict[str, Any]:
     """Everything that the page says, by the names that the template uses."""
     evaluation = read_json(paths.RATIOS)
     goals = read_json(paths.GOALS)
+    evidence = read_json(paths.EVIDENCE)
     trials = pq.read_table(paths.SWEEP / "trials.parquet").to_pylist()
     return {
         "title": context.config.title,
@@ -79,13 +74,8 @@ def _content(context: Context[ReportConfig]) -> dict[str, Any]:
         "control": read_json(paths.metrics("control")),
         "trials": sorted(trials, key=lambda row: -(row["few_shot_ratio"] or 0.0)),
         "registered": read_json(paths.REGISTER),
-        "evidence": (evidence := read_json(paths.EVIDENCE)),
-        "paper_figures": [
-            figure for figure in evidence_figures(evidence) if figure.name.startswith("figure")
-        ],
-        "frontier_figures": [
-            figure for figure in evidence_figures(evidence) if figure.name.startswith("frontier")
-        ],
+        "evidence": evidence,
+        "evidence_figures": evidence_figures(evidence),
         "provenance": provenance(),
     }
 
@@ -127,7 +117,7 @@ def _draw(made: Path, content: dict[str, Any]) -> None:
         report_figures.pretraining(made / f"pretrain-{model}.png", history, summary["noise_floor_db"])
     curves = {objective: read_history(paths.history(f"finetune-{objective}")) for objective in OBJECTIVES}
     report_figures.finetuning(made / "finetuning.png", curves)
-    for figure in evidence_figures(content["evidence"]):
+    for figure in content["evidence_figures"]:
         draw(made / f"{figure.name}.png", figure)
     (made / "sweep.png").write_bytes((paths.SWEEP / "ratio.png").read_bytes())
 

@@ -25,6 +25,7 @@ from pipelines import tracking
 from pipelines.batcher import Batcher
 from pipelines.cluster import session
 from pipelines.errors import UserError
+from pipelines.machine import cores
 from pipelines.service_requests import (
     NPY,
     Inputs,
@@ -202,9 +203,9 @@ def run_service(model: str, host: str, port: int, replicas: int, limits: Limits)
         UserError: there is no such model, it cannot be served, or there are not enough cores or a free port.
     """
     tracking.connect(create=False)
-    if replicas > (cores := len(os.sched_getaffinity(0))):
+    if replicas > cores():
         raise UserError(
-            f"{replicas} replicas need {replicas} cores, this machine has {cores}: lower --replicas"
+            f"{replicas} replicas need {replicas} cores, this machine has {cores()}: lower --replicas"
         )
     check_port(host, port)
     version = tracking.version_of(model)

@@ -1,11 +1,12 @@
 """A file cut into pieces comes back bit by bit, or not at all."""
 
 import json
+import sys
 
 import numpy as np
 import pytest
 
-from components.pieces import LIST_NAME, join, split
+from components.pieces import LIST_NAME, join, main, split
 from components.shards import DataError
 
 
@@ -52,3 +53,15 @@ def test_a_list_that_names_paths_is_refused(cut, name):
     (pieces / LIST_NAME).write_text(json.dumps(about | {"file": name}))
     with pytest.raises(DataError, match="not ours"):
         join(pieces, back)
+
+
+def test_it_is_a_program_too(cut, tmp_path, monkeypatch):
+    path, pieces, _ = cut
+    for words in (["split", path, tmp_path / "again"], ["join", tmp_path / "again", tmp_path / "there"]):
+        monkeypatch.setattr(sys, "argv", ["pieces", *map(str, words)])
+        main()
+    assert (tmp_path / "there" / path.name).read_bytes() == path.read_bytes()
+    (pieces / LIST_NAME).unlink()
+    monkeypatch.setattr(sys, "argv", ["pieces", "join", str(pieces), str(tmp_path)])
+    with pytest.raises(SystemExit, match="missing"):
+        main()

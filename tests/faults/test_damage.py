@@ -25,10 +25,9 @@ from components.checkpoint import (
 from components.export import export_onnx
 from components.heads import PowerModel
 from components.references import read_references, reference_solvers, write_references
-from components.shards import DataError, Manifest, ScenarioEntry, load_split, write_shard
+from components.shards import DataError, Manifest, ScenarioEntry, load_split, read_json, write_shard
 from pipelines import served_program, tracking
 from pipelines.errors import UserError
-from pipelines.evidence import _json
 
 CONFIG = BackboneConfig(layers=1, width=16, heads=4, bias_width=8)
 OTHER = BackboneConfig(layers=2, width=8, heads=2, bias_width=8)
@@ -191,4 +190,4 @@ def test_what_a_stage_left_as_json(tmp_path: Path, damage: Damage) -> None:
     other.write_bytes(b"\\x80not json")
     damage(path, other)
     with pytest.raises(DataError, match="latency"):
-        _json(path)
+        read_json(path)

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import ray
 import yaml
 from ray._private.state import available_resources_per_node
 from ray.cluster_utils import Cluster
@@ -19,6 +18,7 @@ from components.checkpoint import load_tensors
 from components.references import OBJECTIVES
 from pipelines import evaluate, finetune, paths, pretrain, simulate, solve
 from pipelines.stage import Stage
+from tests import clusters
 
 Tree = dict[str, Any]
 RECIPE = {"warmup_epochs": 1, "epochs": 1, "batch_size": 8}
@@ -28,16 +28,8 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def cluster(root: Path) -> Iterator[Cluster]:
     """A head without CPUs and three workers of one CPU each, joined by this process."""
-    made = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": True})
-    try:
-        for _ in range(3):
-            made.add_node(num_cpus=1)
-        made.wait_for_nodes()
-        ray.init(made.address, log_to_driver=False, runtime_env={"env_vars": {"PYTHONPATH": str(root)}})
+    with clusters.joined(root, head_cpus=0, workers=3) as made:
         yield made
-    finally:
-        ray.shutdown()
-        made.shutdown()
 
 
 class Loss:

@@ -44,7 +44,7 @@ def sections(folder: Path) -> Tree:
             },
         },
         "adapt": {
-            "models": {"hybrid": f"{here}/hybrid/0", "scratch": f"{here}/hybrid/0", "prompted": f"{here}/prompted/0"},
+            "models": {"hybrid": f"{here}/hybrid/0", "prompted": f"{here}/prompted/0"},
             "test_rows": 20, "val_rows": 8,
             "studies": {
                 "few-shot": common | {"starts": ["hybrid", "scratch"], "shots": [8, 16], "hidden": [0.5],
@@ -272,7 +272,7 @@ def test_a_missing_model_is_named_before_anything_is_trained(
     [
         (lambda tree: tree["studies"]["few-shot"].update(starts=["nobody"]), "nobody"),
         (lambda tree: tree["studies"]["imputed"].update(shots=[8]), "learns nothing"),
-        (lambda tree: tree["models"].pop("scratch"), "scratch"),
+        (lambda tree: tree["models"].pop("hybrid"), "hybrid"),
         (lambda tree: tree["studies"]["few-shot"].update(hidden=[1.0]), "hidden"),
     ],
 )

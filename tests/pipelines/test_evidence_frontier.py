@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from components.metrics import Ratio
-from pipelines import evidence_frontier
+from pipelines import evidence_frontier, frontier_methods
 
 
 def timed(method, ms, batch=1):
@@ -59,10 +59,10 @@ def test_the_front_holds_what_nothing_beats():
 
 
 def test_methods_are_drawn_in_families_and_a_polish_belongs_to_its_network():
-    assert evidence_frontier.family("wmmse-20") == evidence_frontier.family("wmmse-100")
-    assert evidence_frontier.family("prompted+polish") == "prompted"
-    assert evidence_frontier.is_network("variant:small+polish")
-    assert not evidence_frontier.is_network("starts-10")
+    assert frontier_methods.family("wmmse-20") == frontier_methods.family("wmmse-100")
+    assert frontier_methods.family("prompted+polish") == "prompted"
+    assert frontier_methods.is_network("variant:small+polish")
+    assert not frontier_methods.is_network("starts-10")
     figure = evidence_frontier.figure(made([("net", 0.5, 0.96)], CLASSICAL), "sum-rate", 1)
     assert [row["panel"] for row in figure.rows] == ["K = 50"] * 4
     assert all(np.isfinite(row["x"]) for row in figure.rows)

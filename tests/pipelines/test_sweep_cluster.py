@@ -10,7 +10,6 @@ from typing import Any
 import mlflow
 import pyarrow.parquet as pq
 import pytest
-import ray
 import yaml
 from ray._private.state import available_resources_per_node
 from ray.cluster_utils import Cluster
@@ -18,6 +17,7 @@ from ray.cluster_utils import Cluster
 from pipelines import paths
 from pipelines.stage import Stage
 from pipelines.sweep import STAGE
+from tests import clusters
 
 Tree = dict[str, Any]
 pytestmark = pytest.mark.slow
@@ -26,16 +26,8 @@ pytestmark = pytest.mark.slow
 @pytest.fixture
 def cluster(root: Path) -> Iterator[Cluster]:
     """A head and two more nodes of one CPU each, joined by this process."""
-    made = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": True})
-    try:
-        made.add_node(num_cpus=1)
-        made.add_node(num_cpus=1)
-        made.wait_for_nodes()
-        ray.init(made.address, log_to_driver=False, runtime_env={"env_vars": {"PYTHONPATH": str(root)}})
+    with clusters.joined(root, head_cpus=1, workers=2) as made:
         yield made
-    finally:
-        ray.shutdown()
-        made.shutdown()
 
 
 def lose(cluster: Cluster, lost: list[str]) -> None:
