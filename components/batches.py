@@ -60,6 +60,6 @@ def take(sources: Sequence[Snapshots], batch: Batch, group: Group) -> Tensor:
     return torch.as_tensor(sources[batch.source][rows]).to(group.device).float()
 
 
-def mask_generator(seed: int, *key: str | int) -> torch.Generator:
-    """A torch stream keyed by what it is for."""
-    return torch.Generator().manual_seed(int(stream(seed, *key).integers(2**62)))
+def mask_generator(seed: int, *key: str | int, device: torch.device | str = "cpu") -> torch.Generator:
+    """A torch stream keyed by what it is for; a GPU's numbers are others than a CPU's."""
+    return torch.Generator(device).manual_seed(int(stream(seed, *key).integers(2**62)))

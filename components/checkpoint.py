@@ -23,6 +23,7 @@ from components.shards import DataError, json_text, sha256_of
 CONFIG_NAME = "config.json"
 BACKBONE_NAME = "backbone.safetensors"
 MODEL_NAME = "model.safetensors"
+HISTORY_NAME = "history.json"  # beside a model that was trained alone: metrics of every epoch
 CHECKSUM = "sha256"
 CHECKSUMS_NAME = "checksums.json"  # of a training checkpoint
 

@@ -121,21 +121,22 @@ class GoalDistribution(Strict):
     max_mask_ratio: float = Field(default=0.6, ge=0, lt=1)
 
     def draw(self, batch: int, links: int, generator: torch.Generator) -> Goals:
-        """Independent goals for B graphs of K links."""
-        chance, where, named, which = torch.rand(4, batch, generator=generator)
+        """Independent goals for B graphs of K links, on the generator's device."""
+        place = generator.device
+        chance, where, named, which = torch.rand(4, batch, generator=generator, device=place)
         low, high = self.min_rate
         fairness = torch.where(named < self.named_share, (where < 0.5).float(), self.max_alpha * where)
         rate = torch.where(named < self.named_share, QoS.min_rate, low + (high - low) * where)
         penalty = torch.where(named < self.named_share, QoS.penalty, self.max_penalty * which)
         qos = (chance < self.qos_share).float()
         parameters = torch.stack([(1 - qos) * fairness, qos * rate, qos * penalty], dim=1)
-        spread = torch.exp(self.weight_spread * torch.randn(batch, links, generator=generator))
-        weighted = torch.rand(batch, 1, generator=generator) < self.weighted_share
+        spread = torch.exp(self.weight_spread * torch.randn(batch, links, generator=generator, device=place))
+        weighted = torch.rand(batch, 1, generator=generator, device=place) < self.weighted_share
         return Goals(parameters, torch.where(weighted, spread, 1.0))
 
     def draw_mask_ratios(self, batch: int, generator: torch.Generator) -> Tensor:
-        """Share of the pairs to hide, one per graph, [B]."""
-        complete, ratio = torch.rand(2, batch, generator=generator)
+        """Share of the pairs to hide, one per graph, [B], on the generator's device."""
+        complete, ratio = torch.rand(2, batch, generator=generator, device=generator.device)
         return torch.where(complete < self.complete_share, 0.0, self.max_mask_ratio * ratio)
 
 

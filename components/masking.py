@@ -21,17 +21,18 @@ def random_pair_mask(
         batch: number of graphs B.
         links: number of links K.
         ratio: share of the K (K - 1) / 2 pairs to hide, a number or one per graph [B]; rounded to whole pairs.
-        generator: the CPU stream to draw from, so that masks do not depend on the device.
-        device: where the mask is wanted.
+        generator: the stream to draw from, on whose device the mask is made.
+        device: where the mask is wanted, if elsewhere.
 
     Returns:
         [B, K, K] bool, True = hidden, diagonal False.
     """
-    row, column = torch.triu_indices(links, links, offset=1)
+    place = generator.device
+    row, column = torch.triu_indices(links, links, offset=1, device=place)
     pairs = row.numel()
-    order = torch.rand(batch, pairs, generator=generator).argsort(dim=1).argsort(dim=1)
-    hidden_pairs = order < torch.round(torch.as_tensor(ratio) * pairs).reshape(-1, 1)
-    mask = torch.zeros(batch, links, links, dtype=torch.bool)
+    order = torch.rand(batch, pairs, generator=generator, device=place).argsort(dim=1).argsort(dim=1)
+    hidden_pairs = order < torch.round(torch.as_tensor(ratio, device=place) * pairs).reshape(-1, 1)
+    mask = torch.zeros(batch, links, links, dtype=torch.bool, device=place)
     mask[:, row, column] = hidden_pairs
     mask = mask | mask.transpose(1, 2)
     return mask if device is None else mask.to(device)

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import stdtrit
 
 from components.randomness import stream
 
@@ -68,6 +67,8 @@ def mean_over_seeds(values: Sequence[float], confidence: float = 0.95) -> Ratio:
     """
     if len(values) < 2:
         raise ValueError(f"at least two seeds are needed for an interval, not {len(values)}")
+    from scipy.special import stdtrit  # for machines that train only, which need no scipy
+
     mean, spread = float(np.mean(values)), float(np.std(values, ddof=1)) / len(values) ** 0.5
     half = float(stdtrit(len(values) - 1, 0.5 + confidence / 2.0)) * spread
     return Ratio(mean, mean - half, mean + half)

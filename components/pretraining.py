@@ -140,7 +140,8 @@ class Pretraining:
         self.student.train()
         self.teacher.train()
         plan, started = self._plan(epoch), time.perf_counter()
-        total, flops, snapshots = torch.zeros(2), 0.0, 0
+        # Summed where it is made: reading a number from a GPU waits until everything before it is done.
+        total, flops, snapshots = torch.zeros(2, device=self.group.device), 0.0, 0
         for batch in plan:
             gain_db = take(self.train, batch, self.group)
             total += self.step(gain_db)
@@ -173,18 +174,19 @@ class Pretraining:
         self.optimizer.step()
         if self.config.consistency_weight > 0:
             self.teacher.update(self.student.encoder)  # (11)
-        return torch.stack([loss, norm]).cpu()
+        return torch.stack([loss, norm])
 
     def _loss(self, gain_db: Tensor, part: int) -> Tensor:
         config, batch, links = self.config, gain_db.shape[0], gain_db.shape[-1]
         key = (self.schedule.step, part, self.group.rank)
-        generator = mask_generator(self.seed, "pretrain", "mask", *key)
+        # Drawn where they are used: on a CPU it takes longer than a GPU's whole step.
+        generator = mask_generator(self.seed, "pretrain", "mask", *key, device=gain_db.device)
         goals, ratio = None, config.mask_ratio
         if config.goal_conditioned:
-            drawing = mask_generator(self.seed, "pretrain", "goals", *key)
-            goals = config.goals.draw(batch, links, drawing).to(gain_db.device)
+            drawing = mask_generator(self.seed, "pretrain", "goals", *key, device=gain_db.device)
+            goals = config.goals.draw(batch, links, drawing)
             ratio = config.goals.draw_mask_ratios(batch, drawing)
-        mask = random_pair_mask(batch, links, ratio, generator, gain_db.device)
+        mask = random_pair_mask(batch, links, ratio, generator)
         with autocast(self.config.precision, self.group.device):
             target = self.teacher(gain_db, goals) if config.consistency_weight > 0 else None
             powers = self._mentor_power(gain_db, goals)

@@ -52,19 +52,29 @@ def draw_layouts(scenario: Scenario, count: int, generator: torch.Generator) -> 
     receivers = torch.zeros_like(transmitters)
     waiting = torch.ones(count, scenario.links, dtype=torch.bool, device=place)
     span = scenario.max_distance_m - scenario.min_distance_m
-    for redraw in range(1, LAYOUT_REDRAWS + 1):
+    redraw = 0
+    while redraw < LAYOUT_REDRAWS:
         graph, link = waiting.nonzero(as_tuple=True)  # those without an admissible receiver, [n]
-        distance = scenario.min_distance_m + span * uniform(len(graph))
-        angle = 2.0 * math.pi * uniform(len(graph))
-        spot = transmitters[graph, link] + distance.unsqueeze(1) * torch.stack([angle.cos(), angle.sin()], 1)
-        to_all = (spot.unsqueeze(1) - transmitters[graph]).square().sum(-1)  # [n, K]
-        own = to_all.gather(1, link.unsqueeze(1))
-        to_all.scatter_(1, link.unsqueeze(1), math.inf)
-        good = (spot >= 0.0).all(1) & (spot <= side).all(1) & (to_all > own).all(1)
-        receivers[graph[good], link[good]] = spot[good]
-        waiting[graph[good], link[good]] = False
-        if not waiting.any():
+        if len(graph) == 0:
             return transmitters, receivers
+        # The fewer wait, the more candidates [n, c] each gets at once, of which the first admissible one counts:
+        # the same law in a few passes, none larger than the first.
+        candidates = min(waiting.numel() // len(graph), RECEIVER_REDRAWS - redraw % RECEIVER_REDRAWS)
+        distance = scenario.min_distance_m + span * uniform(len(graph), candidates)
+        angle = 2.0 * math.pi * uniform(len(graph), candidates)
+        towards = torch.stack([angle.cos(), angle.sin()], -1)
+        spot = transmitters[graph, link].unsqueeze(1) + distance.unsqueeze(-1) * towards  # [n, c, 2]
+        others = transmitters[graph].unsqueeze(1)  # [n, 1, K, 2]
+        # [n, c, K], one coordinate after the other: together they would need twice the room.
+        to_all = (spot[..., 0:1] - others[..., 0]).square() + (spot[..., 1:2] - others[..., 1]).square()
+        index = link.reshape(-1, 1, 1).expand(-1, candidates, 1)
+        own = to_all.gather(2, index)
+        to_all.scatter_(2, index, math.inf)
+        good = ((spot >= 0.0) & (spot <= side)).all(-1) & (to_all > own).all(-1)  # [n, c]
+        first = good.to(torch.uint8).argmax(1).reshape(-1, 1, 1).expand(-1, 1, 2)
+        receivers[graph, link] = spot.gather(1, first).squeeze(1)
+        waiting[graph, link] = ~good.any(1)
+        redraw += candidates
         if redraw % RECEIVER_REDRAWS == 0:
             # Where no receiver fits, the transmitter moves too, and receivers that it now stands nearest to go again.
             graph, link = waiting.nonzero(as_tuple=True)

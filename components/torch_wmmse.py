@@ -22,6 +22,7 @@ def wmmse(
     starts: int = 1,
     iterations: int = 100,
     generator: torch.Generator | None = None,
+    initial_power: Tensor | None = None,
 ) -> Tensor:
     """Best powers [B, K] of so many starts: full power, the others uniform random powers from `generator`.
 
@@ -31,6 +32,7 @@ def wmmse(
         starts: runs per snapshot.
         iterations: of each.
         generator: of the random starts, on gain's device.
+        initial_power: [B, K], in place of full power; what is returned is never worse.
 
     Raises:
         ValueError: another objective.
@@ -40,6 +42,8 @@ def wmmse(
     batch, links, _ = gain.shape
     kind = {"device": gain.device, "dtype": gain.dtype}
     power = torch.ones(batch, links, starts, **kind)
+    if initial_power is not None:
+        power[..., 0] = initial_power
     if starts > 1:
         power[..., 1:] = torch.rand(batch, links, starts - 1, generator=generator, **kind)
     direct = gain.diagonal(dim1=1, dim2=2).unsqueeze(-1)  # [B, K, 1]

@@ -22,7 +22,7 @@ import torch.distributed as dist
 from pydantic import ValidationError
 
 from components.batches import Group, Snapshots
-from components.checkpoint import newest_checkpoint, replace_checkpoint
+from components.checkpoint import HISTORY_NAME, newest_checkpoint, replace_checkpoint
 from components.determinism import make_deterministic
 from components.fresh import FreshSnapshots
 from components.pretraining import Pretraining, Report
@@ -256,6 +256,7 @@ def publish(loop: Pretraining, folder: Path) -> None:
     """Write the trained backbone as a model folder and say how the run ended."""
     folder.mkdir(exist_ok=True)
     loop.save_result(folder)
+    write_text_atomically(folder / HISTORY_NAME, json_text(loop.history))
     say(sys.stderr, f"{folder}: {health(loop.config, loop.history[-1])} after {len(loop.history)} epochs")
 
 

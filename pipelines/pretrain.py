@@ -15,6 +15,7 @@ from components.validation import health
 from pipelines import paths
 from pipelines.cluster_training import SpreadConfig, Trained, summary_rows, train_on_cluster
 from pipelines.errors import UserError, describe_validation
+from pipelines.ready_made import ReadyMade, take
 from pipelines.stage import Context, Outcome, Stage, main
 from pipelines.training import history_csv
 
@@ -28,6 +29,8 @@ class PretrainConfig(SpreadConfig):
     models: tuple[Literal["hybrid", "prompted"], ...] = Field(min_length=1)
     prompted: dict[str, JsonValue] = Field(default_factory=dict)
     from_sweep: bool = False
+    # Models that were trained elsewhere: they are taken instead of training.
+    weights: dict[Literal["hybrid", "prompted"], ReadyMade] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _both_models_are_valid(self) -> "PretrainConfig":
@@ -84,7 +87,11 @@ def work_on(model: str) -> Callable[[Context[PretrainConfig]], Outcome]:
         if model not in config.models:
             raise UserError(f"model {model} is not listed in pretrain.models of params.yaml: add it")
         algorithm = config.algorithm(model)
-        return _outcome(context, algorithm, model, train_on_cluster(context, f"pretrain@{model}", algorithm))
+        if model in config.weights:
+            trained = take(config.weights[model], algorithm, context.scratch / "made" / "model")
+        else:
+            trained = train_on_cluster(context, f"pretrain@{model}", algorithm)
+        return _outcome(context, algorithm, model, trained)
 
     return work
 

@@ -47,6 +47,17 @@ def test_the_best_of_many_starts_is_as_good(gain, objective):
     assert ((many >= 0) & (many <= 1)).all()
 
 
+@pytest.mark.parametrize("objective", OBJECTIVES, ids=lambda objective: objective.name)
+def test_given_powers_are_polished_like_by_the_compiled_solver(gain, objective):
+    first = np.random.default_rng(0).uniform(size=gain.shape[:2]).astype(np.float32)
+    power = wmmse(torch.from_numpy(gain), objective, iterations=5, initial_power=torch.from_numpy(first))
+    expected = compiled(gain, objective, iterations=5, initial_power=first)
+    gain_db = (10.0 * np.log10(gain)).astype(np.float32)
+    before, ours, theirs = (score(objective.name, each, gain_db) for each in (first, power.numpy(), expected))
+    assert (ours >= before - 1e-4 * np.abs(before)).all()
+    assert np.median(np.abs(ours - theirs) / np.abs(theirs)) < 1e-3
+
+
 def test_extreme_gains_give_powers():
     gain = torch.tensor([[[0.0, 1e20], [1e-20, 1e-6]], [[1e12, 1e12], [1e12, 1e12]]])
     for objective in OBJECTIVES:
