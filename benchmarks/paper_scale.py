@@ -3,13 +3,15 @@
 Pre-trains for so many minutes on D1-D15 drawn as they are needed, then compares on D16-D20 with the best of 100 starts
 of WMMSE: zero-shot, after a polish, and adapted with 64 samples. What is judged are the weights in half precision,
 which `half/` holds for section pretrain's `weights`. Needs what `components.train` needs, and rich.
-Interrupted, the same command goes on. `--device cpu --quick` runs the same code small, on any machine.
+Interrupted, the same command goes on from the last epoch or scenario. `--device cpu --quick` runs the same code small,
+on any machine.
 """
 
 import argparse
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -29,6 +31,7 @@ from components.checkpoint import (
     model_from_backbone,
     save_tensors,
 )
+from components.determinism import make_deterministic
 from components.evaluation import PAPER_REFERENCE, POLISHED, PROMPTED, score
 from components.finetuning import Finetuning, FinetuningConfig, predict
 from components.fresh import FreshSnapshots
@@ -36,20 +39,21 @@ from components.goals import goals_of
 from components.heads import PowerModel
 from components.metrics import Ratio, ratio_of_means
 from components.objectives import ProportionalFair, QoS, SumRate
-from components.precision import autocast
 from components.pretraining import Pretraining
 from components.pretraining_config import PretrainingConfig
 from components.prompted import PromptedModel
 from components.scenario import SCENARIOS
-from components.shards import json_text
+from components.shards import json_text, read_json, write_text_atomically
 from components.torch_wmmse import wmmse
 from components.units import db_to_linear
 
+T = TypeVar("T")
+U = TypeVar("U")
 TRAINED = [f"D{number}" for number in range(1, 16)]
 JUDGED = [f"D{number}" for number in range(16, 21)]
 OBJECTIVES = (SumRate(), ProportionalFair(), QoS())
 STARTS, ITERATIONS, POLISH, SHOTS = 100, 100, 5, 64
-EPOCHS = 20  # checkpoints and validations on the way
+EPOCHS = 10  # checkpoints and validations on the way
 ADAPTED = "gfm-ra-64-samples"
 LARGE = BackboneConfig(layers=6, width=768, heads=24, bias_width=32, node_features="landmarks")
 SMALL = BackboneConfig(layers=1, width=16, heads=4, bias_width=8, node_features="landmarks")
@@ -65,7 +69,7 @@ RECIPE = FinetuningConfig(
 TEST, ADAPTATION = 2**41, 2**42  # added to the seed: streams that training and its validation never draw from
 
 
-def algorithm(given: argparse.Namespace, device: torch.device) -> PretrainingConfig:
+def algorithm(given: argparse.Namespace) -> PretrainingConfig:
     """Masked edges, consistency and goals in one model."""
     return PretrainingConfig.model_validate(
         {
@@ -99,15 +103,22 @@ def steps_within(config: PretrainingConfig, seconds: float, device: torch.device
 
 def pretrain(given: argparse.Namespace, device: torch.device) -> Path:
     """The model folder; how long to train is decided once and kept, so that a run that is taken up is the same one."""
-    planned, config = given.out / "per_epoch.txt", algorithm(given, device)
+    planned, config = given.out / "plan.json", algorithm(given)
     given.out.mkdir(parents=True, exist_ok=True)
     if not planned.is_file():
+        make_deterministic(device)
         steps = steps_within(config, 60.0 * given.minutes, device, given.seed)
         batches = max(1, steps // (config.epochs * len(TRAINED)))
-        planned.write_text(str(batches * config.batch_size))
+        plan = {"minutes": given.minutes, "per_epoch": batches * config.batch_size}
+        write_text_atomically(planned, json_text(plan))
+    plan = read_json(planned)
+    if plan["minutes"] != given.minutes:
+        raise SystemExit(
+            f"{planned} is a run of {plan['minutes']} minutes: choose another --out, or the same --minutes"
+        )
     settings = given.out / "config.json"
     settings.write_text(config.model_dump_json())
-    words = ["--simulate", planned.read_text(), "--scenarios", *TRAINED, "--config", str(settings)]
+    words = ["--simulate", str(plan["per_epoch"]), "--scenarios", *TRAINED, "--config", str(settings)]
     words += ["--seed", str(given.seed), "--device", device.type, "--out", str(given.out)]
     train.main(words)
     return given.out / "backbone"
@@ -144,9 +155,8 @@ def answers(
         for objective in OBJECTIVES:
             best = wmmse(gain, objective, given.starts, ITERATIONS, generator)
             paper = best if paper is None else paper  # the sum rate comes first
-            with autocast("auto", device):
-                first = prompted(gain_db, goals_of(objective, *gain_db.shape[:2]).to(device)).float()
-                few = predict(adapted[objective.name].eval(), gain_db).float()
+            first = prompted(gain_db, goals_of(objective, *gain_db.shape[:2]).to(device))
+            few = predict(adapted[objective.name].eval(), gain_db)
             powers = {
                 PAPER_REFERENCE: paper,
                 f"best-{objective.name}": best,
@@ -180,11 +190,17 @@ def adapt(folder: Path, name: str, given: argparse.Namespace, device: torch.devi
 def judge(
     folder: Path, given: argparse.Namespace, device: torch.device
 ) -> dict[str, dict[str, dict[str, Ratio]]]:
-    """Ratios by objective, scenario and `method / reference`."""
+    """Ratios by objective, scenario and `method / reference`; scores of finished scenarios are kept in `judged/`."""
     prompted = load_prompted_model(folder).to(device)
     ratios: dict[str, dict[str, dict[str, Ratio]]] = {objective.name: {} for objective in OBJECTIVES}
+    kept = given.out / "judged"
+    kept.mkdir(exist_ok=True)
     for name in JUDGED:
-        scored = answers(name, prompted, adapt(folder, name, given, device), given)
+        path = kept / f"{name}-{given.rows}-{given.starts}.json"
+        if not path.is_file():
+            found = answers(name, prompted, adapt(folder, name, given, device), given)
+            write_text_atomically(path, json_text(nested(found, np.ndarray.tolist)))
+        scored = nested(read_json(path), lambda values: np.array(values, np.float32))
         for objective, by_method in scored.items():
             references = dict.fromkeys([PAPER_REFERENCE, f"best-{objective}"])
             if objective == "proportional-fair":
@@ -196,6 +212,14 @@ def judge(
                 for method in (PROMPTED, POLISHED, ADAPTED)
             }
     return ratios
+
+
+def nested(scores: Mapping[str, Mapping[str, T]], change: Callable[[T], U]) -> dict[str, dict[str, U]]:
+    """Scores by objective and method, each changed."""
+    return {
+        objective: {method: change(values) for method, values in by_method.items()}
+        for objective, by_method in scores.items()
+    }
 
 
 def table(ratios: dict[str, dict[str, dict[str, Ratio]]]) -> Table:
@@ -213,8 +237,13 @@ def main() -> None:
     parser = argparse.ArgumentParser("python -m benchmarks.paper_scale", description=__doc__)
     add = parser.add_argument
     add("--out", type=Path, required=True, help="folder for checkpoints, the model and evaluation.json")
-    add("--minutes", type=float, default=18.0, help="of pre-training; judging takes some more")
-    add("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    add(
+        "--minutes",
+        type=float,
+        default=18.0,
+        help="of training steps; validation, checkpoints and judging come on top",
+    )
+    add("--device", choices=["cpu", "cuda"], default="cuda" if torch.cuda.is_available() else "cpu")
     add("--seed", type=int, default=1)
     add("--batch", type=int, default=512)
     add("--learning-rate", type=float, default=4e-4)
@@ -232,8 +261,8 @@ def main() -> None:
         objective: {name: {label: list(r) for label, r in by.items()} for name, by in by_scenario.items()}
         for objective, by_scenario in ratios.items()
     }
-    (given.out / "evaluation.json").write_text(json_text(kept))
     Console(highlight=False, width=200).print(table(ratios))
+    write_text_atomically(given.out / "evaluation.json", json_text(kept))
 
 
 if __name__ == "__main__":

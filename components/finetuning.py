@@ -161,7 +161,7 @@ class Finetuning:
         self.model.train()
         counts = [len(gains) for gains in self.train]
         plan = plan_epoch(counts, self.config.batch_size, self.seed, "finetune", self.epochs_done)
-        total = 0.0
+        total = torch.zeros((), dtype=torch.float64, device=self.group.device)
         for number, batch in enumerate(plan):
             gain_db = take(self.train, batch, self.group)
             self._set_learning_rates(self.epochs_done + number / len(plan), len(plan))
@@ -169,9 +169,9 @@ class Finetuning:
             self.optimizer.zero_grad(set_to_none=True)
             self._loss(power, gain_db).backward()
             self.optimizer.step()
-            total += float(mean_utility(power.detach(), gain_db, self.objective))
+            total += mean_utility(power.detach(), gain_db, self.objective)
             tick(self.epochs_done * len(plan) + number + 1, self.total_epochs * len(plan), len(batch.rows))
-        return total / len(plan)
+        return float(total) / len(plan)
 
     def _loss(self, power: Tensor, gain_db: Tensor) -> Tensor:
         if self.config.loss == "utility":

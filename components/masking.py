@@ -31,7 +31,11 @@ def random_pair_mask(
     row, column = torch.triu_indices(links, links, offset=1, device=place)
     pairs = row.numel()
     order = torch.rand(batch, pairs, generator=generator, device=place).argsort(dim=1).argsort(dim=1)
-    hidden_pairs = order < torch.round(torch.as_tensor(ratio, device=place) * pairs).reshape(-1, 1)
+    # A number stays on the host: sending it would make a GPU's queue wait.
+    if isinstance(ratio, Tensor):
+        hidden_pairs = order < torch.round(ratio.to(place) * pairs).reshape(-1, 1)
+    else:
+        hidden_pairs = order < float(torch.round(torch.tensor(ratio) * pairs))
     mask = torch.zeros(batch, links, links, dtype=torch.bool, device=place)
     mask[:, row, column] = hidden_pairs
     mask = mask | mask.transpose(1, 2)

@@ -14,9 +14,9 @@ from torch import Tensor, nn
 
 from components.config import Strict
 from components.features import GainScaling, cross_gains, direct_gains
-from components.messages import NEVER, strongest
 from components.randomness import stream
 
+NEVER = -1e9  # below every message: no message at all, once it is rectified
 _NODE, _EDGE = 3, 2  # direct gain, weight and power of a link; gains of a pair in both directions
 
 
@@ -50,6 +50,8 @@ class Messages(nn.Module):
     def _strongest(self, nodes: Tensor, cross: Tensor, absent: Tensor) -> Tensor:
         """Bias and rectifier commute with the maximum: they come after it, on K times fewer numbers."""
         if nodes.device.type == "cpu" and nodes.dtype == torch.float32 and not torch.compiler.is_exporting():
+            from components.messages import strongest  # a machine that only pre-trains has no compiler
+
             best = strongest(self.of_node(nodes), self.of_edge.weight, self.message.weight, cross, absent)
         else:
             sent = self._sent(nodes, cross).masked_fill(absent, NEVER)

@@ -16,12 +16,18 @@ LIST_NAME = "pieces.json"
 
 
 def split(path: Path, folder: Path, piece_bytes: int = PIECE_BYTES) -> list[Path]:
-    """Cut a file into pieces of at most so many bytes in `folder`; a list of their checksums comes last."""
+    """Cut a file into pieces of at most so many bytes in `folder`; a list of their checksums comes last.
+
+    Raises:
+        DataError: there are pieces already.
+    """
     folder.mkdir(parents=True, exist_ok=True)
+    if (folder / LIST_NAME).exists():
+        raise DataError(f"{folder} holds the pieces of a file already: choose another folder")
     pieces = []
     with path.open("rb") as file:
         while content := file.read(piece_bytes):
-            pieces.append(folder / f"{path.name}.{len(pieces):03d}")
+            pieces.append(folder / f"{path.name}.{len(pieces):05d}")
             pieces[-1].write_bytes(content)
     about = {"file": path.name, "sha256": sha256_of(path), "pieces": {p.name: sha256_of(p) for p in pieces}}
     (folder / LIST_NAME).write_text(json_text(about))

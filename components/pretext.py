@@ -8,7 +8,7 @@ from typing import NamedTuple, cast
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cosine_similarity
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import AveragedModel
 
 from components.backbone import Backbone, BackboneConfig
 from components.features import cross_gains, edge_features
@@ -149,7 +149,8 @@ class Teacher(nn.Module):
 
     def __init__(self, encoder: Encoder, decay: float) -> None:
         super().__init__()
-        self.average = AveragedModel(encoder, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)
+        self.decay = decay
+        self.average = AveragedModel(encoder, use_buffers=True)
         self.average.requires_grad_(False)
         # The average starts as a copy (Algorithm 1, line 2); n_averaged = 0 would copy once more.
         self.average.n_averaged.fill_(1)
@@ -163,4 +164,19 @@ class Teacher(nn.Module):
     @torch.no_grad()
     def update(self, encoder: Encoder) -> None:
         """One step of (11)."""
-        self.average.update_parameters(encoder)
+        # What AveragedModel.update_parameters does, without asking the device twice for numbers that are known here.
+        average = cast(Encoder, self.average.module)
+        pairs = zip(
+            (*average.parameters(), *average.buffers()),
+            (*encoder.parameters(), *encoder.buffers()),
+            strict=True,
+        )
+        floats: tuple[list[Tensor], list[Tensor]] = ([], [])
+        for kept, new in pairs:
+            if kept.is_floating_point():
+                floats[0].append(kept)
+                floats[1].append(new)
+            else:
+                kept.copy_(kept * self.decay + new * (1 - self.decay))
+        torch._foreach_lerp_(*floats, 1 - self.decay)  # pyright: ignore
+        self.average.n_averaged += 1

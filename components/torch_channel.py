@@ -41,7 +41,7 @@ def draw_layouts(scenario: Scenario, count: int, generator: torch.Generator) -> 
     """Positions in metres of transmitters and receivers, each [count, K, 2], by the rules of `components.layout`.
 
     Raises:
-        ValueError: a layout is not complete after as many redraws as that module allows.
+        ValueError: a layout is not complete after LAYOUT_REDRAWS candidates for each of its links.
     """
     side, place = scenario.area_m, generator.device
 
@@ -53,10 +53,24 @@ def draw_layouts(scenario: Scenario, count: int, generator: torch.Generator) -> 
     waiting = torch.ones(count, scenario.links, dtype=torch.bool, device=place)
     span = scenario.max_distance_m - scenario.min_distance_m
     redraw = 0
-    while redraw < LAYOUT_REDRAWS:
+    while True:
         graph, link = waiting.nonzero(as_tuple=True)  # those without an admissible receiver, [n]
         if len(graph) == 0:
             return transmitters, receivers
+        if redraw > 0 and redraw % RECEIVER_REDRAWS == 0:
+            if redraw == LAYOUT_REDRAWS:
+                raise ValueError(
+                    f"scenario {scenario.name!r}: no admissible layout of {scenario.links} links found in "
+                    f"{LAYOUT_REDRAWS} receiver draws per link; use fewer links, a larger area_m or a smaller "
+                    "min_distance_m"
+                )
+            # Where no receiver fits, the transmitter moves too, and receivers that it now stands nearest to go again.
+            transmitters[graph, link] = side * uniform(len(graph), 2)
+            to_all = torch.cdist(receivers, transmitters, compute_mode="donot_use_mm_for_euclid_dist")
+            own = to_all.diagonal(dim1=1, dim2=2)
+            to_others = to_all + torch.diag_embed(torch.full_like(own, math.inf))
+            waiting = waiting | (to_others <= own.unsqueeze(-1)).any(-1)
+            graph, link = waiting.nonzero(as_tuple=True)
         # The fewer wait, the more candidates [n, c] each gets at once, of which the first admissible one counts:
         # the same law in a few passes, none larger than the first.
         candidates = min(waiting.numel() // len(graph), RECEIVER_REDRAWS - redraw % RECEIVER_REDRAWS)
@@ -75,15 +89,3 @@ def draw_layouts(scenario: Scenario, count: int, generator: torch.Generator) -> 
         receivers[graph, link] = spot.gather(1, first).squeeze(1)
         waiting[graph, link] = ~good.any(1)
         redraw += candidates
-        if redraw % RECEIVER_REDRAWS == 0:
-            # Where no receiver fits, the transmitter moves too, and receivers that it now stands nearest to go again.
-            graph, link = waiting.nonzero(as_tuple=True)
-            transmitters[graph, link] = side * uniform(len(graph), 2)
-            to_all = torch.cdist(receivers, transmitters, compute_mode="donot_use_mm_for_euclid_dist")
-            own = to_all.diagonal(dim1=1, dim2=2)
-            to_others = to_all + torch.diag_embed(torch.full_like(own, math.inf))
-            waiting = waiting | (to_others <= own.unsqueeze(-1)).any(-1)
-    raise ValueError(
-        f"scenario {scenario.name!r}: no admissible layout of {scenario.links} links found in {LAYOUT_REDRAWS} "
-        "receiver draws per link; use fewer links, a larger area_m or a smaller min_distance_m"
-    )

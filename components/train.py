@@ -204,7 +204,7 @@ def join(device: str) -> Group:
         place = torch.device("cuda", local)
         torch.cuda.set_device(place)
     if size > 1:
-        # On GPUs gloo as well: sums of validation and agreements are on CPU.
+        # On GPUs gloo as well: what processes agree on at the start lies in main memory.
         dist.init_process_group("gloo" if place.type == "cpu" else "cpu:gloo,cuda:nccl")
     return Group(rank, size, place)
 

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Literal, NamedTuple, TypeVar
 
 from pydantic import Field
+from ray.train import ControllerError, Result, WorkerGroupError
+from ray.train.torch import TorchTrainer
 
 from components.checkpoint import BACKBONE_NAME, CONFIG_NAME, MODEL_NAME
 from components.pretraining_config import PretrainingConfig
@@ -15,7 +17,7 @@ from components.validation import Metrics
 from pipelines import paths
 from pipelines.board import LiveBoard
 from pipelines.cluster import cpus, gpus, session
-from pipelines.errors import UserError
+from pipelines.errors import EXPECTED, UserError
 from pipelines.progress import Meter
 from pipelines.stage import Context
 from pipelines.training import TrainingData, make_trainer
@@ -91,7 +93,7 @@ def train_on_cluster(
                 "pretrain", storage, algorithm, data, context.seed, config.workers,
                 config.threads_per_worker, config.accelerator == "gpu", board.actor, mentor,
             )  # fmt: skip
-            result = trainer.fit()
+            result = _fit(trainer)
         if result.checkpoint is None:
             raise UserError(f"{label} ended without a checkpoint: see the messages above")
         with result.checkpoint.as_directory() as folder:
@@ -99,6 +101,21 @@ def train_on_cluster(
             made = _copy_model(Path(folder), context.scratch / "made" / "model")
     assert len(history) == algorithm.epochs, "Ray Train gave back a checkpoint that is not the newest"
     return Trained(made, history, _speed_rows(board.metrics, time.monotonic() - started))
+
+
+def _fit(trainer: TorchTrainer) -> Result:
+    """Train; what a person can mend, a full disk above all, comes back as what the worker or controller raised."""
+    try:
+        return trainer.fit()
+    except WorkerGroupError as error:
+        causes = [cause for cause in error.worker_failures.values() if isinstance(cause, EXPECTED)]
+        if not causes:
+            raise
+        raise causes[0] from None
+    except ControllerError as error:
+        if not isinstance(error.controller_failure, EXPECTED):
+            raise
+        raise error.controller_failure from None
 
 
 def _history(checkpoint: Path) -> list[Metrics]:

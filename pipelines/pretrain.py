@@ -40,6 +40,12 @@ class PretrainConfig(SpreadConfig):
                 raise ValueError(
                     f"prompted.{unknown[0]} is not a hyperparameter: check the spelling or remove it"
                 )
+        if foreign := set(self.weights) - set(self.models):
+            raise ValueError(f"weights.{min(foreign)} is not in models: add it there, or take it out here")
+        if self.weights and self.from_sweep:
+            raise ValueError(
+                "weights and from_sweep exclude each other: what is trained already has its values"
+            )
         if any(self.algorithm(model).distillation_weight > 0 for model in self.models):
             raise ValueError("distillation_weight needs a mentor: it belongs to section distil")
         if paths.PROMPTED in self.models and not self.algorithm(paths.PROMPTED).goal_conditioned:
@@ -89,6 +95,8 @@ def work_on(model: str) -> Callable[[Context[PretrainConfig]], Outcome]:
         algorithm = config.algorithm(model)
         if model in config.weights:
             trained = take(config.weights[model], algorithm, context.scratch / "made" / "model")
+            # The section's rates and epochs are not theirs.
+            context.run.tags({"trained_elsewhere": config.weights[model].folder})
         else:
             trained = train_on_cluster(context, f"pretrain@{model}", algorithm)
         return _outcome(context, algorithm, model, trained)

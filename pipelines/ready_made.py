@@ -5,6 +5,7 @@ from pathlib import Path
 
 from pydantic import Field
 
+from components.backbone import Backbone
 from components.checkpoint import (
     BACKBONE_NAME,
     CONFIG_NAME,
@@ -12,7 +13,8 @@ from components.checkpoint import (
     MODEL_NAME,
     ModelCard,
     load_card,
-    load_tensors,
+    load_prompted_model,
+    load_weights,
 )
 from components.config import Strict
 from components.pretraining_config import PretrainingConfig
@@ -20,6 +22,9 @@ from components.shards import DataError, read_json, sha256_of
 from pipelines.cluster import ROOT
 from pipelines.cluster_training import Trained
 from pipelines.errors import UserError
+
+# Of the last epoch: what the stage reports, and the verdict on it.
+NEEDED = ("epoch", "validation_loss", "edge_rmse_db", "mean_predictor_rmse_db", "effective_rank")
 
 
 class ReadyMade(Strict):
@@ -50,16 +55,15 @@ def take(weights: ReadyMade, algorithm: PretrainingConfig, made: Path) -> Traine
     if card != wanted:
         raise UserError(
             f"{folder}: architecture {card.model_dump()} is not that of section pretrain, {wanted.model_dump()}: "
-            "change pretrain.backbone in params.yaml, or take other weights"
+            "change backbone in section pretrain (of the prompted model: under prompted), or take other weights"
         )
     names = [CONFIG_NAME, BACKBONE_NAME, *([MODEL_NAME] if conditioning else [])]
-    for name in names[1:]:
-        load_tensors(folder / name)
+    load_weights(Backbone(card.backbone), folder / BACKBONE_NAME)
+    if conditioning:
+        load_prompted_model(folder)
     history = read_json(folder / HISTORY_NAME)
-    if not isinstance(history, list) or not history:
-        raise DataError(
-            f"{folder / HISTORY_NAME} holds no epochs: copy it again from where the model was trained"
-        )
+    if not isinstance(history, list) or not history or not all(name in history[-1] for name in NEEDED):
+        raise DataError(f"{folder / HISTORY_NAME} is damaged: copy it again from where the model was trained")
     found = digest_of(folder, [*names, HISTORY_NAME])
     if found != weights.sha256:
         raise UserError(

@@ -28,7 +28,7 @@ def test_there_and_back(cut):
 @pytest.mark.parametrize("harm", ["missing", "flipped", "swapped", "no list", "bad list"])
 def test_what_is_wrong_is_named_and_nothing_is_left(cut, harm):
     _, pieces, back = cut
-    first, second = pieces / "weights.bin.000", pieces / "weights.bin.001"
+    first, second = pieces / "weights.bin.00000", pieces / "weights.bin.00001"
     if harm == "missing":
         second.unlink()
     elif harm == "flipped":
