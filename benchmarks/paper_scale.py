@@ -15,11 +15,11 @@ from typing import TypeVar
 
 import numpy as np
 import torch
+from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 
 from components import train
-from components.backbone import BackboneConfig
 from components.batches import Group
 from components.checkpoint import (
     BACKBONE_NAME,
@@ -55,8 +55,6 @@ OBJECTIVES = (SumRate(), ProportionalFair(), QoS())
 STARTS, ITERATIONS, POLISH, SHOTS = 100, 100, 5, 64
 EPOCHS = 10  # checkpoints and validations on the way
 ADAPTED = "gfm-ra-64-samples"
-LARGE = BackboneConfig(layers=6, width=768, heads=24, bias_width=32, node_features="landmarks")
-SMALL = BackboneConfig(layers=1, width=16, heads=4, bias_width=8, node_features="landmarks")
 RECIPE = FinetuningConfig(
     warmup_epochs=10,
     epochs=100,
@@ -73,12 +71,18 @@ def algorithm(given: argparse.Namespace) -> PretrainingConfig:
     """Masked edges, consistency and goals in one model."""
     return PretrainingConfig.model_validate(
         {
-            "backbone": SMALL if given.quick else LARGE,
+            "backbone": {
+                "layers": given.layers,
+                "width": given.width,
+                "heads": given.heads,
+                "bias_width": given.bias_width,
+                "node_features": "landmarks",
+            },
             "utility_weight": 10.0,
             "batch_size": given.batch,
             "epochs": EPOCHS if not given.quick else 2,
             "learning_rate": given.learning_rate,
-            "schedule": {"kind": "cosine", "warmup_steps": 500 if not given.quick else 1},
+            "schedule": {"kind": "cosine", "warmup_steps": given.warmup_steps},
             "max_gradient_norm": 5.0,
             "precision": "auto",
             "compile": given.compile,
@@ -247,6 +251,9 @@ def main() -> None:
     add("--seed", type=int, default=1)
     add("--batch", type=int, default=512)
     add("--learning-rate", type=float, default=4e-4)
+    add("--warmup-steps", type=int, default=500)
+    for name, default in (("layers", 6), ("width", 768), ("heads", 24), ("bias-width", 32)):
+        add(f"--{name}", type=int, default=default)
     add("--rows", type=int, default=5000, help="test snapshots per scenario")
     add("--solved", type=int, default=250, help="snapshots that are solved at once")
     add("--starts", type=int, default=STARTS)
@@ -255,7 +262,12 @@ def main() -> None:
     given = parser.parse_args()
     if given.quick:
         given.batch, given.rows, given.solved, given.starts, given.minutes = 8, 8, 4, 3, 0.02
+        given.layers, given.width, given.heads, given.bias_width, given.warmup_steps = 1, 16, 4, 8, 1
     device = torch.device(given.device)
+    try:
+        algorithm(given)
+    except ValidationError as error:
+        raise SystemExit(f"these values do not fit together: {error.errors()[0]['msg']}") from None
     ratios = judge(halved(pretrain(given, device), given.out / "half"), given, device)
     kept = {
         objective: {name: {label: list(r) for label, r in by.items()} for name, by in by_scenario.items()}
