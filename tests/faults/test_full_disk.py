@@ -13,12 +13,19 @@ from tests.clone import attempt, copy_repository, environment, run
 
 SIZE_MB, LEFT_KB = 600, 24
 # Stages that write less than that: for them the disk is full from the start.
-LITTLE = ("control", "goals")
+LITTLE = ("pipelines.control", "pipelines.goals")
 # In the order of the chain; the early check of free space is switched off, since it would refuse every one at once.
 STAGES = (
     ("simulate",), ("solve",), ("sweep",), ("pretrain", "--model", "hybrid"), ("pretrain", "--model", "prompted"),
     ("finetune", "--objective", "qos"), ("control",), ("evaluate",), ("goals",), ("register",), ("report",),
+    ("distil",),
 )  # fmt: skip
+OTHER_DAGS = ("dags/compact", "dags/figures")
+FIGURES = ("variants", "adapt", "frontier", "evidence")
+PROGRAMS = (
+    *((f"pipelines.{stage[0]}", *stage[1:]) for stage in STAGES),
+    *(("dags.within", "dags/figures", f"pipelines.{stage}") for stage in FIGURES),
+)
 WITHOUT_CHECK = (
     "import runpy, sys, pipelines.stage as stage; stage.MIN_FREE_BYTES = 0; module = sys.argv[1]; "
     "sys.argv = sys.argv[1:]; runpy.run_module(module, run_name='__main__', alter_sys=True)"
@@ -44,18 +51,21 @@ def disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def chain(disk: Path) -> Path:
-    """The smoke chain, complete, on that disk."""
+    """The smoke chain and two more DAGs, complete, on that disk."""
     folder = copy_repository(disk / "repository")
     run(folder, "dvc", "repro", within_s=1200)
+    for dag in OTHER_DAGS:
+        run(folder, sys.executable, "-m", "dags.profile", "smoke", dag)
+        run(folder, "dvc", "repro", f"{dag}/dvc.yaml", within_s=1200)
     return folder
 
 
 def digests(folder: Path) -> dict[str, str]:
     return {
         str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for part in ("artifacts", "data", "metrics")
+        for part in ("artifacts", "data", "metrics", *OTHER_DAGS)
         for path in sorted((folder / part).rglob("*"))
-        if path.is_file()
+        if path.is_file() and ".resume" not in path.parts
     }
 
 
@@ -68,15 +78,15 @@ def fill(folder: Path, left_kb: int = LEFT_KB) -> Path:
     return ballast
 
 
-@pytest.mark.parametrize("stage", STAGES, ids="-".join)
-def test_every_stage(chain: Path, disk: Path, tmp_path: Path, stage: tuple[str, ...]) -> None:
+@pytest.mark.parametrize("program", PROGRAMS, ids=" ".join)
+def test_every_stage(chain: Path, disk: Path, tmp_path: Path, program: tuple[str, ...]) -> None:
     before = digests(chain)
     # The registry lies on another disk, as a server would: what fills up is the stage's own.
     given = environment(chain) | {"MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path}/mlflow.db"}
-    ballast = fill(disk, 0 if stage[0] in LITTLE else LEFT_KB)
+    ballast = fill(disk, 0 if program[0] in LITTLE else LEFT_KB)
     try:
         answer = subprocess.run(
-            [sys.executable, "-W", "ignore", "-c", WITHOUT_CHECK, f"pipelines.{stage[0]}", *stage[1:]],
+            [sys.executable, "-W", "ignore", "-c", WITHOUT_CHECK, *program],
             cwd=chain, env=given, text=True, capture_output=True, timeout=300,
         )  # fmt: skip
     finally:
@@ -89,7 +99,8 @@ def test_every_stage(chain: Path, disk: Path, tmp_path: Path, stage: tuple[str, 
 
 
 def test_afterwards_nothing_has_changed_and_everything_still_works(chain: Path) -> None:
-    assert "up to date" in run(chain, "dvc", "status", "dvc.yaml")
+    for dag in (".", *OTHER_DAGS):
+        assert "up to date" in run(chain, "dvc", "status", f"{dag}/dvc.yaml")
     status, output = attempt(chain, "dvc", "repro", "-f", "-s", "simulate")
     assert status == 0, output
 
