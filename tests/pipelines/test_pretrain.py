@@ -88,7 +88,9 @@ def test_work_that_ended_before_its_outputs_were_placed_is_not_lost(
         STAGE.work(context)
         raise KeyboardInterrupt
 
-    stopped = Stage(STAGE.name, STAGE.section, stop_at_the_end, STAGE.inputs, STAGE.outputs)
+    stopped = Stage(
+        STAGE.name, STAGE.section, stop_at_the_end, STAGE.inputs, STAGE.outputs, variant=STAGE.variant
+    )
     with pytest.raises(SystemExit) as caught:
         main(stopped)
     assert caught.value.code == 130
