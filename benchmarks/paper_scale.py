@@ -200,7 +200,8 @@ def judge(
     kept = given.out / "judged"
     kept.mkdir(exist_ok=True)
     for name in JUDGED:
-        path = kept / f"{name}-{given.rows}-{given.starts}.json"
+        # Which snapshots are drawn depends on how many at a time.
+        path = kept / f"{name}-{given.rows}-{given.solved}-{given.starts}.json"
         if not path.is_file():
             found = answers(name, prompted, adapt(folder, name, given, device), given)
             write_text_atomically(path, json_text(nested(found, np.ndarray.tolist)))

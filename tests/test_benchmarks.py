@@ -53,7 +53,7 @@ def test_the_papers_scale_in_small_and_taken_up_again(root: Path, tmp_path: Path
         assert zero_shot < polished < 1.1
     # Interrupted while it judged: what was finished is kept, the rest comes out the same.
     (tmp_path / "run" / "evaluation.json").unlink()
-    (tmp_path / "run" / "judged" / "D18-8-3.json").unlink()
+    (tmp_path / "run" / "judged" / "D18-8-4-3.json").unlink()
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "run" / "judged").iterdir()}
     run(root, tmp_path, "benchmarks.paper_scale", *words)
     assert all(path.stat().st_mtime_ns == when for path, when in before.items())
