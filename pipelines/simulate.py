@@ -8,7 +8,6 @@ from typing import Literal
 from pydantic import Field, field_validator, model_validator
 
 from components.channel import simulate_with
-from components.closure import code_digest, import_closure
 from components.config import Strict
 from components.randomness import stream
 from components.scenario import SCENARIOS, Scenario
@@ -78,11 +77,11 @@ class SimulateConfig(Strict):
 
 
 def simulate_shard(
-    path: Path, scenario: Scenario, rows: int, seed: int, split: str, shard: int, code: str
+    path: Path, scenario: Scenario, rows: int, seed: int, split: str, shard: int
 ) -> ShardEntry:
     """Simulate and write one shard from the stream keyed (seed, scenario, split, shard)."""
     generator = stream(seed, "simulate", scenario.name, split, shard)
-    metadata = {"seed": str(seed), "split": split, "shard": str(shard), "code": code}
+    metadata = {"seed": str(seed), "split": split, "shard": str(shard)}
     metadata |= {f"scenario.{key}": str(value) for key, value in asdict(scenario).items()}
     try:
         gain = simulate_with(generator, scenario, rows)
@@ -93,12 +92,11 @@ def simulate_shard(
 
 def plan(config: SimulateConfig, seed: int) -> Iterator[tuple[str, str, Job]]:
     """Scenario, split and job of every shard."""
-    code = code_digest(import_closure("components.channel"))[:16]
     for name, sizes in config.scenarios.items():
         for split, rows in sizes.model_dump().items():
             for shard, start in enumerate(range(0, rows, config.shard_rows)):
                 count = min(config.shard_rows, rows - start)
-                arguments = (config.scenario(name), count, seed, split, shard, code)
+                arguments = (config.scenario(name), count, seed, split, shard)
                 yield name, split, Job(f"{name}.{split}.{shard:05d}.parquet", count, arguments)
 
 
