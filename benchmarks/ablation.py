@@ -16,21 +16,21 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from components.backbone import BackboneConfig
-from components.batches import Group
-from components.channel import simulate
-from components.evaluation import comparable_score
-from components.masking import random_pair_mask
-from components.metrics import mean_over_seeds
-from components.objectives import SumRate, by_name
-from components.pretraining import Pretraining
-from components.pretraining_config import PretrainingConfig
-from components.prompted import PromptedModel, set_powers
-from components.references import OBJECTIVES
-from components.scenario import SCENARIOS
-from components.shards import to_gain, to_gain_db
-from components.solvers import wmmse
-from components.throughput import training_flops
+from components.channel.masking import random_pair_mask
+from components.channel.scenario import SCENARIOS
+from components.channel.simulator import simulate
+from components.data.batches import Group
+from components.data.shards import to_gain, to_gain_db
+from components.evaluation.ratios import mean_over_seeds
+from components.evaluation.references import OBJECTIVES
+from components.evaluation.scores import comparable_score
+from components.model.backbone import BackboneConfig
+from components.model.prompted import PromptedModel, set_powers
+from components.training.config import PretrainingConfig
+from components.training.flops import training_flops
+from components.training.pretraining import Pretraining
+from gfm_ra.goals import SumRate, by_name
+from gfm_ra.solvers import wmmse
 
 TRAINING = ("D1", "D2", "D3", "D6", "D7", "D8", "D11", "D12", "D13")
 JUDGED, JUDGED_SEED, JUDGED_ROWS, HIDDEN = ("D16", "D18", "D20"), 990_001, 300, 0.5

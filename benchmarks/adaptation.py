@@ -15,19 +15,20 @@ from tempfile import TemporaryDirectory
 import torch
 from rich.console import Console
 
-from components.backbone import BackboneConfig
-from components.channel import simulate
-from components.checkpoint import MODEL_NAME, ModelCard, save_model
-from components.finetuning import Finetuning, FinetuningConfig
-from components.heads import PowerModel
-from components.objectives import by_name
-from components.prompted import ConditioningConfig, PromptedModel
-from components.scenario import SCENARIOS
-from components.shards import Manifest, ScenarioEntry, to_gain_db, write_shard
-from pipelines import paths, tracking
-from pipelines.latency import typical_gains
-from pipelines.register import Candidate, RegisterConfig, register_one
-from pipelines.stage import Context
+from components.channel.scenario import SCENARIOS
+from components.channel.simulator import simulate
+from components.data.shards import Manifest, ScenarioEntry, to_gain_db, write_shard
+from components.model.backbone import BackboneConfig
+from components.model.heads import PowerModel
+from components.model.prompted import ConditioningConfig, PromptedModel
+from components.training.checkpoint import MODEL_NAME, ModelCard, save_model
+from components.training.finetuning import Finetuning, FinetuningConfig
+from gfm_ra.goals import by_name
+from pipelines.registry import versions
+from pipelines.registry.latency import typical_gains
+from pipelines.runtime import paths, runs
+from pipelines.runtime.stage import Context
+from pipelines.stages.register import Candidate, RegisterConfig, register_one
 
 LAPTOP = BackboneConfig(layers=3, width=192, heads=6, bias_width=16, node_features="landmarks")
 SCENARIO, GOAL, SHOTS = "D16", "alpha-fair", 64
@@ -49,7 +50,7 @@ def register(candidate: Candidate, console: Console) -> None:
     """As the stage does."""
     scratch = Path("scratch")
     scratch.mkdir(exist_ok=True)
-    with tracking.run("register", {}) as run:
+    with runs.run("register", {}) as run:
         register_one(
             candidate, Context(RegisterConfig(scenarios=(SCENARIO,)), 1, "key", scratch, run, console)
         )
@@ -63,7 +64,7 @@ def by_prompt(console: Console) -> float:
     model, card = PromptedModel(LAPTOP, conditioning), ModelCard(backbone=LAPTOP, conditioning=conditioning)
     save_model(folder, model, card, MODEL_NAME)
     register(Candidate("prompted", folder), console)
-    champion, gain_db = tracking.load("models:/gfm-ra-prompted@champion"), typical_gains(1, 50)
+    champion, gain_db = versions.load("models:/gfm-ra-prompted@champion"), typical_gains(1, 50)
     champion(gain_db)
     started = time.perf_counter()
     champion(gain_db, goal=GOAL, alpha=1.7)
@@ -82,7 +83,7 @@ def by_fine_tuning(console: Console) -> tuple[float, float]:
     trained = time.perf_counter() - started
     save_model(folder, model, ModelCard(backbone=LAPTOP, objective=GOAL), MODEL_NAME)
     register(Candidate(GOAL, folder), console)
-    tracking.load(f"models:/gfm-ra-{GOAL}@champion")(typical_gains(1, 50))
+    versions.load(f"models:/gfm-ra-{GOAL}@champion")(typical_gains(1, 50))
     return trained, time.perf_counter() - started
 
 
@@ -95,7 +96,7 @@ def main() -> None:
     with TemporaryDirectory() as folder:
         os.chdir(folder)
         os.environ["MLFLOW_TRACKING_URI"] = f"sqlite:///{folder}/mlflow.db"
-        tracking.connect()
+        runs.connect()
         write_data()
         console.print(f"by prompt: {by_prompt(console):.4f} s")
         trained, served = by_fine_tuning(console)

@@ -18,11 +18,11 @@ import numpy as np
 import torch
 
 from benchmarks import plain
-from components.channel import simulate
-from components.objectives import ProportionalFair, QoS
-from components.randomness import stream
-from components.scenario import SCENARIOS
-from components.solvers import fplinq, greedy, wmmse
+from components.channel.rng import stream
+from components.channel.scenario import SCENARIOS
+from components.channel.simulator import simulate
+from gfm_ra.goals import ProportionalFair, QoS
+from gfm_ra.solvers import fplinq, greedy, wmmse
 
 ITERATIONS, STARTS = 100, 100
 REPEATS = 7

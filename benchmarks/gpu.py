@@ -13,23 +13,23 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from components.backbone import BackboneConfig
-from components.batches import Group
-from components.determinism import make_deterministic
-from components.fresh import FreshSnapshots
-from components.goals import goals_of
-from components.heads import PowerModel
-from components.objectives import QoS, SumRate
-from components.precision import autocast
-from components.pretraining import Pretraining
-from components.pretraining_config import PretrainingConfig
-from components.prompted import ConditioningConfig, PromptedModel
-from components.rates import spectral_efficiency
-from components.scenario import SCENARIOS
-from components.throughput import matmul_peak, training_flops
-from components.torch_channel import draw_gain_db
-from components.torch_wmmse import wmmse
-from components.units import db_to_linear
+from components.channel.scenario import SCENARIOS
+from components.channel.torch_simulator import draw_gain_db
+from components.data.batches import Group
+from components.data.online import FreshSnapshots
+from components.evaluation.torch_wmmse import wmmse
+from components.model.backbone import BackboneConfig
+from components.model.conditioning import goals_of
+from components.model.heads import PowerModel
+from components.model.prompted import ConditioningConfig, PromptedModel
+from components.model.rates import spectral_efficiency
+from components.training.config import PretrainingConfig
+from components.training.determinism import make_deterministic
+from components.training.flops import matmul_peak, training_flops
+from components.training.precision import autocast
+from components.training.pretraining import Pretraining
+from gfm_ra.goals import QoS, SumRate
+from gfm_ra.units import db_to_linear
 
 TRAINED, JUDGED = ("D1", "D7", "D13", "D4", "D10"), ("D16", "D17", "D18", "D19", "D20")
 QUICK = BackboneConfig(layers=2, width=64, heads=4, bias_width=8, node_features="landmarks")

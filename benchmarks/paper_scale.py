@@ -2,7 +2,7 @@
 
 Pre-trains for so many minutes on D1-D15 drawn as they are needed, then compares on D16-D20 with the best of 100 starts
 of WMMSE: zero-shot, after a polish, and adapted with 64 samples. What is judged are the weights in half precision,
-which `half/` holds for section pretrain's `weights`. Needs what `components.train` needs, and rich.
+which `half/` holds for section pretrain's `weights`. Needs what `components.training.__main__` needs, and rich.
 Interrupted, the same command goes on from the last epoch or scenario. `--device cpu --quick` runs the same code small,
 on any machine.
 """
@@ -19,9 +19,18 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 
-from components import train
-from components.batches import Group
-from components.checkpoint import (
+from components.channel.scenario import SCENARIOS
+from components.data.batches import Group
+from components.data.online import FreshSnapshots
+from components.data.shards import json_text, read_json, write_text_atomically
+from components.evaluation.ratios import Ratio, ratio_of_means
+from components.evaluation.scores import PAPER_REFERENCE, POLISHED, PROMPTED, score
+from components.evaluation.torch_wmmse import wmmse
+from components.model.conditioning import goals_of
+from components.model.heads import PowerModel
+from components.model.prompted import PromptedModel
+from components.training import __main__ as train
+from components.training.checkpoint import (
     BACKBONE_NAME,
     CONFIG_NAME,
     HISTORY_NAME,
@@ -31,21 +40,12 @@ from components.checkpoint import (
     model_from_backbone,
     save_tensors,
 )
-from components.determinism import make_deterministic
-from components.evaluation import PAPER_REFERENCE, POLISHED, PROMPTED, score
-from components.finetuning import Finetuning, FinetuningConfig, predict
-from components.fresh import FreshSnapshots
-from components.goals import goals_of
-from components.heads import PowerModel
-from components.metrics import Ratio, ratio_of_means
-from components.objectives import ProportionalFair, QoS, SumRate
-from components.pretraining import Pretraining
-from components.pretraining_config import PretrainingConfig
-from components.prompted import PromptedModel
-from components.scenario import SCENARIOS
-from components.shards import json_text, read_json, write_text_atomically
-from components.torch_wmmse import wmmse
-from components.units import db_to_linear
+from components.training.config import PretrainingConfig
+from components.training.determinism import make_deterministic
+from components.training.finetuning import Finetuning, FinetuningConfig, predict
+from components.training.pretraining import Pretraining
+from gfm_ra.goals import ProportionalFair, QoS, SumRate
+from gfm_ra.units import db_to_linear
 
 T = TypeVar("T")
 U = TypeVar("U")

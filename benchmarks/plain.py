@@ -5,7 +5,7 @@ Vectorised over the batch or the starts, float32, no Python loop over links. Wri
 
 import numpy as np
 
-from components.scenario import Scenario
+from components.channel.scenario import Scenario
 
 
 def wmmse(gain: np.ndarray, iterations: int) -> np.ndarray:

@@ -14,21 +14,21 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from components.backbone import BackboneConfig
-from components.checkpoint import load_prompted_model
-from components.evaluation import score
-from components.export import export_onnx
-from components.goals import goals_of
-from components.heads import PowerModel
-from components.objectives import by_name
-from components.prompted import ConditioningConfig, PromptedModel
-from components.quantization import quantize
-from components.references import OBJECTIVES
-from components.shards import Manifest, load_split, to_gain
-from components.solvers import wmmse
-from pipelines import paths
-from pipelines.latency import measure, typical_gains
-from pipelines.served_program import open_session
+from components.data.shards import Manifest, load_split, to_gain
+from components.evaluation.references import OBJECTIVES
+from components.evaluation.scores import score
+from components.model.backbone import BackboneConfig
+from components.model.conditioning import goals_of
+from components.model.export import export_onnx
+from components.model.heads import PowerModel
+from components.model.prompted import ConditioningConfig, PromptedModel
+from components.model.quantization import quantize
+from components.training.checkpoint import load_prompted_model
+from gfm_ra.goals import by_name
+from gfm_ra.solvers import wmmse
+from pipelines.registry.latency import measure, typical_gains
+from pipelines.registry.pyfunc_program import open_session
+from pipelines.runtime import paths
 
 SMALL = BackboneConfig(layers=2, width=96, heads=6, bias_width=16, node_features="landmarks")
 LAPTOP = BackboneConfig(layers=3, width=192, heads=6, bias_width=16, node_features="landmarks")

@@ -15,25 +15,23 @@ import ray
 from rich.console import Console
 from rich.table import Table
 
-from components.references import reference_solvers, write_references
-from components.scenario import SCENARIOS
-from components.shards import ShardEntry, read_shard, to_gain
-from pipelines.cluster import cpus, session
-from pipelines.simulate import simulate_shard
+from components.channel.scenario import SCENARIOS
+from components.data.shards import ShardEntry, read_shard, to_gain
+from components.evaluation.references import reference_solvers, write_references
+from pipelines.cluster.session import cpus, session
+from pipelines.stages.simulate import simulate_shard
 
 SCENARIO = SCENARIOS["D18"]
 
 
 def simulate_one(folder: Path, number: int, rows: int) -> ShardEntry:
     """Simulate and write one shard, as the stage does."""
-    return simulate_shard(
-        folder / f"simulate-{number}.parquet", SCENARIO, rows, 1, "train", number, "benchmark"
-    )
+    return simulate_shard(folder / f"simulate-{number}.parquet", SCENARIO, rows, 1, "train", number)
 
 
 def solve_one(folder: Path, number: int, rows: int) -> ShardEntry:
     """Simulate a shard, then solve it with every reference solver (30 starts), as the stage does."""
-    entry = simulate_shard(folder / f"solve-{number}.parquet", SCENARIO, rows, 1, "test", number, "benchmark")
+    entry = simulate_shard(folder / f"solve-{number}.parquet", SCENARIO, rows, 1, "test", number)
     gain = to_gain(read_shard(folder, entry, SCENARIO.links))
     return write_references(folder / f"solved-{number}.parquet", gain, reference_solvers(30, 100, 1, 0))
 

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from dags.profile import DAGS, MAIN
-from pipelines.errors import UserError
+from pipelines.runtime.errors import UserError
 
 OUTPUT = Path("artifacts/check/params.ok")
 

@@ -8,14 +8,14 @@ from pathlib import Path
 
 from ruamel.yaml import YAML
 
-from components.closure import import_closure
+from pipelines.runtime.import_closure import import_closure
 
 # Files that a stage reads without importing them.
 READ_AS_FILES = {
-    "register": ("pipelines/served_model.py",),
-    "report": ("pipelines/report_page.html",),
+    "register": ("pipelines/registry/pyfunc_model.py",),
+    "report": ("pipelines/reporting/report_page.html",),
 }
-SOURCES = ("components/", "pipelines/", "dags/")
+SOURCES = ("gfm_ra/", "components/", "pipelines/", "dags/")
 SUFFIXES = (".py", ".html")
 # Runs another module, named after the folder to run it in.
 WITHIN = "dags.within"

@@ -15,9 +15,20 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file
 
-CHAINS = {"main": Path("."), "sweep": Path("dags/sweep"), "compact": Path("dags/compact"), "figures": Path("dags/figures")}
+CHAINS = {
+    "main": Path("."),
+    "sweep": Path("dags/sweep"),
+    "compact": Path("dags/compact"),
+    "figures": Path("dags/figures"),
+}
 HASHED = {
-    "main": ("data/**/*", "artifacts/pretrain/**/*", "artifacts/finetune/**/*", "artifacts/evaluate/*", "metrics/*"),
+    "main": (
+        "data/**/*",
+        "artifacts/pretrain/**/*",
+        "artifacts/finetune/**/*",
+        "artifacts/evaluate/*",
+        "metrics/*",
+    ),
     "sweep": ("data/**/*", "artifacts/sweep/best.json", "metrics/*"),
     "compact": ("artifacts/distil/**/*", "metrics/distil*"),
     "figures": ("data/**/*", "artifacts/variants/**/*", "artifacts/adapt/**/*"),
@@ -69,7 +80,7 @@ def differences(kept: dict[str, str], found: dict[str, str]) -> list[str]:
 
 def main() -> None:
     """Write the hashes of these chains, or compare with those kept: exit 1 and one line per difference."""
-    action, chains = (sys.argv + [""])[1], sys.argv[2:]
+    action, chains = [*sys.argv, ""][1], sys.argv[2:]
     if action not in ("write", "check") or not chains or not set(chains) <= set(CHAINS):
         sys.exit(f"usage: python -m dags.golden write|check {{{','.join(CHAINS)}}} ...")
     path = FOLDER / f"{processor()}.json"
@@ -80,7 +91,9 @@ def main() -> None:
         path.write_text(json.dumps(kept, indent=1, sort_keys=True) + "\n")
         return
     if absent := [chain for chain in chains if chain not in kept]:
-        sys.exit(f"golden: {path} holds nothing of {', '.join(absent)}: no hashes were taken on such a processor")
+        sys.exit(
+            f"golden: {path} holds nothing of {', '.join(absent)}: no hashes were taken on such a processor"
+        )
     lines = [f"{chain}: {line}" for chain in chains for line in differences(kept[chain], hashes(chain))]
     print(*lines, *([] if lines else ["every hash is as kept"]), sep="\n")  # noqa: T201 (what this program is for)
     sys.exit(1 if lines else 0)

@@ -8,26 +8,26 @@ from typing import Any, TypeVar
 from pydantic import Field, ValidationError, model_validator
 
 from components.config import Strict
-from components.contest import IMPUTED, SCRATCH, VARIANT
-from pipelines.adapt import AdaptConfig, Study
-from pipelines.control import ControlConfig
-from pipelines.distil import DistilConfig
-from pipelines.errors import UserError, describe_validation
-from pipelines.evaluate import EvaluateConfig
-from pipelines.evidence import EvidenceConfig
-from pipelines.finetune import FinetuneConfig
-from pipelines.frontier import FrontierConfig
-from pipelines.goals import GoalsConfig
-from pipelines.pretrain import PretrainConfig
-from pipelines.register import RegisterConfig
-from pipelines.report import ReportConfig
-from pipelines.simulate import SimulateConfig
-from pipelines.solve import SolveConfig
-from pipelines.stage import read_params
-from pipelines.sweep import SweepConfig
-from pipelines.variants import VariantsConfig
+from components.evaluation.comparison import IMPUTED, SCRATCH, VARIANT
+from pipelines.runtime.errors import UserError, describe_validation
+from pipelines.runtime.stage import read_params
+from pipelines.stages.control import ControlConfig
+from pipelines.stages.evaluate import EvaluateConfig
+from pipelines.stages.finetune import FinetuneConfig
+from pipelines.stages.goals import GoalsConfig
+from pipelines.stages.pretrain import PretrainConfig
+from pipelines.stages.register import RegisterConfig
+from pipelines.stages.report import ReportConfig
+from pipelines.stages.simulate import SimulateConfig
+from pipelines.stages.solve import SolveConfig
+from pipelines.stages.sweep import SweepConfig
+from pipelines.studies.adapt import AdaptConfig, Study
+from pipelines.studies.distil import DistilConfig
+from pipelines.studies.evidence import EvidenceConfig
+from pipelines.studies.frontier import FrontierConfig
+from pipelines.studies.variants import VariantsConfig
 
-# What pipelines.evidence_figures makes the paper's figures from.
+# What pipelines.reporting.paper_figures makes the paper's figures from.
 STUDIES = {"few-shot", "paper-recipe", "pcgnn", "zero-shot", "imputed", "variants"}
 Need = tuple[
     str, str, str, int

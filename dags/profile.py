@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from dags.params import load, load_compact, load_figures, load_sweep
-from pipelines.errors import UserError
+from pipelines.runtime.errors import UserError
 
 PROFILES = Path("dags/profiles")
 PARAMS = Path("params.yaml")

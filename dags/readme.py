@@ -1,4 +1,4 @@
-"""The parts of README.md that are made, not written: measured numbers and the list of files.
+"""The parts of README.md that are made, not written: measured numbers and the list of folders.
 
 Usage: python -m dags.readme (writes them; a test compares).
 """
@@ -11,8 +11,7 @@ from typing import Any
 
 README = Path("README.md")
 METRICS = Path("metrics")
-LAYERS = ("dags", "pipelines", "components")
-LISTED_BY_FOLDER = ("components/solvers",)
+LAYERS = ("gfm_ra", "components", "pipelines", "dags")
 OBJECTIVES = ("sum-rate", "proportional-fair", "qos")
 METHODS = ("gfm-ra-prompted", "gfm-ra-prompted-polished", "gfm-ra", "wmmse", "full-reuse")
 POLISH_ITERATIONS = 5  # in no metrics file; a test holds it to the parameters
@@ -50,7 +49,7 @@ def claims(folder: Path = METRICS) -> str:
     explained = (
         f"Measured at the {evidence['profile']}, {evidence['snapshots']} test snapshots per scenario, means with 95 % "
         "intervals over snapshots and, where something was trained, over seeds; the rule behind each verdict is code "
-        f"(`pipelines/claims.py`) and shown in the report. Every row comes from `{command}`."
+        f"(`pipelines/reporting/claims.py`) and shown in the report. Every row comes from `{command}`."
     )
     parts = [_table(header, paper), explained, "Beyond the paper:", _table(header, ours), _frontier(evidence)]
     return "\n\n".join(parts)
@@ -181,17 +180,12 @@ def _pair(ours: list[float] | None, classical: list[float] | None) -> str:
     return f"{_interval(ours)} ({_value(classical)})"
 
 
-def files(root: Path = Path()) -> str:
-    """One line per source file: the first sentence of its docstring."""
-    lines = ["| file | what it is |", "|---|---|"]
+def rooms(root: Path = Path()) -> str:
+    """One line per folder of source files: the first sentence of its docstring."""
+    lines = ["| folder | what it is for |", "|---|---|"]
     for layer in LAYERS:
-        for path in sorted((root / layer).rglob("*.py")):
-            name = str(path.relative_to(root))
-            if path.name != "__init__.py" or name.removesuffix("/__init__.py") in (
-                *LAYERS,
-                *LISTED_BY_FOLDER,
-            ):
-                lines.append(f"| `{name}` | {_summary(path)} |")
+        for path in sorted((root / layer).rglob("__init__.py"), key=lambda path: path.parent.parts):
+            lines.append(f"| `{path.parent.relative_to(root)}/` | {_summary(path)} |")
     return "\n".join(lines)
 
 
@@ -211,7 +205,7 @@ def filled(text: str, parts: dict[str, str]) -> str:
 def main() -> None:
     """Write the made parts into README.md."""
     README.write_text(
-        filled(README.read_text(), {"measured": measured(), "claims": claims(), "files": files()})
+        filled(README.read_text(), {"measured": measured(), "claims": claims(), "rooms": rooms()})
     )
 
 

@@ -1,6 +1,6 @@
 """Run a stage in the folder of another DAG, with the params.yaml there.
 
-Usage: python -m dags.within dags/sweep pipelines.simulate
+Usage: python -m dags.within dags/sweep pipelines.stages.simulate
 
 Runs are recorded where those of the main DAG are.
 """

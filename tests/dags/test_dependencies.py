@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 import yaml
 
-from components.closure import ROOT, import_closure
 from dags.dependencies import differences, expected, is_source, module_of, write
 from dags.params import Params
-from pipelines import distil, finetune, pretrain, register
-from pipelines.stage import Stage, parse_section
+from pipelines.runtime.import_closure import ROOT, import_closure, stage_module
+from pipelines.runtime.stage import Stage, parse_section
+from pipelines.stages import finetune, pretrain, register
+from pipelines.studies import distil
 
 CHECK = "check"  # looks at the whole of params.yaml, so it is no stage with a section of its own
 FILES = sorted(path for path in (ROOT / "dvc.yaml", *ROOT.glob("dags/*/dvc.yaml")) if path.is_file())
@@ -28,7 +29,7 @@ def stage_object(name: str, objective: str = "qos") -> Stage:
         return finetune.stage(objective)
     if name == "pretrain":
         return pretrain.stage("prompted")
-    return importlib.import_module(f"pipelines.{name}").STAGE
+    return importlib.import_module(stage_module(name)).STAGE
 
 
 def declared(name: str, *kinds: str) -> set[str]:
@@ -51,9 +52,9 @@ def test_every_stage_lists_exactly_its_import_closure(path: Path) -> None:
 
 def test_writing_the_dependencies_changes_nothing_but_what_is_wrong(tmp_path: Path) -> None:
     harmed = tmp_path / "dvc.yaml"
-    harmed.write_text((ROOT / "dvc.yaml").read_text().replace("      - components/units.py\n", "", 1))
+    harmed.write_text((ROOT / "dvc.yaml").read_text().replace("      - gfm_ra/units.py\n", "", 1))
     (found,) = differences(harmed).values()
-    assert found == ["+components/units.py"]
+    assert found == ["+gfm_ra/units.py"]
     write(harmed)
     assert differences(harmed) == {}
     assert yaml.safe_load(harmed.read_text()) == yaml.safe_load((ROOT / "dvc.yaml").read_text())
@@ -63,7 +64,7 @@ def test_stages_sections_and_modules_bear_the_same_names() -> None:
     sections = {field.alias or name for name, field in Params.model_fields.items()}
     assert set(WITH_SECTION) == sections - {"seed"} == set(PARAMS) - {"seed"}
     for name in WITH_SECTION:
-        assert module_of(STAGES[name]["cmd"]) == f"pipelines.{name}"
+        assert module_of(STAGES[name]["cmd"]) == stage_module(name)
         assert stage_object(name).name == name
 
 
@@ -118,7 +119,7 @@ for module in json.loads(sys.argv[1]):
     sys.stdout.flush()
     if os.fork() == 0:
         __import__(module)
-        layers = ("components", "pipelines", "dags")
+        layers = ("gfm_ra", "components", "pipelines", "dags")
         files = [m.__file__ for n, m in list(sys.modules.items()) if n.split(".")[0] in layers]
         print(json.dumps([module, files]), flush=True)
         os._exit(0)
@@ -165,7 +166,7 @@ def test_the_sweeps_dag_declares_what_its_stages_use_below_its_own_folder() -> N
     for name, stage in stages.items():
         made = stage_object(name)
         assert (ROOT / "dags/sweep" / stage["wdir"]).resolve() == ROOT
-        assert stage["cmd"] == f"python -m dags.within dags/sweep pipelines.{name}"
+        assert stage["cmd"] == f"python -m dags.within dags/sweep {stage_module(name)}"
         assert stage["params"] == [{"dags/sweep/params.yaml": ["seed", name]}]
         outputs = {next(iter(out)) if isinstance(out, dict) else out for out in stage["outs"]}
         assert outputs == {f"dags/sweep/{path}" for path in made.outputs}
@@ -203,7 +204,7 @@ def test_the_small_models_dag_declares_what_its_stages_use() -> None:
         assert outputs == {str(path) for path in made.outputs}
         inputs = {str(path) for path in made.inputs(parse_section(params, name, made.section))}
         assert {path for path in stage["deps"] if not is_source(path)} - {valid} == inputs
-        assert {path for path in stage["deps"] if is_source(path)} == set(expected(f"pipelines.{name}"))
+        assert {path for path in stage["deps"] if is_source(path)} == set(expected(stage_module(name)))
 
 
 @pytest.mark.parametrize("profile", ["smoke", "laptop", "paper"])
@@ -224,8 +225,8 @@ def test_the_dag_of_the_evidence_declares_what_its_stages_use(profile: str) -> N
         return value
 
     for name, stage in stages.items():
-        made = importlib.import_module(f"pipelines.{name}").STAGE
-        assert stage["cmd"] == f"python -m dags.within dags/figures pipelines.{name}"
+        made = importlib.import_module(stage_module(name)).STAGE
+        assert stage["cmd"] == f"python -m dags.within dags/figures {stage_module(name)}"
         assert stage["params"] == [{"dags/figures/params.yaml": ["seed", name]}]
         outputs = {next(iter(out)) if isinstance(out, dict) else out for out in stage["outs"]}
         assert outputs == {f"dags/figures/{path}" for path in made.outputs}

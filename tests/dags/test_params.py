@@ -13,7 +13,7 @@ import yaml
 
 from dags import check
 from dags.params import load, parse
-from pipelines.errors import UserError
+from pipelines.runtime.errors import UserError
 
 Tree = dict[str, Any]
 CUSTOM = {"links": 10, "min_distance_m": 5.0, "max_distance_m": 60.0, "area_m": 500.0}

@@ -10,7 +10,7 @@ import yaml
 
 from dags import profile
 from dags.params import load, load_figures, load_sweep
-from pipelines.errors import UserError
+from pipelines.runtime.errors import UserError
 
 NAMES = ("laptop", "paper", "smoke")
 

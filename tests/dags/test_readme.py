@@ -1,4 +1,4 @@
-"""README.md says what the committed metrics files and the source files say."""
+"""README.md says what the committed metrics files and the folders say."""
 
 import json
 import re
@@ -8,8 +8,8 @@ import pytest
 
 from dags import readme
 from dags.params import Params
-from dags.readme import claims, files, filled, measured
-from pipelines.stage import parse_section, read_params
+from dags.readme import claims, filled, measured, rooms
+from pipelines.runtime.stage import parse_section, read_params
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
     [
         ("measured", lambda: measured(ROOT / "metrics")),
         ("claims", lambda: claims(ROOT / "metrics")),
-        ("files", lambda: files(ROOT)),
+        ("rooms", lambda: rooms(ROOT)),
     ],
 )
 def test_the_made_parts_are_up_to_date(part, make):
@@ -42,7 +42,7 @@ def test_every_number_of_the_claims_comes_from_the_evidence():
     page = claims(ROOT / "metrics")
     shown = re.findall(r"(?<![\d.])\d+\.\d{3}(?!\d)", page)
     assert len(shown) > 50
-    # Differences between two values of a figure are made in pipelines/claims.py and stand in the file as text.
+    # Differences between two values of a figure are made in reporting/claims.py and stand in the file as text.
     told = " ".join(row["measured"] for row in evidence["claims"])
     assert {number for number in shown if number not in known | times and number not in told} == set()
     assert set(re.findall(r"in ([\d.e-]+) ms", page)) <= times

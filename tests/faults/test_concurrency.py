@@ -10,9 +10,9 @@ import psutil
 import pytest
 import torch
 
-from components.backbone import BackboneConfig
-from components.export import export_onnx
-from components.heads import PowerModel
+from components.model.backbone import BackboneConfig
+from components.model.export import export_onnx
+from components.model.heads import PowerModel
 from tests.clone import ROOT, attempt, copy_repository, environment
 
 PROCESSES, MODELS, STEPS = 4, 3, 40
@@ -20,19 +20,21 @@ PROCESSES, MODELS, STEPS = 4, 3, 40
 PROGRAM = f"""
 import sys
 from pathlib import Path
-from pipelines import served_program, tracking
+from pipelines.registry import pyfunc_program
+from pipelines.runtime import runs
+from pipelines.registry import versions
 me = sys.argv[1]
-tracking.connect()
-with tracking.run(f"writer-{{me}}", {{"writer": me}}) as run:
+runs.connect()
+with runs.run(f"writer-{{me}}", {{"writer": me}}) as run:
     for step in range({STEPS}):
         run.metrics({{"loss": float(step), "other": float(me)}}, step)
         if step % ({STEPS} // {MODELS}) == 0:
             graph = Path(f"{{me}}.onnx")
             graph.write_bytes(Path("graph.onnx").read_bytes())
             tags = {{"writer": me, "step": str(step)}}
-            given = (served_program.PATH, {{"graph": graph}}, ["mlflow"], tags)
-            number = tracking.add_version(run, "gfm-ra-shared", *given)
-            tracking.promote("gfm-ra-shared", number)
+            given = (pyfunc_program.PATH, {{"graph": graph}}, ["mlflow"], tags)
+            number = versions.add_version(run, "gfm-ra-shared", *given)
+            versions.promote("gfm-ra-shared", number)
 """
 
 pytestmark = pytest.mark.slow

@@ -8,8 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from components.backbone import BackboneConfig
-from components.checkpoint import (
+from components.data.shards import DataError, Manifest, ScenarioEntry, load_split, read_json, write_shard
+from components.evaluation.references import read_references, reference_solvers, write_references
+from components.model.backbone import BackboneConfig
+from components.model.export import export_onnx
+from components.model.heads import PowerModel
+from components.training.checkpoint import (
     BACKBONE_NAME,
     CONFIG_NAME,
     MODEL_NAME,
@@ -22,12 +26,9 @@ from components.checkpoint import (
     save_model,
     save_training,
 )
-from components.export import export_onnx
-from components.heads import PowerModel
-from components.references import read_references, reference_solvers, write_references
-from components.shards import DataError, Manifest, ScenarioEntry, load_split, read_json, write_shard
-from pipelines import served_program, tracking
-from pipelines.errors import UserError
+from pipelines.registry import pyfunc_program, versions
+from pipelines.runtime import runs
+from pipelines.runtime.errors import UserError
 
 CONFIG = BackboneConfig(layers=1, width=16, heads=4, bias_width=8)
 OTHER = BackboneConfig(layers=2, width=8, heads=2, bias_width=8)
@@ -159,12 +160,12 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.chdir(folder)
         monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder}/mlflow.db")
-        tracking.connect()
+        runs.connect()
         for name, config in (("gfm-ra-a", CONFIG), ("gfm-ra-b", OTHER)):
             graph = folder / f"{name}.onnx"
             export_onnx(PowerModel(config).eval(), graph)
-            with tracking.run("register", {}) as run:
-                tracking.add_version(run, name, served_program.PATH, {"graph": graph}, ["mlflow"], {})
+            with runs.run("register", {}) as run:
+                versions.add_version(run, name, pyfunc_program.PATH, {"graph": graph}, ["mlflow"], {})
         yield folder
 
 
@@ -173,12 +174,12 @@ def test_registered_graphs(
     registry: Path, tmp_path: Path, damage: Damage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{registry}/mlflow.db")
-    tracking.connect()
-    folder = tracking.fetch("models:/gfm-ra-a/1", tmp_path / "a")
+    runs.connect()
+    folder = versions.fetch("models:/gfm-ra-a/1", tmp_path / "a")
     (graph,) = (folder / "artifacts").glob("*.onnx")
-    assert tracking.load(str(folder))(np.zeros((1, 3, 3), np.float32)).shape == (1, 3)
+    assert versions.load(str(folder))(np.zeros((1, 3, 3), np.float32)).shape == (1, 3)
     damage(graph, registry / "gfm-ra-b.onnx")
-    for open_it in (tracking.load, lambda path: tracking.program(Path(path))):
+    for open_it in (versions.load, lambda path: versions.program(Path(path))):
         with pytest.raises(UserError, match=graph.name):
             open_it(str(folder))
 

@@ -13,21 +13,21 @@ from tests.clone import attempt, copy_repository, environment, run
 
 SIZE_MB, LEFT_KB = 600, 24
 # Stages that write less than that: for them the disk is full from the start.
-LITTLE = ("pipelines.control", "pipelines.goals")
+LITTLE = ("pipelines.stages.control", "pipelines.stages.goals")
 # In the order of the chain; the early check of free space is switched off, since it would refuse every one at once.
 STAGES = (
     ("simulate",), ("solve",), ("sweep",), ("pretrain", "--model", "hybrid"), ("pretrain", "--model", "prompted"),
     ("finetune", "--objective", "qos"), ("control",), ("evaluate",), ("goals",), ("register",), ("report",),
-    ("distil",),
 )  # fmt: skip
 OTHER_DAGS = ("dags/compact", "dags/figures")
 FIGURES = ("variants", "adapt", "frontier", "evidence")
 PROGRAMS = (
-    *((f"pipelines.{stage[0]}", *stage[1:]) for stage in STAGES),
-    *(("dags.within", "dags/figures", f"pipelines.{stage}") for stage in FIGURES),
+    *((f"pipelines.stages.{stage[0]}", *stage[1:]) for stage in STAGES),
+    ("pipelines.studies.distil",),
+    *(("dags.within", "dags/figures", f"pipelines.studies.{stage}") for stage in FIGURES),
 )
 WITHOUT_CHECK = (
-    "import runpy, sys, pipelines.stage as stage; stage.MIN_FREE_BYTES = 0; module = sys.argv[1]; "
+    "import runpy, sys, pipelines.runtime.stage as stage; stage.MIN_FREE_BYTES = 0; module = sys.argv[1]; "
     "sys.argv = sys.argv[1:]; runpy.run_module(module, run_name='__main__', alter_sys=True)"
 )
 
@@ -108,7 +108,7 @@ def test_afterwards_nothing_has_changed_and_everything_still_works(chain: Path) 
 def test_too_little_space_is_refused_before_any_work(chain: Path, disk: Path) -> None:
     ballast = fill(disk)
     try:
-        status, output = attempt(chain, sys.executable, "-m", "pipelines.simulate")
+        status, output = attempt(chain, sys.executable, "-m", "pipelines.stages.simulate")
     finally:
         ballast.unlink()
     assert status == 1

@@ -15,17 +15,19 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from typer.testing import CliRunner
 
-from components.allocator import Allocator
-from components.backbone import BackboneConfig
-from components.export import export_onnx
-from components.heads import PowerModel
-from components.objectives import AlphaFair, Objective, ProportionalFair, QoS, SumRate
-from components.prompted import ConditioningConfig, PromptedModel
-from pipelines import cli, served_program, tracking
-from pipelines.errors import EXPECTED
-from pipelines.gain_files import write_array
-from pipelines.register import PARAMETERS
-from pipelines.service_requests import NPY, Limits, Program, Refusal, parse
+from components.evaluation.torch_allocator import Allocator
+from components.model.backbone import BackboneConfig
+from components.model.export import export_onnx
+from components.model.heads import PowerModel
+from components.model.prompted import ConditioningConfig, PromptedModel
+from gfm_ra.files.gains import write_array
+from gfm_ra.goals import AlphaFair, Objective, ProportionalFair, QoS, SumRate
+from pipelines.cli import main as cli
+from pipelines.registry import pyfunc_program, versions
+from pipelines.runtime import runs
+from pipelines.runtime.errors import EXPECTED
+from pipelines.serving.requests import NPY, Limits, Program, Refusal, parse
+from pipelines.stages.register import PARAMETERS
 
 CONFIG = BackboneConfig(layers=1, width=16, heads=4, bias_width=8, node_features="landmarks")
 OBJECTIVES = (SumRate(), ProportionalFair(), QoS(), QoS(0.0, 0.0), AlphaFair(0.5), AlphaFair(3.0))
@@ -104,27 +106,27 @@ def program(module_workspace: Path) -> Program:
     """What is registered as the prompted champion."""
     torch.manual_seed(0)
     export_onnx(PromptedModel(CONFIG, ConditioningConfig()), Path("model.onnx"))
-    tracking.connect()
-    with tracking.run("register", {}) as run:
-        number = tracking.add_version(
+    runs.connect()
+    with runs.run("register", {}) as run:
+        number = versions.add_version(
             run,
             "gfm-ra-prompted",
-            served_program.PATH,
+            pyfunc_program.PATH,
             {"graph": Path("model.onnx")},
             ["mlflow"],
             {},
             PARAMETERS,
         )
-    tracking.promote("gfm-ra-prompted", number)
-    return tracking.program(tracking.fetch("models:/gfm-ra-prompted@champion"))
+    versions.promote("gfm-ra-prompted", number)
+    return versions.program(versions.fetch("models:/gfm-ra-prompted@champion"))
 
 
 @pytest.fixture(scope="module")
 def once(program: Program) -> Iterator[None]:
     """The registry is read once, not a thousand times: what is tried here is the input."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tracking, "load", functools.cache(tracking.load))
-        patch.setattr(tracking, "connect", lambda create: None)
+        patch.setattr(versions, "load", functools.cache(versions.load))
+        patch.setattr(runs, "connect", lambda create: None)
         yield
 
 

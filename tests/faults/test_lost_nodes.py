@@ -14,10 +14,11 @@ import yaml
 from ray._private.state import available_resources_per_node
 from ray.cluster_utils import Cluster
 
-from components.checkpoint import load_tensors
-from components.references import OBJECTIVES
-from pipelines import evaluate, finetune, paths, pretrain, simulate, solve
-from pipelines.stage import Stage
+from components.evaluation.references import OBJECTIVES
+from components.training.checkpoint import load_tensors
+from pipelines.runtime import paths
+from pipelines.runtime.stage import Stage
+from pipelines.stages import evaluate, finetune, pretrain, simulate, solve
 from tests import clusters
 
 Tree = dict[str, Any]

@@ -13,16 +13,17 @@ import pytest
 from pydantic import ValidationError
 from typer.testing import CliRunner
 
-from components.checkpoint import MODEL_NAME, load_tensors
-from components.shards import DataError, Manifest
-from pipelines import cli, tracking
-from pipelines.cluster import session
-from pipelines.errors import EXPECTED, UserError, one_line
-from pipelines.gain_files import read_gains
-from pipelines.served_program import open_session
-from pipelines.simulate import SimulateConfig
+from components.data.shards import DataError, Manifest
+from components.training.checkpoint import MODEL_NAME, load_tensors
+from gfm_ra.files.gains import read_gains
+from pipelines.cli import main as cli
+from pipelines.cluster.session import session
+from pipelines.registry.pyfunc_program import open_session
+from pipelines.runtime import runs
+from pipelines.runtime.errors import EXPECTED, UserError, one_line
+from pipelines.stages.simulate import SimulateConfig
 
-SOURCES = ("components", "pipelines", "dags", "benchmarks")
+SOURCES = ("gfm_ra", "components", "pipelines", "dags", "benchmarks")
 FORBIDDEN = {
     "pickle", "cPickle", "cloudpickle", "dill", "joblib", "shelve", "marshal", "torch.load", "torch.save", "eval",
     "exec", "os.system", "os.popen", "yaml.unsafe_load", "yaml.full_load",
@@ -171,13 +172,13 @@ def test_a_model_names_no_path(
 @pytest.fixture
 def empty_registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
-    tracking.connect()
+    runs.connect()
 
 
 def test_no_error_tells_the_password_of_an_address(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://someone:hunter2@127.0.0.1:9/")
     with pytest.raises(UserError) as caught:
-        tracking.connect()
+        runs.connect()
     said = one_line(caught.value)
     assert "127.0.0.1:9" in said
     assert "hunter2" not in said

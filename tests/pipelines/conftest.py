@@ -16,9 +16,10 @@ import pytest
 import yaml
 from rich.console import Console
 
-from components.shards import Manifest, ScenarioEntry
-from pipelines import paths, simulate
-from pipelines.stage import Stage, run
+from components.data.shards import Manifest, ScenarioEntry
+from pipelines.runtime import paths
+from pipelines.runtime.stage import Stage, run
+from pipelines.stages import simulate
 
 Tree = dict[str, Any]
 # Two small worlds of different K.

@@ -1,0 +1,164 @@
+"""Every method on the same test snapshots, recorded snapshot by snapshot: what figures and tables are made from."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+
+from components.channel.imputation import fill_constant, fill_quantile
+from components.data.shards import to_gain, write_table
+from components.evaluation.few_shot import hidden_pairs
+from components.evaluation.scores import comparable_score
+from components.model.pcgnn.network import PCGNNConfig, fresh_pcgnn
+from components.model.prompted import FixedGoal
+from components.training.checkpoint import load_card, load_prompted_model, model_from_backbone
+from components.training.finetuning import Adaptable, predict
+from gfm_ra.goals import Objective, QoS, SumRate
+from gfm_ra.rates import spectral_efficiency
+from gfm_ra.solvers import wmmse
+
+PCGNN_NAME, SCRATCH, IMPUTED = "pcgnn", "scratch", "imputed-wmmse"
+VARIANT = "variant:"  # a starting point from stage variants, whose seeds are pre-training seeds as well
+QUANTILES = (0.5, 0.75, 0.9)
+SNAPSHOT_COLUMNS = ("score", "polished", "sum_rate", "violated", "violated_rate")
+Powers = Callable[[np.ndarray, np.ndarray | None], np.ndarray]
+
+
+class Label(NamedTuple):
+    """Which run a row belongs to."""
+
+    study: str
+    start: str  # a model's name, "scratch", "pcgnn" or "imputed-wmmse"
+    objective: str
+    shots: int
+    run: int
+    learning_rate: float  # 0 where nothing was trained
+
+
+class Entry(NamedTuple):
+    """One run on one scenario with one share of hidden pairs; the arrays are [N], one number per snapshot."""
+
+    scenario: str
+    hidden: float
+    score: np.ndarray  # `comparable_score`
+    polished: np.ndarray  # the same after a few WMMSE iterations from these powers
+    sum_rate: np.ndarray  # bit/s/Hz
+    violated: np.ndarray  # links below the least rate of the QoS objective
+    violated_rate: np.ndarray  # sum of those links' rates, bit/s/Hz
+
+
+def start_model(start: str, folder: Path, objective: Objective, seed: int, pcgnn: PCGNNConfig) -> Adaptable:
+    """The model that a run starts from.
+
+    Raises:
+        DataError: files in `folder` are missing or damaged.
+    """
+    if start == PCGNN_NAME:
+        return fresh_pcgnn(pcgnn, seed)
+    if start == SCRATCH:
+        return model_from_backbone(folder, seed, pretrained=False)
+    if load_card(folder).conditioning is not None:
+        return FixedGoal(load_prompted_model(folder), objective)
+    return model_from_backbone(folder, seed)
+
+
+def model_answers(model: Adaptable) -> Powers:
+    """A model as a function of gain_db [N, K, K] and hidden [N, K, K] bool."""
+
+    def answer(gain_db: np.ndarray, hidden: np.ndarray | None) -> np.ndarray:
+        place = next(model.parameters()).device
+        mask = None if hidden is None else torch.from_numpy(hidden).to(place)
+        given = torch.from_numpy(gain_db).to(place)
+        return predict(model.eval(), given, edge_mask=mask).float().cpu().numpy()
+
+    return answer
+
+
+def imputed_answers(
+    objective: Objective, val: np.ndarray, iterations: int, share: float, seed: int
+) -> Powers:
+    """WMMSE on filled-in gains, the filling being the one that is best on validation snapshots gain_db [N, K, K]."""
+    fills: list[Callable[[np.ndarray, np.ndarray], np.ndarray]] = [
+        fill_constant,
+        *(lambda gain, hidden, q=q: fill_quantile(gain, hidden, q) for q in QUANTILES),
+    ]
+
+    def solve(fill: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Powers:
+        def answer(gain_db: np.ndarray, hidden: np.ndarray | None) -> np.ndarray:
+            gain = to_gain(gain_db)
+            known = gain if hidden is None else fill(gain, hidden)
+            return wmmse(known, objective, iterations=iterations, threads=1)
+
+        return answer
+
+    mask = hidden_pairs(val.shape, share, seed)
+    reached = [float(comparable_score(objective, solve(fill)(val, mask), val).mean()) for fill in fills]
+    return solve(fills[int(np.argmax(reached))])
+
+
+def judge(
+    powers: Powers,
+    objective: Objective,
+    scenario: str,
+    gain_db: np.ndarray,
+    share: float,
+    polish_iterations: int,
+    seed: int,
+) -> Entry:
+    """Powers on gain_db [N, K, K] with a share of the pairs hidden, judged by the true gains."""
+    hidden = hidden_pairs(gain_db.shape, share, seed) if share > 0 else None
+    power, gain = powers(gain_db, hidden), to_gain(gain_db)
+    polished = power
+    if hidden is None:  # a polish needs the gains
+        polished = wmmse(gain, objective, iterations=polish_iterations, initial_power=power, threads=1)
+    return entry(objective, scenario, gain_db, power, polished, share)
+
+
+def entry(
+    objective: Objective,
+    scenario: str,
+    gain_db: np.ndarray,
+    power: np.ndarray,
+    polished: np.ndarray,
+    share: float = 0.0,
+) -> Entry:
+    """What powers [N, K] are worth on gain_db [N, K, K]."""
+    rates = spectral_efficiency(power.astype(np.float32), to_gain(gain_db))
+    below = rates < QoS().min_rate
+    return Entry(
+        scenario,
+        share,
+        comparable_score(objective, power, gain_db),
+        comparable_score(objective, polished, gain_db),
+        SumRate().utility(rates),
+        below.sum(-1).astype(np.float32),
+        np.where(below, rates, 0.0).sum(-1),
+    )
+
+
+def write_entries(path: Path, label: Label, entries: Sequence[Entry], validation: float) -> None:
+    """Store a run as Parquet, a row per scenario and share, a list per snapshot column."""
+    columns: dict[str, object] = {name: [value] * len(entries) for name, value in label._asdict().items()}
+    columns["scenario"] = [found.scenario for found in entries]
+    columns["hidden"] = [found.hidden for found in entries]
+    columns["validation"] = [validation] * len(entries)
+    for name in SNAPSHOT_COLUMNS:
+        values = [np.asarray(getattr(found, name), dtype=np.float32) for found in entries]
+        columns[name] = pa.array([list(row) for row in values], pa.list_(pa.float32()))
+    write_table(path, pa.table(columns))
+
+
+def read_rows(path: Path) -> list[dict[str, object]]:
+    """What `write_entries` wrote, one mapping per row, snapshot columns as arrays [N]."""
+    table = pq.read_table(path)
+    plain = [name for name in table.column_names if name not in SNAPSHOT_COLUMNS]
+    rows = table.select(plain).to_pylist()
+    for name in SNAPSHOT_COLUMNS:
+        column = table.column(name).combine_chunks()
+        for row, values in zip(rows, column, strict=True):
+            row[name] = values.values.to_numpy()
+    return rows

@@ -1,0 +1,134 @@
+"""A trained model as an allocator: gains in, powers out, with an optional polish and an optional guard."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from components.data.shards import to_gain_db
+from components.model.heads import PowerModel
+from components.model.prompted import PromptedModel, set_powers
+from components.training.checkpoint import load_card, load_power_model, load_prompted_model
+from components.training.finetuning import predict
+from gfm_ra.candidates import best_candidate
+from gfm_ra.goals import Objective, SumRate, Weighted, by_name
+from gfm_ra.solvers import full_reuse, wmmse
+from gfm_ra.solvers.inputs import as_batch
+
+GUARD_ITERATIONS = 100
+
+
+class Allocation(NamedTuple):
+    """Powers [..., K] and, per snapshot, the name of the candidate that they come from [...]."""
+
+    power: np.ndarray
+    source: np.ndarray
+
+
+class Allocator:
+    """Sets every transmitter's power, with a head that was tuned for one objective or with a model for any goal."""
+
+    def __init__(self, model: PowerModel | PromptedModel, objective: Objective) -> None:
+        self.model, self.objective = model.eval(), objective
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Allocator":
+        """Read a model folder, or the folder or file that holds its weights.
+
+        Raises:
+            DataError: it is not a model folder, or its files are damaged.
+            ValueError: the model was tuned for no objective that this version knows.
+        """
+        folder = Path(path) if Path(path).is_dir() else Path(path).parent
+        card = load_card(folder)
+        objective = by_name(card.objective or SumRate.name)
+        if card.conditioning is not None:
+            return cls(load_prompted_model(folder), objective)
+        return cls(load_power_model(folder)[0], objective)
+
+    def allocate(
+        self,
+        gain: np.ndarray,
+        objective: Objective | None = None,
+        polish_iterations: int = 0,
+        guard: bool = False,
+        hidden: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """Powers in [0, 1] for gain [..., K, K] (linear, units of noise at full power), shape [..., K].
+
+        `explain` says the same and where each answer comes from.
+        """
+        return self.explain(gain, objective, polish_iterations, guard, hidden).power
+
+    def explain(
+        self,
+        gain: np.ndarray,
+        objective: Objective | None = None,
+        polish_iterations: int = 0,
+        guard: bool = False,
+        hidden: np.ndarray | None = None,
+    ) -> Allocation:
+        """Powers and their origin.
+
+        Args:
+            gain: [..., K, K], row = receiver, column = transmitter, linear.
+            objective: the goal; of a model for one objective, what polish and guard maximise. By default the
+                model's own, sum rate for a goal-conditioned one.
+            polish_iterations: WMMSE iterations of the objective that start from the model's powers.
+            guard: compare with full reuse and one WMMSE run by their true utility and answer with the best, so
+                that the answer is never worse than theirs.
+            hidden: [..., K, K] bool, True where a gain between two links is unknown; `gain` is not read there.
+
+        Raises:
+            ValueError: gains are not [..., K, K], finite, non-negative; `hidden` does not fit or hides a link's own
+                gain; a negative count; polish or guard without all gains, whose true utility nobody knows.
+        """
+        if polish_iterations < 0:
+            raise ValueError(f"allocate: polish_iterations must be 0 or more, got {polish_iterations}")
+        if hidden is not None:
+            gain = _without(gain, hidden, bool(polish_iterations) or guard)
+        flat, leading = as_batch(gain, "allocate")
+        goal = _flattened(objective or self.objective, leading)
+        power = self._powers(flat, goal, hidden)
+        candidates = {"model": power}
+        if polish_iterations:
+            candidates["polished"] = wmmse(flat, goal, iterations=polish_iterations, initial_power=power)
+        if guard:
+            candidates["full-reuse"] = full_reuse(flat)
+            candidates["wmmse"] = wmmse(flat, goal, iterations=GUARD_ITERATIONS)
+        names = list(candidates)
+        stacked = np.stack([candidates[name] for name in names])  # [C, B, K]
+        chosen = best_candidate(stacked, flat, goal) if guard else np.full(len(flat), len(names) - 1)
+        best = np.take_along_axis(stacked, chosen[None, :, None], axis=0)[0]
+        return Allocation(best.reshape(*leading, best.shape[-1]), np.array(names)[chosen].reshape(leading))
+
+    def _powers(self, gain: np.ndarray, goal: Objective, hidden: np.ndarray | None) -> np.ndarray:
+        gain_db = to_gain_db(gain)
+        mask = None if hidden is None else hidden.reshape(gain.shape)
+        if isinstance(self.model, PromptedModel):
+            return set_powers(self.model, gain_db, goal, mask)
+        tensor = torch.from_numpy(gain_db)
+        pairs = None if mask is None else torch.from_numpy(mask | mask.swapaxes(-1, -2))
+        return predict(self.model, tensor, edge_mask=pairs).numpy()
+
+
+def _flattened(goal: Objective, leading: tuple[int, ...]) -> Objective:
+    """The goal for snapshots in one row, whose weights may have come with the gains' leading dimensions."""
+    if isinstance(goal, Weighted) and np.ndim(goal.weights) > 2 and np.shape(goal.weights)[:-1] == leading:
+        return Weighted(goal.objective, np.reshape(goal.weights, (-1, np.shape(goal.weights)[-1])))
+    return goal
+
+
+def _without(gain: np.ndarray, hidden: np.ndarray, needs_all: bool) -> np.ndarray:
+    """The gains with unknown ones replaced by a value that nobody reads."""
+    gain = np.asarray(gain)
+    if hidden.dtype != bool or hidden.shape != gain.shape or gain.ndim < 2:
+        raise ValueError(
+            f"allocate: hidden must be bool of gain's shape {gain.shape}, got {hidden.dtype} {hidden.shape}"
+        )
+    if np.diagonal(hidden, axis1=-2, axis2=-1).any():
+        raise ValueError("allocate: a link's own gain (the diagonal) must be known")
+    if needs_all:
+        raise ValueError("allocate: polish and guard need every gain; leave them out or give all of them")
+    return np.where(hidden, 0.0, gain)

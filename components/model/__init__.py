@@ -1,0 +1,1 @@
+"""The networks: features, graph Transformer, heads, goal conditioning, adapters, export."""

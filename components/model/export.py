@@ -1,0 +1,103 @@
+"""A power model as an ONNX graph with dynamic batch and K, for runtimes without this repository."""
+
+import logging
+import warnings
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from components.model.conditioning import PARAMETERS, Goals
+from components.model.heads import PowerModel
+from components.model.pcgnn.network import PCGNN
+from components.model.prompted import PromptedModel
+
+INPUT, OUTPUT = "gain_db", "power"
+PROMPT_INPUTS = (
+    "parameters",
+    "weights",
+)  # of a goal-conditioned model's graph, see components.model.conditioning.Goals
+AGREEMENT = 1e-4  # largest difference in power between the graph and the PyTorch model
+
+
+class _Flat(nn.Module):
+    """A goal-conditioned model with its goal as two tensors, which is what a graph can have as inputs."""
+
+    def __init__(self, model: PromptedModel) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, gain_db: Tensor, parameters: Tensor, weights: Tensor) -> Tensor:
+        return self.model(gain_db, Goals(parameters, weights))
+
+
+def export_onnx(model: PowerModel | PromptedModel | PCGNN, path: Path) -> None:
+    """Write `model` as ONNX: gain_db [B, K, K] float32 -> power [B, K] float32, any B and K.
+
+    A goal-conditioned model has two more inputs: parameters [B, 3] and weights [B, K], as in `Goals`. The graph is
+    checked and compared with the model at other sizes than it was traced with.
+
+    Raises:
+        ValueError: the graph's powers differ from the model's by more than AGREEMENT.
+    """
+    prompted = isinstance(model, PromptedModel)
+    flat = (_Flat(model) if prompted else model).eval()
+    batch, links = torch.export.Dim("batch", min=1), torch.export.Dim("links", min=1)
+    example, shapes = [torch.zeros(3, 7, 7)], [{0: batch, 1: links, 2: links}]
+    if prompted:
+        example += [torch.ones(3, PARAMETERS), torch.ones(3, 7)]
+        shapes += [{0: batch}, {0: batch, 1: links}]
+    # The exporter narrates every step; only its failures matter here.
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    # The fused attention kernel's memory layout is not the one that its decomposition for ONNX has.
+    with warnings.catch_warnings(), sdpa_kernel(SDPBackend.MATH):
+        warnings.simplefilter("ignore")
+        program = torch.onnx.export(
+            flat,
+            tuple(example),
+            dynamo=True,
+            dynamic_shapes=tuple(shapes),
+            input_names=[INPUT, *(PROMPT_INPUTS if prompted else ())],
+            output_names=[OUTPUT],
+            external_data=False,
+            verbose=False,
+        )
+    assert program is not None
+    proto = program.model_proto
+    _strip_provenance(proto)
+    onnx.checker.check_model(proto)
+    path.write_bytes(proto.SerializeToString(deterministic=True))
+    _compare(flat, path)
+
+
+def _strip_provenance(proto: onnx.ModelProto) -> None:
+    # Notes of the exporter name source files and their folders: noise in a file whose digest is its identity.
+    for node in proto.graph.node:
+        node.doc_string = ""
+        del node.metadata_props[:]
+    for value in proto.graph.value_info:
+        del value.metadata_props[:]
+    del proto.graph.metadata_props[:]
+    del proto.metadata_props[:]
+
+
+def _compare(flat: nn.Module, path: Path) -> None:
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    names = [node.name for node in session.get_inputs()]
+    generator = np.random.default_rng(0)
+    for batch, links in ((1, 1), (2, 5), (1, 33)):
+        inputs = {
+            INPUT: generator.normal(7.0, 15.0, (batch, links, links)),
+            "parameters": generator.uniform([0.0, 0.1, 0.0], [2.0, 1.0, 30.0], (batch, PARAMETERS)),
+            "weights": generator.uniform(0.5, 2.0, (batch, links)),
+        }
+        given = {name: inputs[name].astype(np.float32) for name in names}
+        with torch.no_grad():
+            expected = flat(*(torch.from_numpy(given[name]) for name in names)).numpy()
+        worst = float(np.abs(session.run([OUTPUT], given)[0] - expected).max())
+        if not worst <= AGREEMENT:
+            raise ValueError(f"{path}: powers differ from the model's by {worst:.2g} at K = {links}")

@@ -1,0 +1,19 @@
+"""Spectral efficiency as a differentiable tensor: equations (1) and (2)."""
+
+import math
+
+import torch
+from torch import Tensor
+
+
+def spectral_efficiency(power: Tensor, gain: Tensor) -> Tensor:
+    """Rate of every link in bit/s/Hz, R_k = log2(1 + SINR_k): `gfm_ra.rates.spectral_efficiency` for tensors.
+
+    power : [..., K] in [0, 1]; gain : [..., K, K], row = receiver, column = transmitter, in units of noise at
+    full power. Leading dimensions broadcast; the floating type is kept.
+    """
+    links = gain.shape[-1]
+    direct = gain.diagonal(dim1=-2, dim2=-1)  # [..., K]
+    crossing = gain.masked_fill(torch.eye(links, dtype=torch.bool, device=gain.device), 0.0)  # [..., K, K]
+    interference = torch.matmul(crossing, power.unsqueeze(-1)).squeeze(-1)  # [..., K]
+    return torch.log1p(direct * power / (interference + 1)) * (1 / math.log(2.0))

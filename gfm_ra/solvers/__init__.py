@@ -1,0 +1,10 @@
+"""Classical power allocation: the baselines and references that every learned allocator is measured against.
+
+Gains are [..., K, K] in NumPy (row = receiver, column = transmitter, linear, in units of noise at full
+power); powers are float32 [..., K] in [0, 1].
+"""
+
+from gfm_ra.solvers.scheduling import fplinq, full_reuse, greedy
+from gfm_ra.solvers.weighted_mmse import wmmse
+
+__all__ = ["fplinq", "full_reuse", "greedy", "wmmse"]

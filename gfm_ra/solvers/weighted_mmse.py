@@ -1,0 +1,55 @@
+"""WMMSE for any objective, from one start or the best of many."""
+
+import numpy as np
+
+from gfm_ra.goals import Objective, SumRate
+from gfm_ra.solvers.best_of_starts import solve
+from gfm_ra.solvers.inputs import as_batch, as_powers, compiled_form
+from gfm_ra.solvers.threads import spread
+
+
+def wmmse(
+    gain: np.ndarray,
+    objective: Objective | None = None,
+    starts: int = 1,
+    iterations: int = 100,
+    seed: int = 0,
+    tolerance: float | None = None,
+    initial_power: np.ndarray | None = None,
+    first_index: int = 0,
+    threads: int | None = None,
+) -> np.ndarray:
+    """Weighted MMSE power control; WMMSE-Best is `starts=100`.
+
+    Start 0 is full power, or `initial_power` ([..., K]) to polish given powers; the others are uniform random
+    powers that depend only on `seed`, the snapshot's number (`first_index` plus its place in the batch) and
+    the start. The start with the best utility under `objective` wins. An iteration updates u, w = beta'(R) (1
+    + SINR) and v. For sum rate that never lowers the utility; for other objectives the steps are damped and
+    the best powers met are returned, so more iterations never give less. `tolerance` ends a start (or its
+    tile of starts) once no power moves by more.
+
+    gain : [..., K, K]; objective : sum rate unless given; threads : all cores for large batches unless given.
+    Returns float32 [..., K] in [0, 1].
+    Raises ValueError for gains, powers or weights that are out of range or do not fit, or for impossible
+    counts.
+    Source: Shi, Razaviyayn, Luo and He, An iteratively weighted MMSE approach, IEEE Trans. Signal Process.
+    2011.
+    """
+    flat, leading = as_batch(gain, "wmmse")
+    count, links, _ = flat.shape
+    if starts < 1 or iterations < 0 or (threads is not None and threads < 1):
+        counts = f"{starts}, {iterations} and {threads}"
+        raise ValueError(f"wmmse: need starts >= 1, iterations >= 0 and threads >= 1, got {counts}")
+    kind, first, second, weights = compiled_form(objective or SumRate(), count, links, "wmmse")
+    initial = as_powers(initial_power, count, links, "wmmse")
+    limit = np.float32(tolerance or 0.0)
+    power = np.empty((count, links), dtype=np.float32)
+
+    def part(begin: int, end: int) -> None:
+        solve(
+            flat, weights, kind, first, second, starts, iterations, limit, initial,
+            seed % 2**63, first_index, begin, end, power,
+        )  # fmt: skip
+
+    spread(part, count, 2 * count * starts * iterations * links * links, threads)
+    return power.reshape(*leading, links)

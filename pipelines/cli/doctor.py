@@ -1,0 +1,137 @@
+"""Is this machine ready? Environment, cluster and tracker, each with a remedy."""
+
+import os
+import re
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from importlib.metadata import PackageNotFoundError, requires, version
+from pathlib import Path
+from typing import NamedTuple
+
+from pipelines.registry import versions
+from pipelines.registry.latency import typical_gains
+from pipelines.runtime import runs
+from pipelines.runtime.errors import UserError
+from pipelines.runtime.machine import cores
+from pipelines.runtime.stage import MIN_FREE_BYTES
+
+DISTRIBUTION = "gfm-ra"
+OK, NOTE, FAULT = "ok", "note", "FAULT"
+
+
+class Finding(NamedTuple):
+    """What was looked at, how it is, and what to do about it."""
+
+    subject: str
+    state: str
+    said: str
+
+
+def examine(cluster: bool = True) -> Iterator[Finding]:
+    """Every finding as soon as it is known; looking changes nothing."""
+    yield _python()
+    yield from _packages()
+    yield _disk()
+    yield _memory()
+    if cluster:
+        yield _cluster()
+    yield from _tracker()
+
+
+def _python() -> Finding:
+    found = ".".join(map(str, sys.version_info[:3]))
+    fits = (3, 11) <= sys.version_info[:2] < (3, 13)
+    return Finding("Python", OK if fits else FAULT, found if fits else f"{found}: 3.11 or 3.12 is needed")
+
+
+def _packages() -> Iterator[Finding]:
+    from packaging.requirements import Requirement  # comes with mlflow
+
+    try:
+        wanted = [Requirement(text) for text in requires(DISTRIBUTION) or [] if "extra ==" not in text]
+    except PackageNotFoundError:
+        yield Finding("packages", FAULT, f"{DISTRIBUTION} is not installed: `make install`")
+        return
+    faults = []
+    for requirement in wanted:
+        try:
+            found = version(requirement.name)
+        except PackageNotFoundError:
+            faults.append(f"{requirement.name} is missing")
+            continue
+        # A local suffix such as +cpu is no other version.
+        if not requirement.specifier.contains(re.sub(r"\+.*", "", found), prereleases=True):
+            faults.append(f"{requirement.name} is {found}, not {requirement.specifier}")
+    for fault in faults:
+        yield Finding("packages", FAULT, f"{fault}: `make install`")
+    if not faults:
+        yield Finding("packages", OK, f"{len(wanted)} of {len(wanted)} as required")
+
+
+def _disk() -> Finding:
+    free = shutil.disk_usage(Path.cwd()).free
+    said = f"{free / 2**30:.1f} GiB free here"
+    if free < MIN_FREE_BYTES:
+        return Finding("disk", FAULT, f"{said}: a stage needs {MIN_FREE_BYTES / 2**20:.0f} MiB")
+    return Finding("disk", OK, said)
+
+
+def _memory() -> Finding:
+    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    said = f"{cores()} cores, {total:.0f} GiB"
+    if total < 4.0:
+        return Finding("machine", NOTE, f"{said}: the laptop profile wants 4 GiB or more")
+    return Finding("machine", OK, said)
+
+
+def _cluster() -> Finding:
+    address = os.environ.get("RAY_ADDRESS")
+    if not address:
+        return Finding("Ray", OK, f"{version('ray')}, on this machine (RAY_ADDRESS is not set)")
+    import ray
+
+    from pipelines.cluster.session import cpus, gpus, session
+
+    try:
+        with session():
+            nodes = sum(node["Alive"] for node in ray.nodes())
+            return Finding("Ray", OK, f"{address}: {nodes} nodes, {cpus()} CPUs, {gpus()} GPUs")
+    except UserError as error:
+        return Finding("Ray", FAULT, str(error))
+
+
+def _tracker() -> Iterator[Finding]:
+    uri = runs.tracking_uri()
+    database = uri.removeprefix("sqlite:///")
+    if database != uri and not Path(database).exists():
+        yield Finding("MLflow", NOTE, f"{uri}: not there yet; `make repro` makes it")
+        return
+    try:
+        runs.connect(create=False)
+    except UserError as error:
+        yield Finding("MLflow", FAULT, str(error))
+        return
+    yield Finding("MLflow", OK, f"{version('mlflow')} at {uri}")
+    # Ours only: loading a model runs what is in it.
+    ours = [name for name in versions.registered_names() if name.startswith(f"{DISTRIBUTION}-")]
+    names = [name for name in ours if versions.alias_version(name, versions.CHAMPION)]
+    if not names:
+        yield Finding("models", NOTE, "no champion yet: `make repro` registers them")
+    for name in names:
+        yield _guarded(name, lambda name=name: _answers(name))
+
+
+def _answers(name: str) -> str:
+    number = versions.alias_version(name, versions.CHAMPION)
+    power = versions.load(f"models:/{name}@{versions.CHAMPION}")(typical_gains(2, 5))
+    return f"version {number} answers for {power.shape[1]} links"
+
+
+def _guarded(subject: str, look: Callable[[], str]) -> Finding:
+    try:
+        return Finding(subject, OK, look())
+    # Whatever keeps a model from answering is the finding.
+    except Exception as error:
+        remedy = "if the registry was moved or copied: `gfm-ra models relocate`"
+        return Finding(subject, FAULT, f"{' '.join(str(error).split())[:300]}; {remedy}")

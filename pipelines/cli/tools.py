@@ -1,0 +1,149 @@
+"""`gfm-ra bench`, `simulate`, `doctor` and `serve`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from components.data.shards import to_gain_db
+from gfm_ra.files.gains import check_writable, write_array
+from pipelines.cli.doctor import FAULT, NOTE, OK, examine
+from pipelines.registry import versions
+from pipelines.registry.latency import measure, typical_gains
+from pipelines.runtime import runs
+from pipelines.runtime.errors import UserError, redacted
+
+COLOURS = {OK: "green", NOTE: "yellow", FAULT: "red"}
+CHAMPION = "models:/gfm-ra-prompted@champion"
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the commands of this module."""
+    app.command(
+        epilog="Examples:\n\ngfm-ra bench\n\ngfm-ra bench --links 20,50,100 --batch 1,64 --threads 2"
+    )(bench)
+    app.command(
+        epilog="Examples:\n\ngfm-ra simulate gains.npy --scenario D18 --count 100\n\n"
+        "gfm-ra simulate gains.csv --links 12 --min-distance 5 --max-distance 80 --db"
+    )(simulate)
+    app.command(epilog="Example: gfm-ra doctor")(doctor)
+    app.command(
+        epilog="Examples:\n\ngfm-ra serve\n\ngfm-ra serve --model models:/gfm-ra-qos@champion --port 9000\n\n"
+        'curl -s localhost:8000/allocate -d \'{"gain_db": [[[40, 10], [5, 30]]], "goal": "qos"}\''
+    )(serve)
+
+
+def _numbers(text: str) -> list[int]:
+    try:
+        numbers = [int(word) for word in text.split(",")]
+    except ValueError:
+        numbers = [0]
+    if min(numbers) < 1:
+        raise UserError(f"{text!r} must be whole numbers from 1 on, separated by commas")
+    return numbers
+
+
+def bench(
+    model: Annotated[str, typer.Option(help="Registered model, or a folder that holds one.")] = CHAMPION,
+    links: Annotated[str, typer.Option(help="Numbers of links.")] = "10,20,50,80",
+    batch: Annotated[str, typer.Option(help="Networks per call.")] = "1,16",
+    threads: Annotated[int, typer.Option(min=1, help="Threads of the runtime.")] = 1,
+    seconds: Annotated[float, typer.Option(min=0.01, help="Time per line of the table.")] = 1.0,
+) -> None:
+    """How long a registered model's answer takes on this machine."""
+    from pipelines.registry.pyfunc_program import open_session
+    from pipelines.serving.requests import check_program
+
+    sizes = [(count, size) for count in _numbers(batch) for size in _numbers(links)]
+    runs.connect(create=False)
+    folder = versions.fetch(model)
+    program, predict = versions.program(folder), versions.load(str(folder))
+    check_program(program, model)
+    (graph,) = (folder / "artifacts").glob("*.onnx")
+    session = open_session(graph, threads)
+    title = f"{model}, {threads} thread{'s' * (threads > 1)}"
+    table = Table(
+        "networks", "links", "p50 ms", "p99 ms", "snapshots/s", "p50 ms through MLflow",
+        title=title, title_justify="left",
+    )  # fmt: skip
+    for count, size in sizes:
+        gain_db = typical_gains(count, size)
+        inputs = program.prepare(gain_db, {})
+        alone = measure(lambda inputs=inputs: session.run(["power"], inputs), count, seconds)
+        whole = measure(lambda gain_db=gain_db: predict(gain_db), count, seconds / 2)
+        times = (alone.p50_ms, alone.p99_ms)
+        row = (f"{alone.snapshots_per_s:,.0f}", f"{whole.p50_ms:.2f}")
+        table.add_row(str(count), str(size), *(f"{value:.2f}" for value in times), *row)
+    Console(highlight=False).print(table)
+
+
+def simulate(
+    out: Annotated[Path, typer.Argument(help="File for the gains: .npy, .npz, .csv or .parquet.")],
+    scenario: Annotated[str | None, typer.Option(help="One of D1-D20; or describe one below.")] = None,
+    count: Annotated[int, typer.Option(min=1, help="Number of networks.")] = 10,
+    links: Annotated[int | None, typer.Option(help="Transmitter-receiver pairs.")] = None,
+    min_distance: Annotated[float | None, typer.Option(help="Of a pair, in metres.")] = None,
+    max_distance: Annotated[float | None, typer.Option(help="Of a pair, in metres.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same gains.")] = 0,
+    db: Annotated[bool, typer.Option("--db", help="In dB over noise instead of linear.")] = False,
+) -> None:
+    """Draw networks at random and write their gains."""
+    from components.channel.scenario import SCENARIOS, Scenario
+    from components.channel.simulator import simulate as draw  # compiles, which no other command needs
+
+    check_writable(out)
+    if scenario is not None and any(value is not None for value in (links, min_distance, max_distance)):
+        raise UserError("say either --scenario or --links with --min-distance and --max-distance")
+    try:
+        if scenario is not None:
+            if scenario not in SCENARIOS:
+                raise UserError(f"scenario {scenario} is unknown: choose one of {', '.join(SCENARIOS)}")
+            chosen = SCENARIOS[scenario]
+        else:
+            near, far = _or(min_distance, 1.0), _or(max_distance, 100.0)
+            chosen = Scenario("own", 20 if links is None else links, near, far)
+        gain = draw(chosen, count, seed)
+    except ValueError as error:
+        raise UserError(str(error)) from None
+    write_array(out, to_gain_db(gain).astype(np.float32) if db else gain, "gain_db" if db else "gain")
+    unit = "dB over noise" if db else "linear, in units of noise"
+    Console(highlight=False).print(f"{out}: {count} networks of {chosen.links} links, {unit}")
+
+
+def _or(value: float | None, default: float) -> float:
+    return default if value is None else value
+
+
+def doctor(
+    cluster: Annotated[bool, typer.Option(help="Also ask the Ray cluster at RAY_ADDRESS.")] = True,
+) -> None:
+    """Check environment, cluster and tracker; exit code 1 if something is at fault."""
+    console, faults = Console(highlight=False), 0
+    for finding in examine(cluster):
+        console.print(f"[{COLOURS[finding.state]}]{finding.state:>5}[/]  {finding.subject}: ", end="")
+        console.print(redacted(finding.said), markup=False)
+        faults += finding.state == FAULT
+    if faults:
+        raise typer.Exit(1)
+
+
+def serve(
+    model: Annotated[str, typer.Option(help="Registered model, or a folder that holds one.")] = CHAMPION,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="On loopback.")] = 8000,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    replicas: Annotated[int, typer.Option(min=1, help="Processes that compute, one core each.")] = 1,
+    max_links: Annotated[int, typer.Option(min=1, help="Largest K of a request.")] = 256,
+    max_batch: Annotated[int, typer.Option(min=1, help="Most networks of a request.")] = 1024,
+    max_body_mb: Annotated[float, typer.Option(min=0.001, help="Largest request, MiB.")] = 4.0,
+    timeout: Annotated[
+        float, typer.Option(min=0.01, max=25.0, help="Seconds until a request is given up.")
+    ] = 10.0,
+) -> None:
+    """Serve a model over HTTP, until Ctrl-C or SIGTERM; requests under way are finished first."""
+    from pipelines.serving.app import Limits, run_service
+
+    limits = Limits(max_links, max_batch, int(max_body_mb * 2**20), timeout)
+    run_service(model, host, port, replicas, limits)

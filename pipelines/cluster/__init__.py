@@ -1,0 +1,1 @@
+"""Ray: the session, sharded tasks, distributed training, and progress reports from workers."""

@@ -1,0 +1,76 @@
+"""Weights trained elsewhere, by `python -m components.training` on a machine with GPUs, in place of training."""
+
+import hashlib
+from pathlib import Path
+
+from pydantic import Field
+
+from components.config import Strict
+from components.data.shards import DataError, read_json, sha256_of
+from components.model.backbone import Backbone
+from components.training.checkpoint import (
+    BACKBONE_NAME,
+    CONFIG_NAME,
+    HISTORY_NAME,
+    MODEL_NAME,
+    ModelCard,
+    load_card,
+    load_prompted_model,
+    load_weights,
+)
+from components.training.config import PretrainingConfig
+from pipelines.cluster.pretraining import Trained
+from pipelines.cluster.session import ROOT
+from pipelines.runtime.errors import UserError
+
+# Of the last epoch: what the stage reports, and the verdict on it.
+NEEDED = ("epoch", "validation_loss", "edge_rmse_db", "mean_predictor_rmse_db", "effective_rank")
+
+
+class ReadyMade(Strict):
+    """A folder that `components.training` has left as `backbone/`; the digest makes its content a parameter."""
+
+    folder: str = Field(min_length=1)  # from the repository's root
+    sha256: str = ""
+
+
+def digest_of(folder: Path, names: list[str]) -> str:
+    """SHA-256 over the names and contents of files."""
+    lines = [f"{name} {sha256_of(folder / name)}\n" for name in sorted(names)]
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def take(weights: ReadyMade, algorithm: PretrainingConfig, made: Path) -> Trained:
+    """Copy the model into `made`, a new folder, if it is the one that the parameters mean.
+
+    Raises:
+        UserError: it is of another architecture, or other content than expected.
+        DataError: files are missing or damaged.
+    """
+    folder, conditioning = (
+        ROOT / weights.folder,
+        algorithm.conditioning if algorithm.goal_conditioned else None,
+    )
+    card, wanted = load_card(folder), ModelCard(backbone=algorithm.backbone, conditioning=conditioning)
+    if card != wanted:
+        raise UserError(
+            f"{folder}: architecture {card.model_dump()} is not that of section pretrain, {wanted.model_dump()}: "
+            "change backbone in section pretrain (of the prompted model: under prompted), or take other weights"
+        )
+    names = [CONFIG_NAME, BACKBONE_NAME, *([MODEL_NAME] if conditioning else [])]
+    load_weights(Backbone(card.backbone), folder / BACKBONE_NAME)
+    if conditioning:
+        load_prompted_model(folder)
+    history = read_json(folder / HISTORY_NAME)
+    if not isinstance(history, list) or not history or not all(name in history[-1] for name in NEEDED):
+        raise DataError(f"{folder / HISTORY_NAME} is damaged: copy it again from where the model was trained")
+    found = digest_of(folder, [*names, HISTORY_NAME])
+    if found != weights.sha256:
+        raise UserError(
+            f"{folder} has the digest {found}, params.yaml says {weights.sha256 or 'nothing'}: "
+            "write it into pretrain.weights if these are the weights that you mean"
+        )
+    made.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        (made / name).write_bytes((folder / name).read_bytes())
+    return Trained(made, history, [["trained elsewhere", weights.folder]])

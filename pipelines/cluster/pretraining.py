@@ -1,0 +1,178 @@
+"""One pre-training run on the cluster: what is checked before, shown meanwhile, and kept afterwards."""
+
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal, NamedTuple, TypeVar
+
+from pydantic import Field
+from ray.train import ControllerError, Result, WorkerGroupError
+from ray.train.torch import TorchTrainer
+
+from components.data.shards import Manifest, load_split
+from components.training.checkpoint import BACKBONE_NAME, CONFIG_NAME, MODEL_NAME
+from components.training.config import PretrainingConfig
+from components.training.validation import Metrics
+from pipelines.cluster.progress_reporter import LiveBoard
+from pipelines.cluster.session import cpus, gpus, session
+from pipelines.cluster.trainer import TrainingData, make_trainer
+from pipelines.runtime import paths
+from pipelines.runtime.errors import EXPECTED, UserError
+from pipelines.runtime.progress import Meter
+from pipelines.runtime.stage import Context
+
+
+class SpreadConfig(PretrainingConfig):
+    """The loop's hyperparameters, the scenarios to learn from and how to spread the work."""
+
+    scenarios: tuple[str, ...] = Field(min_length=1)
+    workers: int = Field(default=2, ge=1)
+    threads_per_worker: int = Field(default=1, ge=1)
+    accelerator: Literal["cpu", "gpu"] = "cpu"
+
+
+SpreadT = TypeVar("SpreadT", bound=SpreadConfig)
+
+
+class Trained(NamedTuple):
+    """What a run leaves: a folder with the model, the learning curve, and rows on its speed."""
+
+    model: Path
+    history: list[Metrics]
+    speed: list[list[str]]
+
+
+def check_cluster(config: SpreadConfig, section: str) -> None:
+    """Refuse at once what could never be scheduled.
+
+    Raises:
+        UserError: the cluster is too small.
+    """
+    have, need = (
+        (gpus(), config.workers)
+        if config.accelerator == "gpu"
+        else (cpus(), config.workers * config.threads_per_worker)
+    )
+    if need > have:
+        raise UserError(
+            f"{section}.workers={config.workers} needs {need} {config.accelerator.upper()}s "
+            f"but the cluster has {have}: lower {section}.workers or {section}.threads_per_worker, "
+            "or join a larger cluster with RAY_ADDRESS"
+        )
+
+
+def check_data(config: SpreadConfig, folder: Path) -> None:
+    """Read every split once, so that missing or damaged shards show before the workers start."""
+    manifest = Manifest.load(folder)
+    for name in config.scenarios:
+        for split in ("train", "val"):
+            load_split(folder, manifest, name, split)
+
+
+def train_on_cluster(
+    context: Context[SpreadT], label: str, algorithm: PretrainingConfig, mentor: Path | None = None
+) -> Trained:
+    """Train under Ray Train, going on from the last checkpoint if this run was interrupted.
+
+    Raises:
+        UserError: the cluster is too small, or training left nothing.
+        DataError: shards are missing or damaged.
+    """
+    config = context.config
+    check_data(config, paths.DATA)
+    data = TrainingData(paths.DATA.resolve(), config.scenarios)
+    storage, started = (context.scratch / "ray").resolve(), time.monotonic()
+    with session():
+        check_cluster(config, label.partition("@")[0])
+        with (
+            Meter(context.console, label, 1, "steps") as meter,
+            LiveBoard(meter, context.run, _note) as board,
+        ):
+            trainer = make_trainer(
+                "pretrain", storage, algorithm, data, context.seed, config.workers,
+                config.threads_per_worker, config.accelerator == "gpu", board.actor, mentor,
+            )  # fmt: skip
+            result = _fit(trainer)
+        if result.checkpoint is None:
+            raise UserError(f"{label} ended without a checkpoint: see the messages above")
+        with result.checkpoint.as_directory() as folder:
+            history = _history(Path(folder))
+            made = _copy_model(Path(folder), context.scratch / "made" / "model")
+    assert len(history) == algorithm.epochs, "Ray Train gave back a checkpoint that is not the newest"
+    return Trained(made, history, _speed_rows(board.metrics, time.monotonic() - started))
+
+
+def _fit(trainer: TorchTrainer) -> Result:
+    """Train; what a person can mend, a full disk above all, comes back as what the worker or controller raised."""
+    try:
+        return trainer.fit()
+    except WorkerGroupError as error:
+        causes = [cause for cause in error.worker_failures.values() if isinstance(cause, EXPECTED)]
+        if not causes:
+            raise
+        raise causes[0] from None
+    except ControllerError as error:
+        if not isinstance(error.controller_failure, EXPECTED):
+            raise
+        raise error.controller_failure from None
+
+
+def _history(checkpoint: Path) -> list[Metrics]:
+    return json.loads((checkpoint / "state" / "state.json").read_text())["history"]
+
+
+def _copy_model(checkpoint: Path, folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in checkpoint.iterdir():
+        if path.name in (BACKBONE_NAME, MODEL_NAME, CONFIG_NAME):
+            (folder / path.name).write_bytes(path.read_bytes())
+    return folder
+
+
+def _note(metrics: Metrics) -> str:
+    return (
+        f"epoch {metrics['epoch'] + 1:.0f}: edge RMSE {metrics['edge_rmse_db']:.2f} dB "
+        f"(mean {metrics['mean_predictor_rmse_db']:.2f}), rank {metrics['effective_rank']:.0f}"
+    )
+
+
+def _speed_rows(epochs: Sequence[Metrics], seconds: float) -> list[list[str]]:
+    """How fast this run was, itself and with everything around it; nothing if all epochs had been done before."""
+    if not epochs:
+        return []
+    flops, peak = sum(row["epoch_flops"] for row in epochs), epochs[-1]["peak_flops"]
+    training = sum(row["epoch_seconds"] for row in epochs)
+    rate = sum(row["snapshots_per_s"] * row["epoch_seconds"] for row in epochs) / training
+    return [
+        ["snapshots/s while training", f"{rate:,.0f}"],
+        [
+            "share of matmul peak while training",
+            f"{flops / training / peak:.1%} of {peak / 1e9:,.0f} GFLOP/s",
+        ],
+        ["share over the whole stage", f"{flops / seconds / peak:.1%}"],
+        ["seconds for start-up, validation and checkpoints", f"{seconds - training:.0f} of {seconds:.0f}"],
+    ]
+
+
+def summary_rows(last: Metrics, verdict: str) -> list[list[str]]:
+    """The last epoch for people."""
+    explained = {
+        "healthy": "healthy",
+        "plateau": "PLATEAU: the edge loss has learnt little beyond the mean; train longer",
+        "collapsed": "COLLAPSED: the embeddings span too few directions",
+    }
+    return [
+        ["epochs", f"{last['epoch'] + 1:.0f}"],
+        ["edge RMSE, dB", f"{last['edge_rmse_db']:.2f}"],
+        ["predict-the-mean RMSE, dB", f"{last['mean_predictor_rmse_db']:.2f}"],
+        ["consistency loss", f"{last['validation_consistency_loss']:.3f}"],
+        ["effective rank", f"{last['effective_rank']:.1f}"],
+        ["embedding std", f"{last['embedding_std']:.3f}"],
+        *(
+            [f"{name.removeprefix('advantage_')}, advantage over full reuse", f"{value:.3f}"]
+            for name, value in last.items()
+            if name.startswith("advantage_")
+        ),
+        ["verdict", explained[verdict]],
+    ]

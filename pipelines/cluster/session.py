@@ -1,0 +1,88 @@
+"""The one place that starts or joins a Ray cluster."""
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import ray
+from ray.exceptions import RaySystemError
+
+from pipelines.runtime.errors import UserError
+from pipelines.runtime.machine import cores
+
+ROOT = Path(__file__).resolve().parents[2]
+# Ray runs our code in a thread, whose heap glibc returns to the system piece by piece: a training step then spends a
+# tenth of its time on taking the same pages again. One heap that keeps what it has taken costs nothing else.
+KEEP_MEMORY = {
+    "MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_THRESHOLD_": str(2**28), "MALLOC_TRIM_THRESHOLD_": str(2**31),
+}  # fmt: skip
+
+
+@contextmanager
+def session(dashboard: bool = False, local: bool = False) -> Iterator[None]:
+    """Join the cluster at RAY_ADDRESS, or run a local one of this machine's size for the time of the block.
+
+    `local` runs a local one whatever RAY_ADDRESS says. `dashboard` also starts Ray's dashboard, on loopback: without it
+    nested trainers leave placement groups.
+
+    Inside a running session (a test module, a stage called by another) it is that session.
+
+    Raises:
+        UserError: RAY_ADDRESS is set but no cluster answers there.
+    """
+    if ray.is_initialized():
+        yield
+        return
+    _start(dashboard, local)
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+def _start(dashboard: bool, local: bool) -> None:
+    address = None if local else os.environ.get("RAY_ADDRESS")
+    if not address:
+        # Workers are separate interpreters: they find this repository by PYTHONPATH, wherever it lies.
+        environment = {"env_vars": {"PYTHONPATH": str(ROOT)} | KEEP_MEMORY}
+        ray.init(
+            address="local", num_cpus=cores(), include_dashboard=dashboard, log_to_driver=False,
+            logging_level=logging.ERROR, runtime_env=environment,
+        )  # fmt: skip
+        return
+    layers = [str(ROOT / layer) for layer in ("gfm_ra", "components", "pipelines")]
+    try:
+        ray.init(log_to_driver=False, logging_level=logging.ERROR, runtime_env={"py_modules": layers})
+    except (ConnectionError, RaySystemError, ValueError) as error:
+        raise UserError(
+            f"no Ray cluster answers at RAY_ADDRESS={address} ({type(error).__name__}): "
+            "start one with `ray start --head`, mend the address, unset RAY_ADDRESS to run locally, or, if it asks "
+            "for a token, set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN"
+        ) from None
+
+
+def cpus() -> int:
+    """CPUs of the whole cluster."""
+    return int(ray.cluster_resources().get("CPU", 0))
+
+
+def gpus() -> int:
+    """GPUs of the whole cluster."""
+    return int(ray.cluster_resources().get("GPU", 0))
+
+
+def check_room(accelerator: str, threads: int, section: str) -> None:
+    """Refuse tasks that the cluster could never run, instead of waiting for ever.
+
+    Raises:
+        UserError: there is no GPU, or no node with so many CPUs.
+    """
+    if accelerator == "gpu" and gpus() < 1:
+        raise UserError(
+            f"{section}.accelerator is gpu, but the cluster has none: say cpu, or join a cluster with RAY_ADDRESS"
+        )
+    most = max((int(node["Resources"].get("CPU", 0)) for node in ray.nodes() if node["Alive"]), default=0)
+    if threads > most:
+        raise UserError(f"{section}.threads={threads}, but the largest node has {most} CPUs: lower it")

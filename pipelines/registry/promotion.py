@@ -1,0 +1,79 @@
+"""Who becomes champion: a paired comparison on the validation snapshots, as ratios to WMMSE."""
+
+import itertools
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from components.data.shards import Manifest, load_split, to_gain
+from components.evaluation.ratios import Ratio, mean_difference, ratio_of_means
+from components.evaluation.scores import score
+from components.model.conditioning import goals_of
+from gfm_ra.goals import by_name
+from gfm_ra.solvers import wmmse
+from pipelines.registry import pyfunc_program, versions
+from pipelines.runtime import paths
+
+REFERENCE_STARTS = 10  # of WMMSE with the objective's own weights; best start counts
+Powers = Callable[[np.ndarray, str], np.ndarray]  # gain_db [N, K, K] and an objective's name -> power [N, K]
+Scores = dict[tuple[str, str], np.ndarray]  # by objective and scenario, one number per validation snapshot
+
+
+class Validation:
+    """The validation snapshots of some scenarios, and what WMMSE reaches on them."""
+
+    def __init__(self, scenarios: Sequence[str], objectives: Sequence[str], seed: int) -> None:
+        manifest, self.seed = Manifest.load(paths.DATA), seed
+        gains = {name: load_split(paths.DATA, manifest, name, "val").astype(np.float32) for name in scenarios}
+        self.gains = {key: gains[key[1]] for key in itertools.product(objectives, scenarios)}
+        self.reference = self.scores(
+            lambda gain_db, objective: wmmse(
+                to_gain(gain_db), by_name(objective), starts=REFERENCE_STARTS, seed=seed
+            )
+        )
+
+    def scores(self, powers: Powers) -> Scores:
+        """What a way to set powers is worth on every snapshot."""
+        return {key: score(key[0], powers(gain_db, key[0]), gain_db) for key, gain_db in self.gains.items()}
+
+    def ratios(self, scored: Scores, confidence: float) -> dict[tuple[str, str], Ratio]:
+        """Ratio to WMMSE by objective and scenario, with bootstrap intervals."""
+        return {
+            key: ratio_of_means(values, self.reference[key], self.seed, confidence=confidence)
+            for key, values in scored.items()
+        }
+
+    def mean_ratio(self, scored: Scores, objective: str) -> float:
+        """Ratio to WMMSE under one objective, mean over scenarios."""
+        ratios = [
+            scored[key].mean() / reference.mean()
+            for key, reference in self.reference.items()
+            if key[0] == objective
+        ]
+        return float(np.mean(ratios))
+
+    def margin(self, challenger: Scores, champion: Scores, confidence: float) -> Ratio:
+        """How much higher the challenger's ratio is, over all snapshots, paired, with its interval."""
+        differences = [
+            (challenger[key] - champion[key]) / max(abs(float(reference.mean())), 1e-9)
+            for key, reference in self.reference.items()
+        ]
+        joined = np.concatenate(differences)
+        return mean_difference(joined, np.zeros_like(joined), self.seed, confidence=confidence)
+
+
+def registered_powers(model_uri: str, any_goal: bool) -> Powers:
+    """A registered model as a way to set powers; one for any goal is told the objective."""
+    predict = versions.load(model_uri)
+    if any_goal:
+        return lambda gain_db, objective: predict(gain_db, goal=objective)
+    return lambda gain_db, _: predict(gain_db)
+
+
+def graph_powers(graph: Path, any_goal: bool) -> Powers:
+    """The same for an exported graph."""
+    run = pyfunc_program.open_graph(graph)
+    if not any_goal:
+        return lambda gain_db, _: run(gain_db)
+    return lambda gain_db, objective: run(gain_db, goals_of(by_name(objective), *gain_db.shape[:2]))

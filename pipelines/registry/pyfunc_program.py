@@ -1,0 +1,33 @@
+"""Where the program inside registered models lies, and a graph opened the way that program opens it."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+
+from components.model.conditioning import Goals
+
+# Kept as a path: importing it would announce a model to MLflow.
+PATH = Path(__file__).with_name("pyfunc_model.py")
+
+
+def open_session(path: Path, threads: int | None = None) -> onnxruntime.InferenceSession:
+    """An ONNX graph on the CPU, on so many threads (all cores if None)."""
+    options = onnxruntime.SessionOptions()
+    if threads is not None:
+        options.intra_op_num_threads = threads
+    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+
+
+def open_graph(path: Path) -> Callable[..., np.ndarray]:
+    """An ONNX graph as a function from gain_db [B, K, K], and the goals if it wants any, to power [B, K]."""
+    session = open_session(path)
+
+    def run(gain_db: np.ndarray, goals: Goals | None = None) -> np.ndarray:
+        inputs = {"gain_db": gain_db}
+        if goals is not None:
+            inputs |= {"parameters": goals.parameters.numpy(), "weights": goals.weights.numpy()}
+        return np.asarray(session.run(["power"], inputs)[0])
+
+    return run

@@ -1,0 +1,261 @@
+"""Versions of registered models: made, found, described, promoted, loaded."""
+
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import mlflow
+import numpy as np
+from mlflow.artifacts import download_artifacts
+from mlflow.exceptions import MlflowException
+from mlflow.models import ModelSignature
+from mlflow.types import DataType, ParamSchema, ParamSpec, Schema, TensorSpec
+
+from components.data.shards import sha256_of
+from pipelines.runtime.errors import UserError
+from pipelines.runtime.runs import Run, tracking_uri
+
+CHAMPION, PREVIOUS = "champion", "previous"
+CONTENT_TAG = "content_sha256"
+MOST_MODELS = 1000  # in one answer, as many as MLflow gives
+
+
+def find_version(name: str, content: str) -> str | None:
+    """The registered version that holds exactly this content, if there is one."""
+    client = mlflow.MlflowClient()
+    for version in client.search_model_versions(f"name='{name}'"):
+        if version.tags.get(CONTENT_TAG) == content:
+            return str(version.version)
+    return None
+
+
+def alias_version(name: str, alias: str) -> str | None:
+    """The version that an alias points to, if there is one."""
+    try:
+        return str(mlflow.MlflowClient().get_model_version_by_alias(name, alias).version)
+    except MlflowException:
+        return None
+
+
+def add_version(
+    run: Run,
+    name: str,
+    program: Path,
+    artifacts: Mapping[str, Path],
+    requirements: list[str],
+    tags: Mapping[str, str],
+    parameters: Mapping[str, str | float | list[float]] | None = None,
+) -> str:
+    """Register a model from code (no pickle): input gain_db [-1,-1,-1], output power [-1,-1], both float32.
+
+    `artifacts` hold the "graph", whose checksum goes with it: a damaged copy is refused where it is loaded.
+    `parameters` are what a caller may pass beside the gains, with their defaults.
+    """
+    artifacts = {**artifacts, "checksum": write_checksum(artifacts["graph"])}
+    signature = ModelSignature(
+        inputs=Schema([TensorSpec(np.dtype("float32"), (-1, -1, -1), "gain_db")]),
+        outputs=Schema([TensorSpec(np.dtype("float32"), (-1, -1), "power")]),
+        **(
+            {}
+            if parameters is None
+            else {"params": ParamSchema([_param(*item) for item in parameters.items()])}
+        ),
+    )
+    with _without_advice(), mlflow.start_run(run_id=run.run_id, log_system_metrics=False):
+        info = mlflow.pyfunc.log_model(
+            name=name,
+            python_model=str(program),
+            artifacts={key: str(path.resolve()) for key, path in artifacts.items()},
+            signature=signature,
+            pip_requirements=requirements,
+            registered_model_name=name,
+        )
+    client = mlflow.MlflowClient()
+    version = str(info.registered_model_version)
+    for key, value in tags.items():
+        client.set_model_version_tag(name, version, key, value)
+    return version
+
+
+def write_checksum(graph: Path) -> Path:
+    """Write the checksum that a registered model compares its graph with, into a file beside it."""
+    path = graph.with_name("graph.sha256")
+    path.write_text(f"{sha256_of(graph)}\n")
+    return path
+
+
+@contextmanager
+def _without_advice() -> Iterator[None]:
+    """Without MLflow's hints to describe inputs by examples and type hints: the signature describes them."""
+    # MLflow sets filters of its own while it loads a model, so what it says is caught, not filtered.
+    with warnings.catch_warnings(record=True) as caught:
+        yield
+    for said in caught:
+        if not any(word in str(said.message) for word in ("type hints", "input example")):
+            warnings.warn_explicit(said.message, said.category, said.filename, said.lineno)
+
+
+def _param(name: str, default: str | float | list[float]) -> ParamSpec:
+    kind = DataType.string if isinstance(default, str) else DataType.double
+    return ParamSpec(name, kind, default, (-1,) if isinstance(default, list) else None)
+
+
+def promote(name: str, version: str) -> None:
+    """Point `champion` at a version; the one it pointed to keeps the alias `previous`."""
+    client, old = mlflow.MlflowClient(), alias_version(name, CHAMPION)
+    if old is not None and old != version:
+        client.set_registered_model_alias(name, PREVIOUS, old)
+    client.set_registered_model_alias(name, CHAMPION, version)
+
+
+def load(model_uri: str) -> Callable[..., np.ndarray]:
+    """A registered model as a function from gain_db [B, K, K] and its keyword parameters, if any, to power [B, K].
+
+    Raises:
+        UserError: there is no such model; the function raises it for a parameter that the model does not take.
+    """
+    try:
+        with _without_advice():
+            model = mlflow.pyfunc.load_model(model_uri)
+    except (MlflowException, OSError, ValueError) as error:
+        raise UserError(
+            f"{model_uri} cannot be loaded from {tracking_uri()}: {' '.join(str(error).split())}"
+        ) from None
+    schema = model.metadata.get_params_schema()
+    known = [] if schema is None else [param.name for param in schema.params]
+
+    def predict(gain_db: np.ndarray, **params: str | float | list[float]) -> np.ndarray:
+        # MLflow only warns of these and answers as if they had not been given.
+        if unknown := [name for name in params if name not in known]:
+            takes = f"takes only {', '.join(known)}" if known else "is for one goal and takes no parameters"
+            raise UserError(f"{model_uri} {takes}: leave out {', '.join(unknown)} or name another model")
+        return np.asarray(model.predict(np.ascontiguousarray(gain_db, np.float32), params=params or None))
+
+    return predict
+
+
+def champions() -> list[tuple[str, str, dict[str, str]]]:
+    """Name, champion version and its tags of every registered model that has a champion."""
+    client = mlflow.MlflowClient()
+    found = []
+    for model in client.search_registered_models(max_results=MOST_MODELS):
+        version = alias_version(model.name, CHAMPION)
+        if version is not None:
+            found.append((model.name, version, dict(client.get_model_version(model.name, version).tags)))
+    return found
+
+
+class Version(NamedTuple):
+    """One version of a registered model."""
+
+    name: str
+    number: str
+    aliases: tuple[str, ...]
+    created_s: float  # since 1970
+    tags: dict[str, str]
+    card: str  # Markdown
+
+
+def registered_names() -> list[str]:
+    """Names of all registered models."""
+    return sorted(
+        model.name for model in mlflow.MlflowClient().search_registered_models(max_results=MOST_MODELS)
+    )
+
+
+def versions(name: str) -> list[Version]:
+    """Every version of a model, oldest first.
+
+    Raises:
+        UserError: there is no such model.
+    """
+    client = mlflow.MlflowClient()
+    try:
+        aliases = client.get_registered_model(name).aliases
+    except MlflowException:
+        known = ", ".join(registered_names()) or "none"
+        raise UserError(f"{tracking_uri()} has no model {name} (it has: {known})") from None
+    pointing: dict[str, list[str]] = {}
+    for alias, number in aliases.items():
+        pointing.setdefault(str(number), []).append(alias)
+    found = [
+        Version(
+            name,
+            str(version.version),
+            tuple(sorted(pointing.get(str(version.version), []))),
+            version.creation_timestamp / 1000.0,
+            dict(version.tags),
+            version.description or "",
+        )
+        for version in client.search_model_versions(f"name='{name}'")
+    ]
+    return sorted(found, key=lambda version: int(version.number))
+
+
+def find(name: str, which: str) -> Version:
+    """The version of a number or an alias.
+
+    Raises:
+        UserError: there is no such model or version.
+    """
+    known = versions(name)
+    for version in known:
+        if which == version.number or which in version.aliases:
+            return version
+    choices = ", ".join(word for version in known for word in (version.number, *version.aliases))
+    raise UserError(f"{name} has no version {which} (it has: {choices or 'none'})")
+
+
+def version_of(model_uri: str) -> Version | None:
+    """The version that a models:/ address means now; None for any other address, such as a folder.
+
+    Raises:
+        UserError: there is no such model or version.
+    """
+    name, separator, which = model_uri.removeprefix("models:/").replace("@", "/").partition("/")
+    return find(name, which) if separator and model_uri.startswith("models:/") else None
+
+
+def describe(version: Version) -> None:
+    """Write a version's card and tags."""
+    client = mlflow.MlflowClient()
+    client.update_model_version(version.name, version.number, version.card)
+    for key, value in version.tags.items():
+        client.set_model_version_tag(version.name, version.number, key, value)
+
+
+def roll_back(name: str) -> tuple[str, str]:
+    """Exchange `champion` and `previous`; returns the new champion's version and the old one's.
+
+    Raises:
+        UserError: nothing was champion before.
+    """
+    old, new = alias_version(name, CHAMPION), alias_version(name, PREVIOUS)
+    if old is None or new is None:
+        raise UserError(f"{name} has no version with the alias {PREVIOUS}: there is nothing to return to")
+    promote(name, new)
+    return new, old
+
+
+def fetch(model_uri: str, folder: Path | None = None) -> Path:
+    """A folder with the model's files: a copy below `folder`, or where MLflow keeps or downloads them.
+
+    Raises:
+        UserError: there is no such model, or its files are gone.
+    """
+    try:
+        return Path(download_artifacts(model_uri, dst_path=folder and str(folder)))
+    except (MlflowException, OSError) as error:
+        said = " ".join(str(error).split())
+        raise UserError(f"{model_uri} cannot be fetched from {tracking_uri()}: {said}") from None
+
+
+def program(folder: Path) -> Any:  # noqa: ANN401 (what a registered model runs has no type here)
+    """The program inside a fetched model: `PowerAllocator` of `pyfunc_model.py`, opened."""
+    try:
+        with _without_advice():
+            return mlflow.pyfunc.load_model(str(folder)).unwrap_python_model()
+    except (MlflowException, OSError, ValueError) as error:
+        raise UserError(f"{folder} holds no sound model of ours: {' '.join(str(error).split())}") from None

@@ -1,0 +1,280 @@
+"""What each figure of the paper shows, with our numbers: recorded runs to rows of values with intervals."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from components.evaluation.comparison import IMPUTED, PCGNN_NAME, SCRATCH, VARIANT
+from components.evaluation.intervals import Runs
+from components.evaluation.ratios import Ratio
+from components.evaluation.references import OBJECTIVES
+from components.evaluation.scores import PAPER_REFERENCE
+from pipelines.reporting.plots import Figure, Row
+from pipelines.reporting.report_figures import UNITS
+from pipelines.reporting.results import Arm, Ledger
+from pipelines.runtime import paths
+
+IMPUTED_NAME = "WMMSE on imputed gains"
+ZERO_SHOT = "GFM-RA prompted, zero-shot"
+CLASSICAL = {
+    "full-reuse": "full reuse",
+    "fplinq": "FPLinQ",
+    "wmmse": "sum-rate WMMSE, 1 start",
+    PAPER_REFERENCE: "WMMSE-Best",
+}
+SHARES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
+SMALL_MODELS = "variants"  # the study of figures 9 to 11
+VARIANT_NAMES = {SCRATCH: "from scratch", paths.PROMPTED: "goal-conditioned"}
+
+
+def _row(panel: str, series: str, x: Any, found: Ratio | None, runs: int, snapshots: int) -> Iterator[Row]:  # noqa: ANN401
+    if found is not None:
+        value, low, high = (round(float(number), 5) for number in found)
+        yield {
+            "panel": panel, "series": series, "x": x, "value": value, "low": low, "high": high,
+            "runs": runs, "snapshots": snapshots,
+        }  # fmt: skip
+
+
+class Variants(NamedTuple):
+    """The small models: which of them make up which figure, and what is to be said about each."""
+
+    sizes: Sequence[str]
+    mask_ratios: Sequence[str]
+    ablation: Sequence[str]
+    weights: dict[str, int]  # 6 L d^2, the count that the paper quotes
+    rho: dict[str, float]
+    scenario: str
+
+
+class Figures:
+    """Makes the figures from a ledger, whose studies have the names few-shot, paper-recipe, pcgnn, zero-shot,
+    imputed and variants."""
+
+    def __init__(self, ledger: Ledger, judged: Sequence[str], variants: Variants) -> None:
+        self.book, self.judged, self.variants = ledger, list(judged), variants
+        self.arms = ledger.arms()
+
+    def all(self) -> list[Figure]:
+        """Figures 4 to 11 of the paper."""
+        return [
+            self.objectives(), self.missing(), self.few_shot("figure6", "sum-rate"),
+            self.few_shot("figure7", "proportional-fair"), self.violations(), self.scaling(),
+            self.mask_ratio(), self.ablation(),
+        ]  # fmt: skip
+
+    # Figure 4.
+    def objectives(self) -> Figure:
+        """Every objective against K: classical methods, PCGNN, adapted heads, the prompted model."""
+        rows: list[Row] = []
+        for objective in OBJECTIVES:
+            for reference, title in self._references(objective):
+                panel = f"{UNITS[objective]} / {title}"
+                for scenario in self.judged:
+                    x, where = f"K = {self.book.links[scenario]}", [scenario]
+                    under = self.book.reference(objective, reference, "score", where)
+                    for label, values, runs in self._contenders(objective, where):
+                        rows += _row(panel, label, x, self.book.ratio(values, under), runs, self.book.rows)
+        return Figure(
+            "figure4", "Figure 4: three objectives on networks that pre-training never saw (D16-D20)",
+            "number of links", "ratio of means", "bars", rows,
+        )  # fmt: skip
+
+    @staticmethod
+    def _references(objective: str) -> list[tuple[str, str]]:
+        own = (f"best-{objective}", "best WMMSE for it")
+        return {
+            "sum-rate": [(PAPER_REFERENCE, "WMMSE-Best")],
+            "proportional-fair": [own],
+            "qos": [(PAPER_REFERENCE, "WMMSE-Best"), own],
+        }[objective]
+
+    def _contenders(self, objective: str, where: Sequence[str]) -> Iterator[tuple[str, Any, int]]:
+        for method, label in CLASSICAL.items():
+            if method != PAPER_REFERENCE or objective != "sum-rate":
+                yield label, self.book.reference(objective, method, "score", where), 1
+        for label, arm in self.trained(objective):
+            yield label, self.book.column(arm, "score", where), self.book.runs(arm)
+
+    def trained(self, objective: str) -> list[tuple[str, Arm]]:
+        """Learned methods with as many samples as they were given, by label."""
+        found = []
+        for arm in sorted(self.arms, key=lambda arm: (arm.start != PCGNN_NAME, arm.shots)):
+            if arm.objective != objective:
+                continue
+            if arm.study == "pcgnn":
+                found.append((f"PCGNN, {arm.shots:,} samples", arm))
+            elif arm == self.most(Arm("few-shot", paths.HYBRID, objective, 0)):
+                found.append((f"GFM-RA, {arm.shots:,} samples", arm))
+            elif arm.study == "zero-shot" and arm.start == paths.PROMPTED:
+                found.append((ZERO_SHOT, arm))
+        return found
+
+    def most(self, arm: Arm) -> Arm:
+        """The same with the most samples that were tried."""
+        return arm._replace(shots=max((a.shots for a in self.arms if a[:3] == arm[:3]), default=0))
+
+    # Figure 5.
+    def missing(self) -> Figure:
+        """Ratio against the share of hidden pairs, the mean over the scenarios."""
+        rows: list[Row] = []
+        for objective in OBJECTIVES:
+            methods = [
+                *self.trained(objective),
+                (IMPUTED_NAME, Arm("imputed", IMPUTED, objective, 0)),
+            ]
+            for reference, title in self._references(objective):
+                under = self.book.reference(objective, reference, "score", self.judged)
+                for label, arm in methods:
+                    for share in self._shares(arm):
+                        values = self.book.column(arm, "score", self.judged, share)
+                        found = self.book.ratio(values, under)
+                        panel, runs = f"{UNITS[objective]} / {title}", self.book.runs(arm, share)
+                        rows += _row(panel, label, 100.0 * share, found, runs, self._snapshots())
+        return Figure(
+            "figure5", "Figure 5: part of the channel state is missing (mean over D16-D20)",
+            "pairs of links hidden, %", "ratio of means", "lines", rows,
+        )  # fmt: skip
+
+    def _shares(self, arm: Arm) -> list[float]:
+        return [share for share in SHARES if self.book.runs(arm, share)]
+
+    def _snapshots(self) -> int:
+        return self.book.rows * len(self.judged)
+
+    # Figures 6 and 7.
+    def few_shot(self, name: str, objective: str) -> Figure:
+        """Ratio against samples, pre-trained and from scratch, by each recipe; zero-shot as a level."""
+        reference, title = self._references(objective)[-1]
+        under = self.book.reference(objective, reference, "score", self.judged)
+        panel, rows = f"{UNITS[objective]} / {title}", []
+        for label, arm in self._curves(objective):
+            values = self.book.column(arm, "score", self.judged)
+            rows += _row(
+                panel,
+                label,
+                arm.shots,
+                self.book.ratio(values, under),
+                self.book.runs(arm),
+                self._snapshots(),
+            )
+        rows += self._levels(objective, panel, "score", under)
+        return Figure(
+            name, f"Figure {name[-1]}: {UNITS[objective]} against the number of samples (mean over D16-D20)",
+            "samples of each scenario", "ratio of means", "lines", rows, logarithmic=True,
+        )  # fmt: skip
+
+    def _curves(self, objective: str) -> Iterator[tuple[str, Arm]]:
+        recipes = {"few-shot": "", "paper-recipe": ", the paper's recipe"}
+        starts = {paths.HYBRID: "pre-trained", SCRATCH: "from scratch"}
+        for study, recipe in recipes.items():
+            for start, told in starts.items():
+                for arm in sorted(a for a in self.arms if a[:3] == (study, start, objective)):
+                    yield told + recipe, arm
+
+    def _levels(
+        self, objective: str, panel: str, column: str, under: Runs, own_under: str | None = None
+    ) -> Iterator[Row]:
+        """The prompted model without any sample, drawn across the whole width."""
+        arm = Arm("zero-shot", paths.PROMPTED, objective, 0)
+        values = self.book.column(arm, column, self.judged)
+        reference = self.book.column(arm, own_under, self.judged) if own_under else under
+        for shots in sorted({a.shots for _, a in self._curves(objective)}):
+            found = self.book.ratio(values, reference, score=column == "score")
+            yield from _row(panel, ZERO_SHOT, shots, found, 1, self._snapshots())
+
+    # Figure 8.
+    def violations(self) -> Figure:
+        """QoS: what it costs in sum rate, and what the links below the least rate get."""
+        rows: list[Row] = []
+        where, objective = self.judged, "qos"
+        best = {PAPER_REFERENCE: "WMMSE-Best", "best-qos": "best WMMSE for QoS"}
+        for panel, column, denominator in (
+            ("sum rate / WMMSE-Best's", "sum_rate", None),
+            ("mean rate of links below Rmin, bit/s/Hz", "violated_rate", "violated"),
+            ("share of links below Rmin", "violated", "links"),
+            ("QoS utility / best WMMSE for QoS", "score", "best"),
+        ):
+            shots = sorted({arm.shots for _, arm in self._curves(objective)})
+
+            def under(of: Any, denominator: str | None = denominator) -> Any:  # noqa: ANN401
+                fixed = {
+                    None: self.book.reference(objective, PAPER_REFERENCE, "sum_rate", where),
+                    "links": self.book.constant(where),
+                    "best": self.book.reference(objective, "best-qos", "score", where),
+                }
+                return fixed[denominator] if denominator in fixed else of(denominator)
+
+            for label, arm in self._curves(objective):
+                values = self.book.column(arm, column, where)
+                reference = under(lambda name, arm=arm: self.book.column(arm, name, where))
+                found = self.book.ratio(values, reference, score=False)
+                rows += _row(panel, label, arm.shots, found, self.book.runs(arm), self._snapshots())
+            for method, label in best.items():
+                values = self.book.reference(objective, method, column, where)
+                reference = under(lambda name, m=method: self.book.reference(objective, m, name, where))
+                found = self.book.ratio(values, reference, score=False)
+                for count in shots:
+                    rows += _row(panel, label, count, found, 1, self._snapshots())
+            rows += self._levels(
+                objective,
+                panel,
+                column,
+                under(lambda name: []),
+                denominator if denominator == "violated" else None,
+            )
+        return Figure(
+            "figure8", "Figure 8: quality of service against the number of samples (mean over D16-D20)",
+            "samples of each scenario", "", "lines", rows, logarithmic=True,
+        )  # fmt: skip
+
+    # Figures 9 to 11: small models, each pre-trained anew with every seed.
+    def _small(self, names: Sequence[str]) -> Iterator[tuple[str, Arm]]:
+        for name in names:
+            start = name if name == SCRATCH else f"{VARIANT}{name}"
+            yield from ((name, a) for a in sorted(self.arms) if (a.study, a.start) == (SMALL_MODELS, start))
+
+    def _at(self, label: str, x: float, arm: Arm, hidden: float = 0.0) -> Iterator[Row]:
+        where = [self.variants.scenario]
+        under = self.book.reference(arm.objective, PAPER_REFERENCE, "score", where)
+        found = self.book.ratio(self.book.column(arm, "score", where, hidden), under)
+        panel = f"{UNITS[arm.objective]} / WMMSE-Best, {self.variants.scenario}"
+        return _row(panel, label, x, found, self.book.runs(arm, hidden), self.book.rows)
+
+    def scaling(self) -> Figure:
+        """Ratio against model size, by number of samples."""
+        rows: list[Row] = []
+        for name, arm in self._small(self.variants.sizes):
+            rows += self._at(f"{arm.shots:,} samples", self.variants.weights[name], arm)
+        rows.sort(key=lambda row: (int(row["series"].split()[0].replace(",", "")), row["x"]))
+        return Figure(
+            "figure9", "Figure 9: size of the model, every size pre-trained anew with every seed",
+            "weights of the layers, 6 L d^2", "ratio of means", "lines", rows, logarithmic=True,
+        )  # fmt: skip
+
+    def mask_ratio(self) -> Figure:
+        """Ratio with pairs hidden at inference, by pre-training mask ratio."""
+        rows: list[Row] = []
+        for name, arm in self._small(self.variants.mask_ratios):
+            for share in self._shares(arm) if arm == self.most(arm) else ():
+                rows += self._at(
+                    f"pre-trained with rho = {self.variants.rho[name]:g}", 100.0 * share, arm, share
+                )
+        return Figure(
+            "figure10", "Figure 10: mask ratio of pre-training, every one pre-trained anew with every seed",
+            "pairs hidden at inference, %", "ratio of means", "lines", rows,
+        )  # fmt: skip
+
+    def ablation(self) -> Figure:
+        """Ratio against samples by what pre-training consisted of."""
+        rows: list[Row] = []
+        for name, arm in self._small(self.variants.ablation):
+            rows += self._at(VARIANT_NAMES.get(name, name), arm.shots, arm)
+        return Figure(
+            "figure11", "Figure 11: what pre-training consists of, every kind pre-trained anew with every seed",
+            "samples", "ratio of means", "lines", rows, logarithmic=True,
+        )  # fmt: skip
+
+
+def curve(figure: Figure, panel: str, series: str) -> dict[float, Row]:
+    """One series of a panel by x."""
+    return {row["x"]: row for row in figure.rows if row["panel"] == panel and row["series"] == series}

@@ -1,0 +1,55 @@
+"""Where a model comes from: what dvc.lock says about the stages that made it."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from components.data.shards import sha256_of
+from pipelines.runtime import paths
+
+LOCK, COMPACT_LOCK = Path("dvc.lock"), paths.COMPACT_PARAMS.with_name("dvc.lock")
+TRAINING = ("pretrain", "finetune", "distil")  # stages whose scenarios a model has learnt from
+UNKNOWN = "unknown"
+
+
+def lock_digest(lock: Path = LOCK) -> str:
+    """Checksum of dvc.lock, or "unknown" where there is none."""
+    return sha256_of(lock) if lock.is_file() else UNKNOWN
+
+
+def training_scenarios(folder: Path, *locks: Path) -> str:
+    """What the model in `folder` was trained on, "pretrain: D1, D2; finetune: D16", or "unknown".
+
+    Stages are looked up in the lock files of the main DAG and of the small model's, unless others are given.
+    """
+    stages: dict[str, Any] = {}
+    for lock in locks or (LOCK, COMPACT_LOCK):
+        stages |= _stages(lock)
+    found = _walk(str(folder), stages)
+    return "; ".join(f"{kind}: {', '.join(found[kind])}" for kind in TRAINING if kind in found) or UNKNOWN
+
+
+def _stages(lock: Path) -> dict[str, Any]:
+    if not lock.is_file():
+        return {}
+    try:
+        content = yaml.load(lock.read_text(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except yaml.YAMLError:  # half-written, or in conflict: provenance is no reason to fail
+        return {}
+    return content.get("stages", {}) if isinstance(content, dict) else {}
+
+
+def _walk(output: str, stages: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Scenarios by kind of training stage, of the stage that made `output` and of those before it."""
+    for name, stage in stages.items():
+        kind = name.partition("@")[0]
+        if kind not in TRAINING or output not in (entry["path"] for entry in stage.get("outs", ())):
+            continue
+        sections = [tree[kind] for tree in stage.get("params", {}).values() if kind in tree]
+        found = {kind: [str(scenario) for each in sections for scenario in each.get("scenarios", ())]}
+        for entry in stage.get("deps", ()):
+            found |= _walk(entry["path"], stages)
+        return found
+    return {}

@@ -1,0 +1,176 @@
+"""Runs in MLflow: where they are kept, and their metrics while they run."""
+
+import fcntl
+import http.client
+import os
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import mlflow
+from mlflow.entities import Metric, Param
+
+from pipelines.runtime.errors import UserError
+
+EXPERIMENT = "gfm-ra"
+FOLDER_TAG = "folder"  # where a stage ran: its DAG
+LOCAL_URI = "sqlite:///mlflow.db"
+ANSWER_WITHIN_S = 5.0
+
+
+def tracking_uri() -> str:
+    """MLFLOW_TRACKING_URI if set, else a sqlite database in the current folder."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or LOCAL_URI
+
+
+def connect(create: bool = True) -> None:
+    """Point MLflow at the tracking URI, after making sure that something answers there.
+
+    `create`: make a database or experiment that is not there yet; who only reads does not.
+
+    Raises:
+        UserError: nothing answers, nothing is there to read, or the address cannot be used.
+    """
+    uri = tracking_uri()
+    if not create and uri.startswith("sqlite:///") and not Path(uri.removeprefix("sqlite:///")).is_file():
+        raise UserError(
+            f"there is no registry at {uri}, seen from {Path.cwd()}: `make repro` makes it, or go to its folder or set "
+            "MLFLOW_TRACKING_URI"
+        )
+    remedy = "start it with `mlflow server`, mend MLFLOW_TRACKING_URI, or unset it to use sqlite:///mlflow.db"
+    if uri.startswith(("http://", "https://")):
+        try:
+            urllib.request.urlopen(f"{uri.rstrip('/')}/health", timeout=ANSWER_WITHIN_S).close()
+        except (urllib.error.URLError, http.client.HTTPException, OSError) as error:
+            reason = getattr(error, "reason", error)
+            raise UserError(f"no MLflow server answers at {uri} ({reason}): {remedy}") from None
+    mlflow.set_tracking_uri(uri)
+    try:
+        if create:
+            with _alone(uri):
+                _tables(uri)
+                _experiment(uri)
+    # MLflow, SQLAlchemy, a missing driver or the file system: each has exceptions of its own.
+    except Exception as error:
+        raise UserError(f"MLflow cannot use {uri} ({' '.join(str(error).split())[:200]}): {remedy}") from None
+
+
+@contextmanager
+def _alone(uri: str) -> Iterator[None]:
+    """Nobody else meanwhile: two processes that both make the tables of a new database spoil it for each other."""
+    if not uri.startswith("sqlite:///"):
+        yield
+        return
+    with Path(f"{uri.removeprefix('sqlite:///')}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _tables(uri: str) -> None:
+    """Make a new database beside its place: one that is left half made by kill -9 could be neither used nor mended."""
+    database = Path(uri.removeprefix("sqlite:///"))
+    if not uri.startswith("sqlite:///") or database.exists():
+        return
+    for left in database.parent.glob(f"{database.name}.new-*"):
+        left.unlink()
+    # A name of its own, since MLflow remembers by name which databases have their tables.
+    fresh = database.with_name(f"{database.name}.new-{time.time_ns()}")
+    mlflow.MlflowClient(tracking_uri=f"sqlite:///{fresh}").search_experiments()
+    os.replace(fresh, database)
+
+
+def _experiment(uri: str) -> None:
+    if mlflow.get_experiment_by_name(EXPERIMENT) is None:
+        # A server chooses its own artifact store; a local database keeps artifacts beside it.
+        database = Path(uri.removeprefix("sqlite:///")) if uri.startswith("sqlite") else None
+        location = None if database is None else (database.absolute().parent / "mlartifacts").as_uri()
+        mlflow.create_experiment(EXPERIMENT, artifact_location=location)
+    mlflow.set_experiment(EXPERIMENT)
+
+
+class Run:
+    """One MLflow run; metrics may come from any thread of this process."""
+
+    def __init__(self, run_id: str) -> None:
+        self.run_id = run_id
+        self._client = mlflow.MlflowClient()
+
+    def metrics(self, values: Mapping[str, float], step: int = 0) -> None:
+        """Log metrics of one step in one call."""
+        stamp = int(time.time() * 1000)
+        entities = [Metric(name, float(value), stamp, step) for name, value in values.items()]
+        self._client.log_batch(self.run_id, metrics=entities)
+
+    def tags(self, values: Mapping[str, str]) -> None:
+        """Set tags."""
+        for name, value in values.items():
+            self._client.set_tag(self.run_id, name, value)
+
+    def artifact(self, path: Path) -> None:
+        """Upload a file."""
+        self._client.log_artifact(self.run_id, str(path))
+
+
+@contextmanager
+def run(
+    name: str, parameters: Mapping[str, Any], parent: str | None = None, failed: bool = False
+) -> Iterator[Run]:
+    """A run that ends as FINISHED, or as FAILED if the block raises or `failed` says so; call `connect` first."""
+    tags = {"git_commit": git_commit(), FOLDER_TAG: str(Path.cwd())} | (
+        {"mlflow.parentRunId": parent} if parent else {}
+    )
+    client = mlflow.MlflowClient()
+    experiment = mlflow.get_experiment_by_name(EXPERIMENT)
+    assert experiment is not None
+    record = client.create_run(experiment.experiment_id, run_name=name, tags=tags)
+    flat = [Param(key, str(value)[:500]) for key, value in flatten(parameters).items()]
+    for start in range(0, len(flat), 100):  # as many as MLflow takes at a time
+        client.log_batch(record.info.run_id, params=flat[start : start + 100])
+    status = "FAILED"
+    try:
+        yield Run(record.info.run_id)
+        status = "FAILED" if failed else "FINISHED"
+    finally:
+        client.set_terminated(record.info.run_id, status)
+
+
+def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested mappings to one level with dotted keys."""
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            flat |= flatten(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
+
+
+def git_commit() -> str:
+    """The commit that is checked out, or "unknown" outside a git checkout."""
+    answer = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
+    return answer.stdout.strip() if answer.returncode == 0 else "unknown"
+
+
+def newest_runs() -> dict[str, tuple[str, float]]:
+    """By stage the newest run in this folder that finished: when it began (ISO 8601, UTC) and how many seconds it took.
+
+    Other DAGs' stages of the same names run in folders of their own.
+    """
+    experiment = mlflow.get_experiment_by_name(EXPERIMENT)
+    assert experiment is not None
+    found: dict[str, tuple[str, float]] = {}
+    for record in mlflow.MlflowClient().search_runs(
+        [experiment.experiment_id],
+        f"attributes.status = 'FINISHED' and tags.{FOLDER_TAG} = '{Path.cwd()}' and metrics.seconds > 0",
+        order_by=["attributes.start_time DESC"],
+    ):
+        name, seconds = record.info.run_name, record.data.metrics.get("seconds")
+        if name and seconds is not None:
+            began = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(record.info.start_time / 1000))
+            found.setdefault(name, (began, float(seconds)))
+    return found

@@ -1,0 +1,1 @@
+"""The stages of the main chain: one module each, named like its stage."""

@@ -1,0 +1,256 @@
+"""Stage register: trained models as self-contained MLflow models; `champion` moves only past a gate."""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated, NamedTuple
+
+import numpy as np
+import typer
+from pydantic import Field
+
+from components.config import Strict
+from components.data.shards import json_text, sha256_of
+from components.evaluation.ratios import Ratio
+from components.evaluation.references import OBJECTIVES
+from components.model.export import export_onnx
+from components.training.checkpoint import CONFIG_NAME, MODEL_NAME, load_power_model, load_prompted_model
+from pipelines.registry import pyfunc_program, versions
+from pipelines.registry.card import model_card, show
+from pipelines.registry.promotion import Scores, Validation, graph_powers, registered_powers
+from pipelines.runtime import paths, runs
+from pipelines.runtime.errors import UserError
+from pipelines.runtime.progress import Meter
+from pipelines.runtime.provenance import lock_digest, training_scenarios
+from pipelines.runtime.stage import (
+    PARAMS,
+    Context,
+    Outcome,
+    Stage,
+    main,
+    parse_section,
+    parse_seed,
+    read_params,
+)
+
+RUNTIMES = ("mlflow", "numpy", "onnxruntime")
+CARD_NAME = "card.md"
+RATIO_TAG = "validation_ratio"
+
+
+class RegisterConfig(Strict):
+    """On which validation snapshots a candidate must beat the champion, and how surely."""
+
+    scenarios: tuple[str, ...] = Field(min_length=1)
+    confidence: float = Field(default=0.95, gt=0, lt=1)
+
+
+ANY_GOAL = (paths.PROMPTED, paths.DISTILLED)
+# What a caller may pass to the goal-conditioned model, with the defaults; `pyfunc_model.py` explains each.
+PARAMETERS = {"goal": "sum-rate", "alpha": 1.0, "min_rate": 0.3, "penalty": 15.0, "weights": []}
+
+
+class Candidate(NamedTuple):
+    """What is to be registered: for one objective, or, if the kind is in ANY_GOAL, for all."""
+
+    kind: str
+    folder: Path
+
+    @property
+    def name(self) -> str:
+        """Its registered name."""
+        return model_name(self.kind)
+
+    @property
+    def any_goal(self) -> bool:
+        """Whether it is told the goal."""
+        return self.kind in ANY_GOAL
+
+    @property
+    def objectives(self) -> tuple[str, ...]:
+        """What it is judged by."""
+        return OBJECTIVES if self.any_goal else (self.kind,)
+
+    def export(self, path: Path) -> None:
+        """Write its graph."""
+        if self.any_goal:
+            export_onnx(load_prompted_model(self.folder), path)
+        else:
+            export_onnx(load_power_model(self.folder)[0], path)
+
+
+class Group(StrEnum):
+    """What is registered together: the models of the main DAG, or the small one of dags/compact."""
+
+    MAIN = "main"
+    COMPACT = "compact"
+
+
+def candidates(group: Group = Group.MAIN) -> list[Candidate]:
+    """Everything that pre-training and fine-tuning, or distillation, have made for use."""
+    if group == Group.COMPACT:
+        return [Candidate(paths.DISTILLED, paths.COMPACT)]
+    heads = [Candidate(objective, paths.HEADS / objective) for objective in OBJECTIVES]
+    prompted = Candidate(paths.PROMPTED, paths.pretrained(paths.PROMPTED))
+    return [*heads, prompted]
+
+
+def model_name(kind: str) -> str:
+    """Registered name of an objective's model, or of the one for any goal."""
+    return f"gfm-ra-{kind}"
+
+
+def content_digest(graph: Path, folder: Path) -> str:
+    """Identity of a registered model: graph, weights, card and program."""
+    files = [graph, folder / MODEL_NAME, folder / CONFIG_NAME, pyfunc_program.PATH]
+    return hashlib.sha256("".join(sha256_of(path) for path in files).encode()).hexdigest()
+
+
+def compare_with_champion(
+    candidate: Candidate, scored: Scores, validation: Validation, confidence: float
+) -> Ratio | None:
+    """How much higher the candidate's ratio is than the champion's; None without a champion."""
+    if versions.alias_version(candidate.name, versions.CHAMPION) is None:
+        return None
+    uri = f"models:/{candidate.name}@{versions.CHAMPION}"
+    champion = validation.scores(registered_powers(uri, candidate.any_goal))
+    return validation.margin(scored, champion, confidence)
+
+
+def champion_graph(name: str) -> str:
+    """Checksum of the champion's graph; the alias must point to a version."""
+    graphs = (versions.fetch(f"models:/{name}@{versions.CHAMPION}") / "artifacts").glob("*.onnx")
+    return " ".join(sha256_of(path) for path in sorted(graphs))
+
+
+def compare_versions(challenger: versions.Version) -> Ratio:
+    """How much higher a registered version's ratio is than its champion's, by this folder's parameters and data.
+
+    Raises:
+        UserError, DataError: there are no parameters or validation snapshots here.
+    """
+    params = read_params()
+    config, seed = parse_section(params, "register", RegisterConfig), parse_seed(params)
+    candidate = Candidate(challenger.name.removeprefix(model_name("")), Path())
+    if candidate.kind not in (*OBJECTIVES, *ANY_GOAL):
+        raise UserError(f"{challenger.name} is none of this repository's models")
+    validation = Validation(config.scenarios, candidate.objectives, seed)
+    uri = f"models:/{challenger.name}/{challenger.number}"
+    scored = validation.scores(registered_powers(uri, candidate.any_goal))
+    better = compare_with_champion(candidate, scored, validation, config.confidence)
+    assert better is not None  # the caller has seen a champion
+    return better
+
+
+def register_one(candidate: Candidate, context: Context[RegisterConfig]) -> tuple[str, str, list[str]]:
+    """Export, register and perhaps promote one model; returns its name, content digest and summary row."""
+    name, config = candidate.name, context.config
+    graph = context.scratch / f"{candidate.kind}.onnx"
+    candidate.export(graph)
+    content = content_digest(graph, candidate.folder)
+    found = versions.find_version(name, content)
+    if found is not None and found == versions.alias_version(name, versions.CHAMPION):
+        return name, content, [name, found, "champion already", "-", "-"]
+    validation = Validation(config.scenarios, candidate.objectives, context.seed)
+    scored = validation.scores(graph_powers(graph, candidate.any_goal))
+    ratios = validation.ratios(scored, config.confidence)
+    better = compare_with_champion(candidate, scored, validation, config.confidence)
+    registered = found or add(candidate, context, graph, content, ratios)
+    # The same network in a newer program answers the same and is no better, but it is the one to serve.
+    renewed = better is not None and champion_graph(name) == sha256_of(graph)
+    won = better is None or better.low > 0.0
+    if won or renewed:
+        versions.promote(name, registered)
+    verdict = (
+        "champion" if won else "champion, renewed" if renewed else "not promoted: no better than the champion"
+    )
+    margin = "first" if better is None else f"{better.value:+.4f} [{better.low:+.4f}, {better.high:+.4f}]"
+    mean = f"{np.mean([ratio.value for ratio in ratios.values()]):.4f}"
+    return name, content, [name, registered, verdict, margin, mean]
+
+
+def add(
+    candidate: Candidate,
+    context: Context[RegisterConfig],
+    graph: Path,
+    content: str,
+    ratios: Mapping[tuple[str, str], Ratio],
+) -> str:
+    """Register a version with its tags and its card; returns the version."""
+    provenance = {
+        "git_commit": runs.git_commit(),
+        "dvc_lock_sha256": lock_digest(),
+        "training_scenarios": training_scenarios(candidate.folder),
+    }
+    text = model_card(candidate.name, candidate.any_goal, provenance, ratios, context.config.confidence)
+    card = context.scratch / CARD_NAME
+    card.write_text(text)
+    number = versions.add_version(
+        context.run,
+        candidate.name,
+        pyfunc_program.PATH,
+        {"graph": graph, "weights": candidate.folder, "card": card},
+        [f"{package}=={version(package)}" for package in RUNTIMES],
+        {
+            "objective": ", ".join(candidate.objectives),
+        },
+        PARAMETERS if candidate.any_goal else None,
+    )
+    measured = {f"{RATIO_TAG}.{objective}.{where}": ratio for (objective, where), ratio in ratios.items()}
+    context.run.metrics({f"{candidate.kind}.{key}": ratio.value for key, ratio in measured.items()})
+    tags = provenance | {key: show(ratio) for key, ratio in measured.items()}
+    made = versions.find(candidate.name, number)
+    versions.describe(made._replace(tags=tags, card=text))
+    # Last, since it is what the version is found by: one that was interrupted before is registered again.
+    versions.describe(made._replace(tags={versions.CONTENT_TAG: content}, card=text))
+    return number
+
+
+def work_on(group: Group) -> Callable[[Context[RegisterConfig]], Outcome]:
+    """The stage's work for a group of models; the same content twice gives the same version."""
+
+    def work(context: Context[RegisterConfig]) -> Outcome:
+        done, offered = [], candidates(group)
+        with Meter(context.console, "register", len(offered), "models") as meter:
+            for candidate in offered:
+                done.append(register_one(candidate, context))
+                meter.update(len(done))
+        # Version numbers belong to the registry, not to the result: another registry counts differently.
+        made = context.scratch / "registered.json"
+        made.write_text(json_text({name: {"content_sha256": content} for name, content, _ in done}))
+        rows = [row for _, _, row in done]
+        columns = ["model", "version", "verdict", "ratio above champion's", "ratio"]
+        return Outcome({OUTPUTS[group]: made}, columns, rows)
+
+    return work
+
+
+OUTPUTS = {Group.MAIN: paths.REGISTER, Group.COMPACT: paths.REGISTER_COMPACT}
+
+
+def stage(group: Group) -> Stage[RegisterConfig]:
+    """The stage for one group of models."""
+    return Stage(
+        "register",
+        RegisterConfig,
+        work_on(group),
+        inputs=lambda _: [paths.DATA, *(candidate.folder for candidate in candidates(group))],
+        outputs=[OUTPUTS[group]],
+        params=PARAMS if group == Group.MAIN else paths.COMPACT_PARAMS,
+    )
+
+
+STAGE = stage(Group.MAIN)
+
+
+def cli(
+    models: Annotated[Group, typer.Option(help="Of the main DAG, or of dags/compact.")] = Group.MAIN,
+) -> None:
+    """Register models."""
+    main(stage(models))
+
+
+if __name__ == "__main__":
+    typer.run(cli)

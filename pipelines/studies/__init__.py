@@ -1,0 +1,1 @@
+"""The stages of the other chains: one module each, named like its stage."""

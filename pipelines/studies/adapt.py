@@ -1,0 +1,329 @@
+"""Stage adapt: every fine-tuning that the figures compare, each arm treated alike, over several seeds.
+
+A study is a product of starting points, objectives and sample sizes. Where it names learning rates, each of its arms
+takes the one that its first seed does best with on validation snapshots; test snapshots choose nothing.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+from pydantic import Field, model_validator
+
+from components.config import Strict
+from components.data.batches import Group
+from components.data.shards import Manifest, ShardEntry, json_text, load_split, sha256_of
+from components.evaluation.comparison import (
+    IMPUTED,
+    PCGNN_NAME,
+    SCRATCH,
+    VARIANT,
+    Entry,
+    Label,
+    imputed_answers,
+    judge,
+    model_answers,
+    start_model,
+    write_entries,
+)
+from components.evaluation.references import OBJECTIVES
+from components.model.pcgnn.network import PCGNNConfig
+from components.training.checkpoint import load_card
+from components.training.determinism import make_deterministic
+from components.training.finetuning import Adaptable, Finetuning, FinetuningConfig
+from gfm_ra.goals import Objective, by_name
+from pipelines.cluster.session import ROOT, check_room, session
+from pipelines.cluster.sharding import Job, run_jobs
+from pipelines.runtime import paths
+from pipelines.runtime.errors import UserError
+from pipelines.runtime.stage import Context, Outcome, Stage, main
+
+UNTRAINED = (IMPUTED,)
+Share = Annotated[float, Field(ge=0, lt=1)]
+
+
+class Study(Strict):
+    """One comparison: which starting points, goals and sample sizes, and how they are trained."""
+
+    starts: tuple[str, ...] = Field(min_length=1)
+    objectives: tuple[Literal["sum-rate", "proportional-fair", "qos"], ...] = OBJECTIVES
+    shots: tuple[Annotated[int, Field(ge=0)], ...] = Field(min_length=1)  # per scenario; 0 = as it is
+    scenarios: tuple[str, ...] = Field(min_length=1)  # trained on together
+    judged: tuple[str, ...] = Field(min_length=1)
+    hidden: tuple[Share, ...] = ()  # beside none at all
+    hidden_shots: tuple[int, ...] = ()  # the sample sizes that are judged with hidden pairs; () = the most
+    recipe: FinetuningConfig = FinetuningConfig()
+    learning_rates: tuple[Annotated[float, Field(gt=0)], ...] = ()
+    updates: int | None = Field(default=None, ge=1)  # many shots get fewer epochs instead of more time
+    pcgnn: PCGNNConfig = PCGNNConfig()
+    seeds: int = Field(default=3, ge=1)
+
+    def arms(self) -> Iterator[tuple[str, str, int]]:
+        """Start, objective and shots of every arm."""
+        for start in self.starts:
+            for objective in self.objectives:
+                for shots in self.shots:
+                    yield start, objective, shots
+
+    def shares(self, shots: int) -> tuple[float, ...]:
+        """Which shares of hidden pairs an arm is judged with."""
+        return (0.0, *self.hidden) if shots in (self.hidden_shots or (max(self.shots),)) else (0.0,)
+
+    def trained(self, start: str, shots: int) -> bool:
+        """Whether an arm learns anything."""
+        return shots > 0 and start not in UNTRAINED
+
+    def recipe_at(self, rate: float, start: str, shots: int) -> FinetuningConfig:
+        """The recipe with a learning rate: of the backbone, and of everything for a network without pre-training."""
+        changes = {"backbone_learning_rate": rate} if rate else {}
+        if rate and start == PCGNN_NAME:
+            changes |= {"head_learning_rate": rate}
+        recipe = self.recipe.model_copy(update=changes | {"validate_every": 10**6})
+        per_epoch = len(self.scenarios) * -(-shots // recipe.batch_size)
+        return recipe.within(self.updates, per_epoch)
+
+
+class AdaptConfig(Strict):
+    """Studies by name, the models that they start from, and how many snapshots they are judged on."""
+
+    models: dict[str, str]  # name -> folder, from the top of the repository
+    test_rows: int = Field(ge=1)
+    val_rows: int = Field(ge=1)
+    polish_iterations: int = Field(default=5, ge=1)
+    imputed_iterations: int = Field(default=100, ge=1)
+    studies: dict[str, Study] = Field(min_length=1)
+    threads: int = Field(default=1, ge=1)
+    accelerator: Literal["cpu", "gpu"] = "cpu"
+
+    @model_validator(mode="after")
+    def _starts_are_known(self) -> "AdaptConfig":
+        for name, study in self.studies.items():
+            for start in study.starts:
+                known = start in (PCGNN_NAME, *UNTRAINED, *self.models) or start.startswith(VARIANT)
+                if not known and start != SCRATCH:
+                    raise ValueError(
+                        f"studies.{name}.starts: {start} is none of {', '.join(self.models)}, {PCGNN_NAME}, "
+                        f"{SCRATCH}, {', '.join(UNTRAINED)} or {VARIANT}NAME"
+                    )
+            if any(not study.trained(start, 1) and study.shots != (0,) for start in study.starts):
+                raise ValueError(f"studies.{name}.shots: {', '.join(UNTRAINED)} learns nothing: say [0]")
+        if paths.HYBRID not in self.models:
+            raise ValueError(f"models.{paths.HYBRID} is missing: {SCRATCH} has its architecture")
+        return self
+
+    def folder(self, study: str, start: str, number: int) -> Path:
+        """Where a starting point lies; for one from scratch, the model whose architecture it has."""
+        if start.startswith(VARIANT):
+            return paths.VARIANTS.resolve() / start.removeprefix(VARIANT) / str(number)
+        name = start if start in self.models else paths.HYBRID
+        if start == SCRATCH and all(
+            other == SCRATCH or other.startswith(VARIANT) for other in self.studies[study].starts
+        ):
+            base = next(other for other in self.studies[study].starts if other != SCRATCH)
+            return self.folder(study, base, number)
+        return ROOT / self.models[name]
+
+
+@dataclass(frozen=True)
+class Task:
+    """One run and where it finds what it needs."""
+
+    config: AdaptConfig
+    label: Label
+    folder: Path
+    data: Path
+    seed: int
+
+    @property
+    def study(self) -> Study:
+        """The study that it is part of."""
+        return self.config.studies[self.label.study]
+
+    @property
+    def file(self) -> str:
+        """A name that no other run has."""
+        return "_".join(str(part) for part in self.label).replace("/", "-").replace(":", "-") + ".parquet"
+
+    @property
+    def rows(self) -> int:
+        """How many lines its table has."""
+        return len(self.study.judged) * len(self.study.shares(self.label.shots))
+
+
+def samples(manifest: Manifest, data: Path, scenario: str, shots: int, number: int) -> np.ndarray:
+    """A run's own part of the training split, or the first `shots` where there are not enough for every run."""
+    first = shots * number
+    if first + shots > manifest.entry(scenario).rows("train"):
+        return load_split(data, manifest, scenario, "train", shots)
+    return load_split(data, manifest, scenario, "train", first + shots)[first:]
+
+
+def adapt_task(path: Path, task: Task) -> ShardEntry:
+    """Train if there is anything to train, judge on the test snapshots, write the table."""
+    torch.set_num_threads(task.config.threads)
+    group = Group(device=torch.device("cuda" if task.config.accelerator == "gpu" else "cpu"))
+    make_deterministic(group.device)
+    label, goal = task.label, by_name(task.label.objective)
+    validation, model = 0.0, None
+    if label.start not in UNTRAINED:
+        model = start_model(label.start, task.folder, goal, task.seed, task.study.pcgnn)
+        if label.shots:
+            validation = _train(task, model, goal, group)
+    entries = list(_judged(task, goal, model))
+    write_entries(path, label, entries, validation)
+    return ShardEntry(file=path.name, rows=len(entries), sha256=sha256_of(path))
+
+
+def _train(task: Task, model: Adaptable, goal: Objective, group: Group) -> float:
+    """Adapt the model in place; validation utility per link at the end."""
+    study, label, manifest = task.study, task.label, Manifest.load(task.data)
+    train = [samples(manifest, task.data, name, label.shots, label.run) for name in study.scenarios]
+    val = [load_split(task.data, manifest, name, "val", task.config.val_rows) for name in study.scenarios]
+    recipe = study.recipe_at(label.learning_rate, label.start, label.shots)
+    loop = Finetuning(recipe, model, goal, train, val, task.seed, group)
+    history = loop.run(lambda metrics, save: None, lambda done, total, count: None)
+    return history[-1]["validation_utility_per_link"]
+
+
+def _judged(task: Task, goal: Objective, model: Adaptable | None) -> Iterator[Entry]:
+    config, manifest = task.config, Manifest.load(task.data)
+    for scenario in task.study.judged:
+        test = load_split(task.data, manifest, scenario, "test", config.test_rows)
+        for share in task.study.shares(task.label.shots):
+            if model is None:
+                val = load_split(task.data, manifest, scenario, "val", config.val_rows)
+                powers = imputed_answers(goal, val, config.imputed_iterations, share, task.seed)
+            else:
+                powers = model_answers(model)
+            yield judge(powers, goal, scenario, test, share, config.polish_iterations, _mask_seed(task))
+
+
+def _mask_seed(task: Task) -> int:
+    return task.seed - task.label.run  # every run sees the same pairs hidden
+
+
+def work(context: Context[AdaptConfig]) -> Outcome:
+    """First every learning rate of the first seed, then the chosen ones with the other seeds."""
+    config = context.config
+    _check(config)
+    made = context.scratch / "runs"
+    with session():
+        check_room(config.accelerator, config.threads, "adapt")
+        first = [task for name in config.studies for task in _first(context, name)]
+        _run(context, first, made, "adapt, first seeds")
+        chosen = _choose(made, first)
+        rest = [
+            _task(context, label._replace(run=number))
+            for label in chosen
+            for number in _others(config, label)
+        ]
+        _run(context, rest, made, "adapt, other seeds")
+    kept = [_task(context, label) for label in chosen] + rest
+    return _outcome(context, made, sorted(kept, key=lambda task: task.label), first)
+
+
+def _check(config: AdaptConfig) -> None:
+    manifest = Manifest.load(paths.DATA)
+    for name, study in config.studies.items():
+        for scenario in study.judged:
+            load_split(paths.DATA, manifest, scenario, "test", config.test_rows)
+        for start in study.starts:
+            if start in (PCGNN_NAME, *UNTRAINED):
+                continue
+            for number in range(study.seeds if start.startswith(VARIANT) else 1):
+                folder = config.folder(name, start, number)
+                if not folder.is_dir():
+                    raise UserError(f"{folder} is missing: studies.{name} starts from it")
+                load_card(folder)
+
+
+def _first(context: Context[AdaptConfig], name: str) -> Iterator[Task]:
+    study = context.config.studies[name]
+    for start, objective, shots in study.arms():
+        rates = study.learning_rates or (study.recipe.backbone_learning_rate,)
+        for rate in rates if study.trained(start, shots) else (0.0,):
+            yield _task(context, Label(name, start, objective, shots, 0, rate))
+
+
+def _task(context: Context[AdaptConfig], label: Label) -> Task:
+    folder = context.config.folder(label.study, label.start, label.run)
+    return Task(context.config, label, folder, paths.DATA.resolve(), context.seed + label.run)
+
+
+def _others(config: AdaptConfig, label: Label) -> range:
+    """The seeds beside the first; what does not depend on any has none."""
+    study = config.studies[label.study]
+    depends = study.trained(label.start, label.shots) or label.start.startswith(VARIANT)
+    return range(1, study.seeds) if depends else range(0)
+
+
+def _run(context: Context[AdaptConfig], tasks: list[Task], made: Path, title: str) -> None:
+    # The longest first, so that none of them runs alone at the end.
+    tasks = sorted(tasks, key=lambda task: -task.label.shots)
+    jobs = [Job(task.file, task.rows, (task,)) for task in tasks]
+    gpus = 1 if context.config.accelerator == "gpu" else 0
+    # Receipts stay: an interruption in the second phase must not repeat the first.
+    run_jobs(
+        adapt_task, jobs, made, context.console, title, "tables", context.config.threads, gpus, last=False
+    )
+
+
+def _choose(made: Path, first: list[Task]) -> list[Label]:
+    """Of every arm the label whose validation utility is highest."""
+    best: dict[tuple[str, str, str, int], tuple[float, Label]] = {}
+    for task in first:
+        reached = _validation(made / task.file)
+        arm = task.label[:4]
+        if not np.isfinite(reached):
+            continue  # it diverged
+        if arm not in best or reached > best[arm][0]:
+            best[arm] = (reached, task.label)
+    lost = {task.label[:4] for task in first} - set(best)
+    if lost:
+        raise UserError(f"every learning rate of {sorted(lost)[0]} diverged: add a smaller one to its study")
+    return [label for _, label in best.values()]
+
+
+def _finite(value: float) -> float | None:
+    return round(value, 6) if np.isfinite(value) else None
+
+
+def _validation(path: Path) -> float:
+    return float(pq.read_table(path, columns=["validation"])["validation"][0].as_py())
+
+
+def _outcome(context: Context[AdaptConfig], made: Path, kept: list[Task], first: list[Task]) -> Outcome:
+    folder = context.scratch / "made"
+    folder.mkdir(exist_ok=True)
+    table = pa.concat_tables([pq.read_table(made / task.file) for task in kept])
+    pq.write_table(table, folder / "runs.parquet", compression="zstd")
+    tried = [
+        [*task.label[:4], task.label.learning_rate, _finite(_validation(made / task.file))] for task in first
+    ]
+    (folder / "tried.json").write_text(json_text(tried))
+    rows = [
+        [name, str(sum(task.label.study == name for task in kept)), ", ".join(study.starts)]
+        for name, study in context.config.studies.items()
+    ]
+    return Outcome({paths.ADAPTED: folder}, ["study", "runs", "starting points"], rows)
+
+
+STAGE = Stage(
+    "adapt",
+    AdaptConfig,
+    work,
+    inputs=lambda config: [
+        paths.DATA,
+        paths.VARIANTS,
+        *(ROOT / folder for folder in config.models.values()),
+    ],
+    outputs=[paths.ADAPTED],
+)
+
+if __name__ == "__main__":
+    main(STAGE)

@@ -1,0 +1,1 @@
+"""Sweeps under Ray Tune: space, trials, log, results, plots."""

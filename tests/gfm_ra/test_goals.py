@@ -1,0 +1,119 @@
+"""Utilities against their definitions, slopes against their derivatives, in NumPy and torch."""
+
+import numpy as np
+import pytest
+import torch
+
+from gfm_ra.goals import (
+    RATE_FLOOR,
+    AlphaFair,
+    ProportionalFair,
+    QoS,
+    SumRate,
+    Weighted,
+    by_name,
+    geometric_mean_rate,
+)
+
+RATES = np.array([[0.05, 0.2, 0.31, 1.7, 8.0], [0.4, 0.5, 0.6, 0.7, 0.8]])
+WEIGHTS = np.array([1.0, 0.0, 2.0, 0.5, 3.0])
+ALL = [SumRate(), ProportionalFair(), QoS(), AlphaFair(0.5), AlphaFair(1.0), AlphaFair(2.0)]
+ALL += [Weighted(QoS(), WEIGHTS), Weighted(ProportionalFair(), WEIGHTS)]
+
+
+@pytest.mark.parametrize(
+    ("objective", "benefit"),
+    [
+        (SumRate(), lambda z: z),
+        (ProportionalFair(), lambda z: np.log(z)),
+        (QoS(), lambda z: z - 15.0 * max(0.0, 0.3 - z)),
+        (QoS(0.5, 2.0), lambda z: z - 2.0 * max(0.0, 0.5 - z)),
+        (AlphaFair(0.5), lambda z: 2 * np.sqrt(z)),
+        (AlphaFair(2.0), lambda z: -1 / z),
+        (AlphaFair(0.0), lambda z: z),
+    ],
+)
+def test_utility_is_the_sum_of_the_defined_benefits(objective, benefit):
+    expected = [sum(benefit(z) for z in row) for row in RATES]
+    np.testing.assert_allclose(objective.utility(RATES), expected, rtol=3e-5)
+
+
+@pytest.mark.parametrize("objective", ALL, ids=repr)
+def test_slope_is_the_derivative(objective):
+    step = 1e-6
+    difference = (objective.benefit(RATES + step) - objective.benefit(RATES - step)) / (2 * step)
+    np.testing.assert_allclose(objective.slope(RATES), difference, rtol=1e-4)
+
+
+@pytest.mark.parametrize("objective", ALL, ids=repr)
+def test_torch_agrees_and_differentiates_to_the_slope(objective):
+    rates = torch.tensor(RATES, requires_grad=True)
+    utility = objective.utility(rates)
+    np.testing.assert_allclose(utility.detach().numpy(), objective.utility(RATES), rtol=1e-9)
+    np.testing.assert_allclose(objective.slope(rates.detach()).numpy(), objective.slope(RATES), rtol=1e-9)
+    utility.sum().backward()
+    np.testing.assert_allclose(rates.grad.numpy(), objective.slope(RATES), rtol=1e-9)
+
+
+@pytest.mark.parametrize("objective", ALL, ids=repr)
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_utility_keeps_the_floating_type(objective, kind):
+    assert objective.utility(RATES.astype(kind)).dtype == kind
+
+
+def test_silent_links_cost_much_but_not_infinity():
+    rates = torch.zeros(4, requires_grad=True)
+    utility = ProportionalFair().utility(rates)
+    utility.backward()
+    assert utility.item() == pytest.approx(4 * np.log(RATE_FLOOR), rel=1e-6)
+    assert torch.isfinite(rates.grad).all()
+
+
+def test_alpha_one_is_proportional_fair():
+    np.testing.assert_allclose(AlphaFair(1.0).utility(RATES), ProportionalFair().utility(RATES))
+
+
+def test_geometric_mean():
+    rates = np.array([[1.0, 4.0], [0.0, 3.0]])
+    np.testing.assert_allclose(geometric_mean_rate(rates), [2.0, 0.0])
+    share = np.array([0.0, 1.0])  # a link without a part in the mean may be silent
+    np.testing.assert_allclose(geometric_mean_rate(rates, share), [4.0, 3.0])
+
+
+def test_proportional_fairness_orders_as_the_geometric_mean():
+    rates = np.random.default_rng(1).exponential(size=(50, 6)) + 0.01
+    assert (np.argsort(ProportionalFair().utility(rates)) == np.argsort(geometric_mean_rate(rates))).all()
+
+
+def test_lookup_by_name():
+    assert by_name("sum-rate") == SumRate()
+    assert by_name("qos", min_rate=0.5) == QoS(0.5, 15.0)
+    assert by_name("alpha-fair", alpha=2.0) == AlphaFair(2.0)
+    assert {by_name(name).name for name in ("sum-rate", "proportional-fair", "qos", "alpha-fair")} == {
+        "sum-rate", "proportional-fair", "qos", "alpha-fair",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "problem"),
+    [
+        ("max-min", {}, "'max-min' is unknown; choose one of sum-rate"),
+        ("sum-rate", {"alpha": 1.0}, "'sum-rate' does not take alpha"),
+        ("qos", {"min_rate": -1.0}, "min_rate must be finite and not negative"),
+        ("alpha-fair", {"alpha": np.inf}, "alpha must be finite"),
+    ],
+)
+def test_lookup_refuses_what_it_does_not_know(name, parameters, problem):
+    with pytest.raises(ValueError, match=problem):
+        by_name(name, **parameters)
+
+
+@pytest.mark.parametrize("weights", [[-1.0, 1.0], [np.nan, 1.0], [0.0, 0.0]])
+def test_weights_must_be_weights(weights):
+    with pytest.raises(ValueError, match="weights must be"):
+        Weighted(SumRate(), np.array(weights))
+
+
+def test_weighted_objectives_do_not_nest():
+    with pytest.raises(ValueError, match="instead of nesting"):
+        Weighted(Weighted(SumRate(), WEIGHTS), WEIGHTS)

@@ -1,0 +1,237 @@
+"""Laws of `gfm-ra models`: the champion moves only past the gate, comes back, and travels to other machines."""
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import mlflow
+import numpy as np
+import pytest
+import torch
+import yaml
+from typer.testing import CliRunner
+
+from components.data.shards import DataError, sha256_of
+from components.model.backbone import BackboneConfig
+from components.model.heads import PowerModel
+from components.training.checkpoint import MODEL_NAME, ModelCard, save_model
+from pipelines.cli import main as cli
+from pipelines.registry import relocation, versions
+from pipelines.runtime import paths, runs
+from pipelines.runtime.errors import UserError
+from pipelines.stages import register
+from pipelines.stages.register import Candidate
+
+CONFIG = BackboneConfig(layers=1, width=16, heads=4, bias_width=8)
+NAME, HEAD = "gfm-ra-sum-rate", paths.HEADS / "sum-rate"
+# What DVC would have written of the stages that made the head.
+LOCK = {
+    "schema": "2.0",
+    "stages": {
+        "pretrain@hybrid": {
+            "cmd": "x",
+            "params": {"params.yaml": {"pretrain": {"scenarios": ["D1", "D2"]}}},
+            "outs": [{"path": "artifacts/pretrain/hybrid", "md5": "0"}],
+        },
+        "finetune@sum-rate": {
+            "cmd": "x",
+            "deps": [{"path": "artifacts/pretrain/hybrid", "md5": "0"}],
+            "params": {"params.yaml": {"finetune": {"scenarios": ["D16"]}}},
+            "outs": [{"path": "artifacts/finetune/sum-rate", "md5": "0"}],
+        },
+    },
+}
+WHISPER, SHOUT = -9.0, 9.0  # what a head's last bias makes of it: shouting earns more
+
+
+def make_head(bias: float, seed: int) -> None:
+    torch.manual_seed(seed)
+    model = PowerModel(CONFIG)
+    with torch.no_grad():
+        model.head.mlp[2].bias.fill_(bias)
+    HEAD.mkdir(parents=True, exist_ok=True)
+    save_model(HEAD, model, ModelCard(backbone=CONFIG, objective="sum-rate"), MODEL_NAME)
+
+
+@pytest.fixture(scope="module")
+def registry(module_workspace: Path, simulated: Path, run_stage: Callable[..., str]) -> Path:
+    """Three versions of one model: 2 is champion, 1 was before, 3 is no better."""
+    shutil.copytree(simulated, paths.DATA)
+    Path("dvc.lock").write_text(yaml.safe_dump(LOCK))
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(register, "candidates", lambda group: [Candidate("sum-rate", HEAD)])
+        for bias, seed in ((WHISPER, 0), (SHOUT, 0), (WHISPER, 1)):
+            make_head(bias, seed)
+            run_stage(register.STAGE)
+    return module_workspace
+
+
+def ask(*words: str | Path) -> str:
+    answer = CliRunner().invoke(cli.app, ["models", *(str(word) for word in words)], terminal_width=200)
+    if answer.exception is not None:
+        raise answer.exception
+    return answer.output
+
+
+def aliases() -> tuple[str | None, str | None]:
+    return versions.alias_version(NAME, "champion"), versions.alias_version(NAME, "previous")
+
+
+@contextmanager
+def tracked_at(uri: str) -> Iterator[None]:
+    """MLflow at another address for a while (MLflow itself writes the address into the environment)."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+        mlflow.set_tracking_uri(uri)
+        yield
+    runs.connect()
+
+
+def powers(uri: str) -> np.ndarray:
+    gain_db = np.random.default_rng(0).normal(15.0, 15.0, (2, 6, 6)).astype(np.float32)
+    return versions.load(uri)(gain_db)
+
+
+def test_list_shows_every_version_with_its_alias(registry: Path) -> None:
+    rows = [line for line in ask("list").splitlines() if NAME in line]
+    assert len(rows) == 3
+    assert "previous" in rows[0]
+    assert "champion" in rows[1]
+
+
+def test_show_tells_origin_and_quality(registry: Path) -> None:
+    shown = " ".join(ask("show", NAME).split())
+    digest = sha256_of(Path("dvc.lock"))
+    for word in (
+        "content_sha256",
+        "git_commit",
+        "pretrain: D1, D2; finetune: D16",
+        "validation_ratio.sum-rate.near",
+    ):
+        assert word in shown
+    version = versions.find(NAME, "champion")
+    assert version.tags["dvc_lock_sha256"] == digest
+    value, low, high = (
+        float(word.strip("[],")) for word in version.tags["validation_ratio.sum-rate.far"].split()
+    )
+    assert low <= value <= high <= 1.01
+    assert "## Limits" in version.card
+    assert "Limits" in ask("show", NAME, "3", "--card")
+
+
+def test_the_card_travels_with_the_model(registry: Path) -> None:
+    folder = versions.fetch(f"models:/{NAME}@champion")
+    assert (folder / "artifacts" / "card.md").read_text() == versions.find(NAME, "champion").card
+
+
+def test_promote_asks_the_gate(registry: Path) -> None:
+    with pytest.raises(UserError, match="not surely better"):
+        ask("promote", NAME, "3")
+    assert aliases() == ("2", "1")
+    assert "champion already" in ask("promote", NAME, "2")
+    ask("promote", NAME, "3", "--force")
+    assert aliases() == ("3", "2")
+    assert "ratio above" in ask("promote", NAME, "2")
+    assert aliases() == ("2", "3")
+
+
+def test_promote_without_data_names_the_way_out(registry: Path, tmp_path: Path) -> None:
+    paths.DATA.rename(tmp_path / "data")
+    try:
+        with pytest.raises((UserError, DataError), match="--force"):
+            ask("promote", NAME, "1")
+    finally:
+        (tmp_path / "data").rename(paths.DATA)
+
+
+def test_rollback_exchanges_champion_and_previous(registry: Path) -> None:
+    before = aliases()
+    ask("rollback", NAME)
+    assert aliases() == before[::-1]
+    ask("rollback", NAME)
+    assert aliases() == before
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("show", "gfm-ra-none"), "has no model gfm-ra-none"),
+        (("show", NAME, "9"), "has no version 9 .it has: 1"),
+        (("promote", NAME, "soon"), "has no version soon"),
+    ],
+)
+def test_what_is_not_there_is_one_line(registry: Path, words: tuple[str, ...], said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        ask(*words)
+
+
+def test_an_exported_folder_loads_without_a_registry(registry: Path, tmp_path: Path) -> None:
+    expected = powers(f"models:/{NAME}@champion")
+    ask("export", NAME, "champion", tmp_path / "whole")
+    ask("export", NAME, "champion", tmp_path / "small", "--int8")
+    with tracked_at(f"sqlite:///{tmp_path}/nothing.db"):
+        np.testing.assert_array_equal(powers(str(tmp_path / "whole")), expected)
+        np.testing.assert_allclose(powers(str(tmp_path / "small")), expected, atol=0.05)
+    with pytest.raises(UserError, match="exists"):
+        ask("export", NAME, "champion", tmp_path / "whole")
+
+
+def test_a_moved_registry_loads_after_relocation(registry: Path, tmp_path: Path) -> None:
+    """Copied, the original gone, mended by the one file alone, loaded by MLflow alone."""
+    expected = powers(f"models:/{NAME}@champion")
+    there, away = tmp_path / "an other machine" / "copy", registry / "mlartifacts.away"
+    shutil.copytree("mlartifacts", there / "mlartifacts")
+    for file in registry.glob("mlflow.db*"):
+        shutil.copy(file, there)
+    Path("mlartifacts").rename(away)
+    try:
+        with tracked_at(f"sqlite:///{there}/mlflow.db"):
+            with pytest.raises(UserError, match="cannot be loaded"):
+                powers(f"models:/{NAME}@champion")
+            shutil.copy(relocation.__file__, there / "relocation.py")
+            assert mend(there) > 0
+            np.testing.assert_array_equal(powers(f"models:/{NAME}@champion"), expected)
+            assert mend(there) == 0
+    finally:
+        away.rename("mlartifacts")
+
+
+def mend(folder: Path) -> int:
+    """How many addresses the one file, run alone, rewrites."""
+    command = [sys.executable, "-I", "relocation.py", "mlflow.db"]
+    said = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True).stdout
+    return int(said.split()[1])
+
+
+@pytest.mark.parametrize(
+    ("address", "moved"),
+    [
+        ("file:///old/mlartifacts", "file:///new/mlartifacts"),
+        ("file:///o%20d/mlartifacts/1/artifacts", "file:///new/mlartifacts/1/artifacts"),
+        ("/old/mlartifacts/1", "/new/mlartifacts/1"),
+        ("file:///mlartifacts/x/mlartifacts/1", "file:///new/mlartifacts/1"),
+        ("/old/mlruns/0", "/old/mlruns/0"),
+        ("mlflow-artifacts:/1/mlartifacts", "mlflow-artifacts:/1/mlartifacts"),
+        ("s3://bucket/mlartifacts/1", "s3://bucket/mlartifacts/1"),
+        ("models:/m-12", "models:/m-12"),
+    ],
+)
+def test_only_addresses_below_the_folder_are_rewritten(address: str, moved: str) -> None:
+    assert relocation.moved(address, Path("/new/mlartifacts")) == moved
+
+
+def test_relocation_says_what_is_missing(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="must both be there"):
+        relocation.relocate(tmp_path / "mlflow.db", tmp_path / "mlartifacts")
+    (tmp_path / "mlflow.db").write_text("no database" * 500)
+    (tmp_path / "mlartifacts").mkdir()
+    with pytest.raises(ValueError, match="not a database"):
+        relocation.relocate(tmp_path / "mlflow.db", tmp_path / "mlartifacts")
+
+
+def test_rollback_without_a_previous_champion_is_one_line(workspace: Path) -> None:
+    with pytest.raises(UserError, match="has no model"):
+        ask("rollback", NAME)

@@ -1,0 +1,94 @@
+"""Laws of a registered model: it needs mlflow, numpy and onnxruntime, and nothing of this repository."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from components.model.backbone import BackboneConfig
+from components.model.export import export_onnx
+from components.model.heads import PowerModel
+from pipelines.registry import pyfunc_program, versions
+from pipelines.runtime import runs
+
+NAME = "gfm-ra-test"
+CLIENT = """
+import json, sys
+import numpy as np
+import mlflow
+model = mlflow.pyfunc.load_model(f"models:/{sys.argv[1]}@champion")
+power = model.predict({"gain_db": np.load(sys.argv[2])})
+np.save(sys.argv[3], power)
+refused = []
+for bad in (np.full((1, 2, 2), np.nan), np.zeros((1, 2, 3)), np.full((1, 2, 2), 1e6)):
+    try:
+        model.predict(bad.astype(np.float32))
+    except Exception as error:
+        refused.append(str(error))
+ours = [name for name in sys.modules if name.split(".")[0] in ("components", "pipelines", "dags", "torch", "ray")]
+print(json.dumps({"refused": refused, "ours": ours, "path": sys.path}))
+"""
+
+
+@pytest.fixture(scope="module")
+def model() -> PowerModel:
+    torch.manual_seed(0)
+    return PowerModel(BackboneConfig(layers=1, width=16, heads=4, bias_width=8)).eval()
+
+
+@pytest.fixture(scope="module")
+def registry(module_workspace: Path, model: PowerModel) -> Path:
+    """A working folder whose registry holds the model as champion."""
+    export_onnx(model, Path("model.onnx"))
+    runs.connect()
+    with runs.run("register", {}) as run:
+        version = versions.add_version(
+            run, NAME, pyfunc_program.PATH, {"graph": Path("model.onnx")}, ["mlflow"], {}
+        )
+    versions.promote(NAME, version)
+    return module_workspace
+
+
+def expected(model: PowerModel, gain_db: np.ndarray) -> np.ndarray:
+    with torch.no_grad():
+        return model(torch.from_numpy(gain_db)).numpy()
+
+
+def test_it_runs_where_the_repository_is_not(
+    registry: Path, model: PowerModel, tmp_path: Path, root: Path
+) -> None:
+    gain_db = np.random.default_rng(0).normal(15.0, 15.0, (4, 9, 9)).astype(np.float32)
+    np.save(tmp_path / "gain.npy", gain_db)
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    # -I: neither the working directory nor PYTHONPATH nor the user's packages are on the path.
+    program = [sys.executable, "-I", "-W", "ignore", "-c", CLIENT, NAME]
+    answer = subprocess.run(
+        [*program, str(tmp_path / "gain.npy"), str(tmp_path / "power.npy")],
+        cwd=tmp_path, env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert answer.returncode == 0, answer.stderr
+    told = json.loads(answer.stdout.splitlines()[-1])
+    assert told["ours"] == []
+    assert str(root) not in told["path"]
+    np.testing.assert_allclose(np.load(tmp_path / "power.npy"), expected(model, gain_db), atol=1e-4)
+    not_a_number, not_square, linear = told["refused"]
+    assert "NaN or infinity" in not_a_number
+    assert "shape [B, K, K]" in not_square
+    assert "are these linear gains" in linear
+
+
+def test_the_graph_opens_the_same_way_without_a_registry(registry: Path, model: PowerModel) -> None:
+    gain_db = np.random.default_rng(1).normal(15.0, 15.0, (2, 5, 5)).astype(np.float32)
+    powers = pyfunc_program.open_graph(registry / "model.onnx")(gain_db)
+    np.testing.assert_allclose(powers, expected(model, gain_db), atol=1e-4)
+
+
+def test_the_program_imports_nothing_of_this_repository() -> None:
+    text = pyfunc_program.PATH.read_text()
+    assert "components" not in text
+    assert "pipelines" not in text

@@ -1,0 +1,139 @@
+"""Verdicts follow the numbers: the same rule says yes, in part and no."""
+
+import pytest
+
+from pipelines.reporting import claims
+from pipelines.reporting.claims import CLAIMS, FAILS, HOLDS, PARTLY, UNKNOWN, judged
+from pipelines.reporting.paper_figures import IMPUTED_NAME, ZERO_SHOT
+from pipelines.reporting.plots import Figure
+
+NAMES = [f"figure{number}" for number in range(4, 12)]
+PANELS = {
+    "figure4": (
+        "sum rate / WMMSE-Best",
+        "geometric mean of rates / best WMMSE for it",
+        "QoS utility / WMMSE-Best",
+    ),
+    "figure5": ("sum rate / WMMSE-Best", "QoS utility / WMMSE-Best"),
+    "figure8": (
+        "sum rate / WMMSE-Best's",
+        "mean rate of links below Rmin, bit/s/Hz",
+        "QoS utility / best WMMSE for QoS",
+    ),
+}
+
+
+def row(panel, series, x, value, half=0.001):
+    return {
+        "panel": panel, "series": series, "x": x, "value": value, "low": value - half, "high": value + half,
+        "runs": 3, "snapshots": 10,
+    }  # fmt: skip
+
+
+def figures(**rows):
+    return [Figure(name, name, "x", "y", "lines", rows.get(name, [])) for name in NAMES]
+
+
+def verdict(check, **rows):
+    return check({figure.name: figure for figure in figures(**rows)})[1]
+
+
+def test_nothing_measured_is_said_to_be_so():
+    found = judged(figures())
+    assert len(found) == len(CLAIMS) == len({(row["claim"]) for row in found})
+    assert {row["verdict"] for row in found} == {UNKNOWN}
+
+
+@pytest.mark.parametrize(("least", "expected"), [(0.995, HOLDS), (0.96, PARTLY), (0.90, FAILS)])
+def test_the_sum_rate_is_judged_by_its_worst_cell(least, expected):
+    panel = PANELS["figure4"][0]
+    rows = [
+        row(panel, "GFM-RA, 2,048 samples", "K = 20", 1.0),
+        row(panel, "GFM-RA, 2,048 samples", "K = 80", least),
+    ]
+    assert verdict(claims.sum_rate_matches, figure4=rows) == expected
+
+
+@pytest.mark.parametrize(
+    ("ours", "expected"), [((0.95, 0.95), HOLDS), ((0.95, 0.85), PARTLY), ((0.85, 0.85), FAILS)]
+)
+def test_pcgnn_is_compared_cell_by_cell(ours, expected):
+    panel = PANELS["figure4"][0]
+    rows = [row(panel, "PCGNN, 2,048 samples", x, 0.9) for x in ("K = 20", "K = 80")]
+    rows += [
+        row(panel, "GFM-RA, 2,048 samples", x, y) for x, y in zip(("K = 20", "K = 80"), ours, strict=True)
+    ]
+    assert verdict(claims.beats_pcgnn, figure4=rows) == expected
+
+
+@pytest.mark.parametrize(
+    ("many", "expected"), [(0.904, HOLDS), (0.915, PARTLY), (0.95, FAILS), (0.85, FAILS)]
+)
+def test_ten_times_the_samples(many, expected):
+    panel = PANELS["figure4"][0]
+    rows = [
+        row(panel, "PCGNN, 2,048 samples", "K = 20", 0.9),
+        row(panel, "PCGNN, 20,480 samples", "K = 20", many),
+    ]
+    assert verdict(claims.pcgnn_saturates, figure4=rows) == expected
+
+
+@pytest.mark.parametrize(
+    ("pretrained", "paper", "expected"),
+    [
+        ((0.95, 0.85), (0.95, 0.82), HOLDS),
+        ((0.93, 0.91), (0.88, 0.88), PARTLY),
+        ((0.9, 0.91), (0.9, 0.9), FAILS),
+    ],
+)
+def test_few_samples_are_judged_by_both_recipes(pretrained, paper, expected):
+    panel = "sum rate / WMMSE-Best"
+    rows = [row(panel, "pre-trained", 64, pretrained[0]), row(panel, "from scratch", 64, pretrained[1])]
+    rows += [row(panel, "pre-trained, the paper's recipe", 64, paper[0])]
+    rows += [row(panel, "from scratch, the paper's recipe", 64, paper[1])]
+    assert verdict(claims.few_samples, figure6=rows) == expected
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [((0.93, 0.95, 0.97), HOLDS), ((0.93, 0.92, 0.97), PARTLY), ((0.93, 0.9301, 0.929), FAILS)],
+)
+def test_size_must_help_at_every_step(values, expected):
+    rows = [row("p", "64 samples", size, value) for size, value in enumerate(values)]
+    assert verdict(claims.grows_with_size, figure9=rows) == expected
+
+
+def test_a_mask_ratio_is_best_only_if_it_is_at_every_share():
+    rows = [row("p", f"pre-trained with rho = {rho}", share, value)
+            for share in (0.0, 10.0, 50.0) for rho, value in (("0.1", 0.8), ("0.3", 0.9), ("0.5", 0.85))]  # fmt: skip
+    assert verdict(claims.middle_ratio_best, figure10=rows) == HOLDS
+    worse = [
+        each | {"value": 0.95, "high": 0.951}
+        if each["series"].endswith("0.5") and each["x"] == 50.0
+        else each
+        for each in rows
+    ]
+    assert verdict(claims.middle_ratio_best, figure10=worse) == PARTLY
+
+
+@pytest.mark.parametrize(("generative", "expected"), [(0.95, HOLDS), (0.85, PARTLY), (0.82, FAILS)])
+def test_what_edge_prediction_gives(generative, expected):
+    rows = [
+        row("p", "from scratch", 64, 0.82),
+        row("p", "generative", 64, generative),
+        row("p", "hybrid", 64, 0.87),
+    ]
+    assert verdict(claims.generative_matters, figure11=rows) == expected
+    # Less than half of what both together give.
+    rows[2] = row("p", "hybrid", 64, 0.82 + 2.5 * (generative - 0.82) + 0.01)
+    assert verdict(claims.generative_matters, figure11=rows) == FAILS
+
+
+def test_our_own_claims_are_judged_by_the_same_kind_of_rule():
+    panel = PANELS["figure5"][0]
+    rows = [row(panel, ZERO_SHOT, 50.0, 0.9), row(panel, IMPUTED_NAME, 50.0, 0.87)]
+    assert verdict(claims.zero_shot_robust, figure5=rows) == HOLDS
+    assert verdict(claims.zero_shot_robust, figure5=[rows[0], rows[1] | {"high": 0.91}]) == FAILS
+    cells = [row(PANELS["figure4"][0], ZERO_SHOT, "K = 20", value) for value in (1.004,)]
+    assert verdict(claims.zero_shot_wins, figure4=cells) == HOLDS
+    assert verdict(claims.zero_shot_wins, figure4=[cells[0] | {"value": 0.999}]) == FAILS

@@ -1,0 +1,279 @@
+"""Laws of the registry: same content, same version; `champion` moves only to what is surely better."""
+
+import io
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import mlflow
+import numpy as np
+import pytest
+import torch
+from rich.console import Console
+
+from components.evaluation.references import OBJECTIVES
+from components.model.backbone import BackboneConfig
+from components.model.conditioning import goals_of
+from components.model.heads import PowerModel
+from components.model.prompted import ConditioningConfig, PromptedModel
+from components.training.checkpoint import CONFIG_NAME, MODEL_NAME, ModelCard, load_power_model, save_model
+from gfm_ra.goals import AlphaFair, Objective, ProportionalFair, QoS, SumRate, Weighted
+from pipelines.registry import pyfunc_program, versions
+from pipelines.runtime import paths, runs
+from pipelines.runtime.stage import Context
+from pipelines.stages.register import STAGE, Candidate, RegisterConfig, model_name, register_one
+
+CONFIG = BackboneConfig(layers=1, width=16, heads=4, bias_width=8)
+SUM_RATE = model_name("sum-rate")
+# Biases of the head's last layer: with -9 everybody whispers, with +9 everybody shouts, which earns more.
+WHISPER, SHOUT = -9.0, 9.0
+
+
+def make_head(folder: Path, objective: str, bias: float, seed: int = 0) -> None:
+    torch.manual_seed(seed)
+    model = PowerModel(CONFIG)
+    with torch.no_grad():
+        model.head.mlp[2].bias.fill_(bias)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    save_model(folder, model, ModelCard(backbone=CONFIG, objective=objective), MODEL_NAME)
+
+
+def make_prompted(folder: Path, seed: int = 0) -> PromptedModel:
+    torch.manual_seed(seed)
+    model = PromptedModel(CONFIG, ConditioningConfig()).eval()
+    folder.mkdir(parents=True)
+    save_model(
+        folder, model, ModelCard(backbone=CONFIG, conditioning=model.backbone.conditioning), MODEL_NAME
+    )
+    return model
+
+
+@pytest.fixture(scope="module")
+def registry(module_workspace: Path, simulated: Path) -> Path:
+    """A working folder with data and an empty registry; the tests below tell one story in order."""
+    shutil.copytree(simulated, paths.DATA)
+    runs.connect()
+    return module_workspace
+
+
+@pytest.fixture
+def offer(registry: Path, tmp_path: Path) -> Callable[..., list[str]]:
+    """Register a sum-rate head with this bias; returns the summary row: name, version, verdict, margin, ratio."""
+
+    def offer_it(bias: float, seed: int = 0) -> list[str]:
+        make_head(registry / paths.HEADS / "sum-rate", "sum-rate", bias, seed)
+        config = RegisterConfig(scenarios=("near", "far"))
+        with runs.run("register", {}) as run:
+            context = Context(config, 1, "key", tmp_path, run, Console(file=io.StringIO()))
+            return register_one(Candidate("sum-rate", paths.HEADS / "sum-rate"), context)[2]
+
+    return offer_it
+
+
+def aliases() -> dict[str, str | None]:
+    return {alias: versions.alias_version(SUM_RATE, alias) for alias in ("champion", "previous")}
+
+
+def gains_db(batch: int, links: int) -> np.ndarray:
+    return np.random.default_rng(links).normal(15.0, 15.0, (batch, links, links)).astype(np.float32)
+
+
+def test_the_first_version_becomes_champion(offer: Callable[..., list[str]]) -> None:
+    assert offer(WHISPER)[1:4] == ["1", "champion", "first"]
+    assert aliases() == {"champion": "1", "previous": None}
+
+
+def test_the_same_content_gives_the_same_version(offer: Callable[..., list[str]]) -> None:
+    assert offer(WHISPER)[1:3] == ["1", "champion already"]
+    assert len(mlflow.MlflowClient().search_model_versions(f"name='{SUM_RATE}'")) == 1
+
+
+def test_a_better_candidate_takes_over_and_the_old_champion_is_kept(offer: Callable[..., list[str]]) -> None:
+    _, version, verdict, margin, _ = offer(SHOUT)
+    assert (version, verdict) == ("2", "champion")
+    assert float(margin.split()[0]) > 0.1
+    assert aliases() == {"champion": "2", "previous": "1"}
+
+
+@pytest.mark.parametrize(
+    ("bias", "seed", "version"),
+    [(WHISPER, 1, "3"), (WHISPER, 0, "1"), (SHOUT, 1, "4")],
+    ids=["worse", "worse and known", "no better"],
+)
+def test_a_candidate_that_is_not_surely_better_is_registered_but_not_champion(
+    offer: Callable[..., list[str]], bias: float, seed: int, version: str
+) -> None:
+    assert offer(bias, seed)[1:3] == [version, "not promoted: no better than the champion"]
+    assert aliases() == {"champion": "2", "previous": "1"}
+
+
+def test_the_same_network_in_a_newer_program_is_renewed(
+    offer: Callable[..., list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    newer = tmp_path / "pyfunc_model.py"
+    newer.write_text(pyfunc_program.PATH.read_text() + "# newer\n")
+    with monkeypatch.context() as patch:
+        patch.setattr(pyfunc_program, "PATH", newer)
+        assert offer(SHOUT)[1:3] == ["5", "champion, renewed"]
+    assert aliases() == {"champion": "5", "previous": "2"}
+    assert offer(WHISPER, 0)[1:3] == ["1", "not promoted: no better than the champion"]
+
+
+def test_the_champion_by_alias_is_the_pytorch_model(registry: Path, tmp_path: Path) -> None:
+    make_head(tmp_path / "head", "sum-rate", SHOUT)
+    model, _ = load_power_model(tmp_path / "head")
+    champion = versions.load(f"models:/{SUM_RATE}@champion")
+    for batch, links in ((1, 1), (3, 7), (2, 30)):
+        gain_db = gains_db(batch, links)
+        with torch.no_grad():
+            expected = model(torch.from_numpy(gain_db)).numpy()
+        np.testing.assert_allclose(champion(gain_db), expected, atol=1e-4)
+    wide = gains_db(1, 4).astype(np.float64)[:, ::-1, ::-1]  # another type, another layout in memory
+    with torch.no_grad():
+        np.testing.assert_allclose(champion(wide), model(torch.from_numpy(wide.copy()).float()), atol=1e-4)
+
+
+def test_weights_for_further_fine_tuning_ride_along(registry: Path) -> None:
+    version = mlflow.MlflowClient().get_model_version_by_alias(SUM_RATE, "champion")
+    folder = Path(mlflow.artifacts.download_artifacts(version.source)) / "artifacts" / "sum-rate"
+    model, card = load_power_model(folder)
+    assert card.objective == "sum-rate"
+    assert model.head.mlp[2].bias.item() == SHOUT
+    assert {path.name for path in folder.iterdir()} == {MODEL_NAME, CONFIG_NAME}
+
+
+def test_the_signature_leaves_every_dimension_free_and_nothing_is_pickled(registry: Path) -> None:
+    version = mlflow.MlflowClient().get_model_version_by_alias(SUM_RATE, "champion")
+    folder = Path(mlflow.artifacts.download_artifacts(version.source))
+    signature = mlflow.models.Model.load(str(folder)).signature
+    assert signature.inputs.inputs[0].shape == (-1, -1, -1)
+    assert signature.outputs.inputs[0].shape == (-1, -1)
+    assert {path.suffix for path in folder.rglob("*")} & {".pkl", ".pickle", ".pt", ".pth"} == set()
+    assert version.tags["objective"] == "sum-rate"
+    assert len(version.tags[versions.CONTENT_TAG]) == 64
+
+
+@pytest.mark.parametrize(
+    ("gain_db", "words"),
+    [
+        (np.full((1, 3, 3), np.nan, np.float32), "NaN or infinity"),
+        (np.full((1, 3, 3), -np.inf, np.float32), "NaN or infinity"),
+        (np.full((1, 3, 3), 1e9, np.float32), "are these linear gains"),
+        (np.zeros((1, 3, 4), np.float32), r"shape \[B, K, K\].*\[1, 3, 4\]"),
+        (np.zeros((0, 3, 3), np.float32), r"B, K >= 1"),
+    ],
+    ids=["NaN", "infinity", "linear", "not square", "empty"],
+)
+def test_what_is_no_gain_matrix_is_refused(registry: Path, gain_db: np.ndarray, words: str) -> None:
+    champion = versions.load(f"models:/{SUM_RATE}@champion")
+    with pytest.raises(ValueError, match=words):
+        champion(gain_db)
+
+
+@pytest.mark.parametrize("model_input", [np.array([[["a"]]]), np.zeros((3, 3), np.float32), "words"])
+def test_what_is_no_array_of_numbers_is_refused(registry: Path, model_input: object) -> None:
+    model = mlflow.pyfunc.load_model(f"models:/{SUM_RATE}@champion")
+    with pytest.raises(Exception, match=r"schema|must be numbers"):
+        model.predict(model_input)
+
+
+def test_a_model_that_is_not_there_is_one_line(registry: Path) -> None:
+    with pytest.raises(versions.UserError, match="gfm-ra-none@champion cannot be loaded") as caught:
+        versions.load("models:/gfm-ra-none@champion")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.fixture(scope="module")
+def prompted(registry: Path) -> PromptedModel:
+    """The goal-conditioned model that is champion of its name."""
+    folder, scratch = paths.pretrained(paths.PROMPTED), registry / "scratch"
+    model = make_prompted(folder)
+    scratch.mkdir()
+    config = RegisterConfig(scenarios=("near",))
+    with runs.run("register", {}) as run:
+        context = Context(config, 1, "key", scratch, run, Console(file=io.StringIO()))
+        rows = [register_one(Candidate("prompted", folder), context)[2] for _ in range(2)]
+    assert [row[2] for row in rows] == ["champion", "champion already"]
+    return model
+
+
+@pytest.mark.parametrize(
+    ("params", "objective"),
+    [
+        ({}, SumRate()),
+        ({"goal": "proportional-fair"}, ProportionalFair()),
+        ({"goal": "qos"}, QoS()),
+        ({"goal": "qos", "min_rate": 0.7, "penalty": 3.0}, QoS(0.7, 3.0)),
+        ({"goal": "alpha-fair", "alpha": 0.5}, AlphaFair(0.5)),
+        ({"weights": [3.0, 1.0, 1.0, 0.5]}, Weighted(SumRate(), np.array([3.0, 1.0, 1.0, 0.5]))),
+    ],
+    ids=str,
+)
+def test_the_prompted_champion_is_the_pytorch_model_under_every_goal(
+    prompted: PromptedModel, params: dict, objective: Objective
+) -> None:
+    gain_db = gains_db(3, 4)
+    power = versions.load("models:/gfm-ra-prompted@champion")(gain_db, **params)
+    with torch.no_grad():
+        expected = prompted(torch.from_numpy(gain_db), goals_of(objective, 3, 4)).numpy()
+    np.testing.assert_allclose(power, expected, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("params", "words"),
+    [
+        ({"goal": "speed"}, "unknown"),
+        ({"goal": "alpha-fair", "alpha": -1.0}, "alpha must be"),
+        ({"goal": "alpha-fair", "alpha": 1e39}, "alpha must be a number from 0 to 10"),
+        ({"goal": "qos", "penalty": float("nan")}, "penalty must be"),
+        ({"weights": [1.0, 2.0]}, "weights must be 4 numbers"),
+        ({"weights": [0.0, 0.0, 0.0, 0.0]}, "not all 0"),
+    ],
+)
+def test_the_prompted_champion_refuses_goals_that_mean_nothing(
+    prompted: PromptedModel, params: dict, words: str
+) -> None:
+    with pytest.raises(ValueError, match=words):
+        versions.load("models:/gfm-ra-prompted@champion")(gains_db(1, 4), **params)
+
+
+def test_weights_of_any_magnitude_mean_their_ratios(prompted: PromptedModel) -> None:
+    champion, gain_db = versions.load("models:/gfm-ra-prompted@champion"), gains_db(1, 4)
+    expected = champion(gain_db, weights=[4.0, 1.0, 1.0, 2.0])
+    for scale in (1e-50, 1e39):
+        power = champion(gain_db, weights=[4.0 * scale, scale, scale, 2.0 * scale])
+        np.testing.assert_allclose(power, expected, atol=1e-5)
+
+
+def test_a_registration_that_was_interrupted_is_made_again(
+    registry: Path, offer: Callable[..., list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError("the tracker has gone")
+
+    before = len(versions.versions(SUM_RATE))
+    with monkeypatch.context() as patch:
+        patch.setattr(versions, "describe", fail)
+        with pytest.raises(OSError, match="has gone"):
+            offer(SHOUT, seed=7)
+    offer(SHOUT, seed=7)
+    made = versions.versions(SUM_RATE)[before:]
+    assert [bool(version.card) for version in made] == [False, True]
+
+
+def test_the_stage_registers_every_objective_and_writes_what_no_registry_decides(
+    workspace: Path, simulated: Path, run_stage: Callable[..., str]
+) -> None:
+    shutil.copytree(simulated, paths.DATA)
+    for objective in OBJECTIVES:
+        make_head(paths.HEADS / objective, objective, SHOUT)
+    make_prompted(paths.pretrained(paths.PROMPTED))
+    run_stage(STAGE)
+    every = {model_name(kind) for kind in (*OBJECTIVES, "prompted")}
+    assert {name for name, _, _ in versions.champions()} == every
+    written = json.loads(paths.REGISTER.read_text())
+    assert set(written) == every
+    # No version numbers: another registry counts differently.
+    assert {key for entry in written.values() for key in entry} == {"content_sha256"}

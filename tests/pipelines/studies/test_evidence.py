@@ -1,0 +1,293 @@
+"""From small models to verdicts: variants, adapt, frontier and evidence for real, as small as they can be."""
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import yaml
+from pydantic import ValidationError
+
+from components.data.shards import Manifest, load_split, sha256_of
+from components.evaluation.comparison import read_rows
+from components.evaluation.references import read_references
+from components.evaluation.scores import score
+from pipelines.cluster.session import session
+from pipelines.runtime import paths
+from pipelines.runtime.errors import UserError
+from pipelines.runtime.stage import Stage
+from pipelines.stages import solve
+from pipelines.studies import adapt, evidence, frontier, variants
+from pipelines.studies.adapt import AdaptConfig
+
+Tree = dict[str, Any]
+RECIPE = {"warmup_epochs": 0, "epochs": 1, "batch_size": 8}
+FIGURES = tuple(f"figure{number}" for number in range(4, 12))
+
+
+def sections(folder: Path) -> Tree:
+    """Parameters of the DAG's sections in a folder."""
+    here = str(folder / paths.VARIANTS)
+    common = {"scenarios": ["near", "far"], "judged": ["near", "far"], "recipe": RECIPE, "seeds": 2}
+    one = {"shots": [0], "scenarios": ["near"], "judged": ["near", "far"], "hidden": [0.5], "seeds": 1}
+    small = {"layers": 1, "width": 8, "heads": 2, "bias_width": 4, "node_features": "landmarks"}
+    return {
+        "variants": {
+            "scenarios": ["near"], "train_rows": 16, "val_rows": 8, "seeds": 2,
+            "base": {"backbone": small | {"width": 16}, "epochs": 2, "batch_size": 8, "learning_rate": 1e-3},
+            "variants": {
+                "hybrid": {}, "generative": {"consistency_weight": 0.0}, "rho-0.5": {"mask_ratio": 0.5},
+                "prompted": {"utility_weight": 10.0}, "small": {"backbone": small},
+            },
+        },
+        "adapt": {
+            "models": {"hybrid": f"{here}/hybrid/0", "prompted": f"{here}/prompted/0"},
+            "test_rows": 20, "val_rows": 8,
+            "studies": {
+                "few-shot": common | {"starts": ["hybrid", "scratch"], "shots": [8, 16], "hidden": [0.5],
+                                      "learning_rates": [1e-4, 1e-2]},
+                "paper-recipe": common | {"starts": ["hybrid", "scratch"], "objectives": ["sum-rate"], "shots": [8]},
+                "pcgnn": common | {"starts": ["pcgnn"], "shots": [8, 40], "hidden": [0.5], "hidden_shots": [8, 40]},
+                "zero-shot": one | {"starts": ["prompted"]},
+                "imputed": one | {"starts": ["imputed-wmmse"]},
+                "variants": common | {
+                    "starts": ["variant:hybrid", "scratch", "variant:generative", "variant:prompted",
+                               "variant:rho-0.5", "variant:small"],
+                    "objectives": ["sum-rate"], "shots": [8, 16], "hidden": [0.5],
+                },
+            },
+        },
+        "frontier": {
+            "scenarios": ["far"], "rows": 20, "iterations": [1, 20], "starts": [4], "batches": [1, 4], "seconds": 0.01,
+            "prompted": {"prompted": f"{here}/prompted/0"},
+            "one_goal": {"hybrid": f"{here}/hybrid/0", "variant:small": f"{here}/small/0"},
+        },
+        "evidence": {
+            "profile": "test", "reference": "best of 4", "adapted": f"{here}/hybrid/0", "rows": 20,
+            "scenarios": ["near", "far"], "small_scenario": "far",
+            "sizes": ["small", "hybrid"], "mask_ratios": ["hybrid", "rho-0.5"],
+            "ablation": ["scratch", "generative", "hybrid", "prompted"],
+        },
+    }  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def ray_session() -> Iterator[None]:
+    with session():
+        yield
+
+
+@pytest.fixture(scope="module")
+def made(
+    ray_session: None, module_workspace: Path, simulated: Path, run_stage: Callable[[Stage], str]
+) -> Path:
+    """A folder in which every stage has run."""
+    shutil.copytree(simulated, paths.DATA)
+    params = yaml.safe_load(Path("params.yaml").read_text()) | sections(module_workspace)
+    Path("params.yaml").write_text(yaml.safe_dump(params))
+    for module in (solve, variants, adapt, frontier, evidence):
+        assert "done in" in run_stage(module.STAGE)
+    return module_workspace
+
+
+def rows(made: Path) -> list[Tree]:
+    return read_rows(made / paths.ADAPTED / "runs.parquet")  # type: ignore[return-value]
+
+
+def test_every_arm_has_its_seeds_and_what_depends_on_none_has_one(made: Path) -> None:
+    found: dict[tuple[str, str, str, int], set[int]] = {}
+    for row in rows(made):
+        found.setdefault((row["study"], row["start"], row["objective"], row["shots"]), set()).add(row["run"])
+    config = AdaptConfig.model_validate_json(json.dumps(sections(made)["adapt"]))
+    expected = {(name, *arm) for name, study in config.studies.items() for arm in study.arms()}
+    assert set(found) == expected
+    for (study, *_), runs in found.items():
+        assert runs == ({0} if study in ("zero-shot", "imputed") else {0, 1})
+
+
+def test_hidden_pairs_are_judged_where_they_were_asked_for(made: Path) -> None:
+    shares = {(row["study"], row["shots"]): set() for row in rows(made)}
+    for row in rows(made):
+        shares[row["study"], row["shots"]].add(row["hidden"])
+    assert shares["few-shot", 8] == {0.0}
+    for arm in (("few-shot", 16), ("pcgnn", 8), ("pcgnn", 40), ("zero-shot", 0), ("imputed", 0)):
+        assert shares[arm] == {0.0, 0.5}
+
+
+def test_an_arm_takes_the_rate_that_its_first_seed_does_best_with(made: Path) -> None:
+    tried: dict[tuple[Any, ...], dict[float, float]] = {}
+    for *arm, rate, reached in json.loads((made / paths.ADAPTED / "tried.json").read_text()):
+        tried.setdefault(tuple(arm), {})[rate] = reached
+    two = {arm: by_rate for arm, by_rate in tried.items() if arm[0] == "few-shot"}
+    assert all(len(by_rate) == 2 for by_rate in two.values())
+    assert len({max(by_rate, key=by_rate.__getitem__) for by_rate in two.values()}) >= 1
+    for row in rows(made):
+        arm = (row["study"], row["start"], row["objective"], row["shots"])
+        if arm in two:
+            assert row["learning_rate"] == max(two[arm], key=two[arm].__getitem__)
+
+
+def test_a_polish_never_loses_much_and_usually_gains(made: Path) -> None:
+    whole = [row for row in rows(made) if row["hidden"] == 0.0 and row["objective"] == "sum-rate"]
+    assert all(
+        row["polished"].mean() > row["score"].mean() for row in whole if row["start"] != "imputed-wmmse"
+    )
+
+
+def test_seeds_differ_in_what_they_learn_from_but_not_in_what_is_hidden(made: Path) -> None:
+    first, second = (
+        next(row for row in rows(made) if row["study"] == "pcgnn" and row["run"] == run and row["shots"] == 8)
+        for run in (0, 1)
+    )
+    assert not np.array_equal(first["score"], second["score"])
+    manifest = Manifest.load(made / paths.DATA)
+    parts = [adapt.samples(manifest, made / paths.DATA, "near", 8, number) for number in (0, 1)]
+    assert not np.array_equal(*parts)
+    # Not enough for everybody: all seeds share the same.
+    assert np.array_equal(
+        *(adapt.samples(manifest, made / paths.DATA, "near", 40, number) for number in (0, 1))
+    )
+
+
+def test_every_figure_is_there_three_times_and_its_values_are_the_committed_ones(made: Path) -> None:
+    folder = made / paths.FIGURES
+    content = json.loads((made / paths.EVIDENCE).read_text())
+    assert set(content["figures"]) == set(FIGURES)
+    for name, figure in content["figures"].items():
+        assert figure["rows"], name
+        table = pq.read_table(folder / f"{name}.parquet").to_pylist()
+        assert [row["value"] for row in table] == [row["value"] for row in figure["rows"]]
+        assert (folder / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+        specification = json.loads((folder / f"{name}.vl.json").read_text())
+        assert [row["value"] for row in specification["data"]["values"]] == [
+            row["value"] for row in figure["rows"]
+        ]
+        for row in figure["rows"]:
+            assert row["low"] <= row["value"] <= row["high"]
+
+
+def test_a_bar_is_the_ratio_of_means_on_the_same_snapshots(made: Path) -> None:
+    content = json.loads((made / paths.EVIDENCE).read_text())
+    found = {
+        (row["panel"], row["series"], row["x"]): row["value"] for row in content["figures"]["figure4"]["rows"]
+    }
+    data, references = made / paths.DATA, made / paths.REFERENCES
+    gain_db = load_split(data, Manifest.load(data), "far", "test", 20)
+    powers = read_references(references, Manifest.load(references).entry("far").splits["test"])
+    for objective, panel, reference in (
+        ("sum-rate", "sum rate / WMMSE-Best", "best-sum-rate"),
+        ("qos", "QoS utility / best WMMSE for it", "best-qos"),
+    ):
+        full, best = (
+            score(objective, powers[name][:20], gain_db).mean() for name in ("full-reuse", reference)
+        )
+        assert found[panel, "full reuse", "K = 8"] == pytest.approx(full / best, abs=2e-5)
+    (own,) = [r for r in rows(made) if (r["study"], r["objective"], r["scenario"], r["hidden"])
+              == ("zero-shot", "sum-rate", "far", 0.0)]  # fmt: skip
+    best = score("sum-rate", powers["best-sum-rate"][:20], gain_db).mean()
+    zero_shot = found["sum rate / WMMSE-Best", "GFM-RA prompted, zero-shot", "K = 8"]
+    assert zero_shot == pytest.approx(own["score"].mean() / best, abs=2e-5)
+
+
+def test_violations_are_shares_and_rates_below_the_least_rate(made: Path) -> None:
+    figure = json.loads((made / paths.EVIDENCE).read_text())["figures"]["figure8"]["rows"]
+    by_panel: dict[str, list[Tree]] = {}
+    for row in figure:
+        by_panel.setdefault(row["panel"], []).append(row)
+    assert len(by_panel) == 4
+    assert all(0.0 <= row["value"] <= 1.0 for row in by_panel["share of links below Rmin"])
+    assert all(0.0 <= row["value"] < 0.3 for row in by_panel["mean rate of links below Rmin, bit/s/Hz"])
+    best = {row["value"] for row in by_panel["sum rate / WMMSE-Best's"] if row["series"] == "WMMSE-Best"}
+    assert best == {1.0}
+
+
+def test_the_frontier_times_every_method_and_judges_it(made: Path) -> None:
+    content = json.loads((made / paths.EVIDENCE).read_text())["frontier"]
+    methods = {row["method"] for row in content["rows"]}
+    networks = {"pcgnn", "prompted", "hybrid", "variant:small"}
+    assert methods == {"full-reuse", "wmmse-1", "wmmse-20", "starts-4"} | networks | {
+        f"{name}+polish" for name in networks
+    }
+    assert all(row["ms"] > 0 for row in content["rows"])
+    assert {(row["links"], row["batch"]) for row in content["verdicts"]} == {(8, 1), (8, 4)}
+
+
+def test_every_claim_has_a_verdict(made: Path) -> None:
+    found = json.loads((made / paths.EVIDENCE).read_text())["claims"]
+    judged = [row for row in found if row["verdict"] != "not measured"]
+    assert len(judged) >= len(found) - 1  # the profile has no mask ratio but two
+
+
+def test_what_is_done_is_not_done_again(made: Path, run_stage: Callable[[Stage], str]) -> None:
+    before = {path: sha256_of(path) for path in (made / paths.VARIANTS).rglob("*") if path.is_file()}
+    run_stage(variants.STAGE)
+    assert {path: sha256_of(path) for path in before} == before
+
+
+def test_an_interrupted_variant_goes_on_to_the_same_bits(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = variants.VariantsConfig.model_validate_json(json.dumps(sections(made)["variants"]))
+    arguments = (
+        config,
+        "hybrid",
+        1,
+        (made / paths.DATA),
+        made / "again" / "0",
+        made / "again" / "checkpoint",
+    )
+    keep = variants.replace_checkpoint
+
+    def once(folder: Path, save: Callable[[Path], None]) -> None:
+        keep(folder, save)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(variants, "replace_checkpoint", once)
+    with pytest.raises(KeyboardInterrupt):
+        variants.pretrain_variant(*arguments)
+    monkeypatch.setattr(variants, "replace_checkpoint", keep)
+    assert not (made / "again" / "0").exists()
+    variants.pretrain_variant(*arguments)
+    for path in (made / "again" / "0").iterdir():
+        assert path.read_bytes() == (made / paths.VARIANTS / "hybrid" / "0" / path.name).read_bytes()
+
+
+def test_a_missing_model_is_named_before_anything_is_trained(
+    made: Path, run_stage: Callable[[Stage], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    params = yaml.safe_load(Path("params.yaml").read_text())
+    broken = deepcopy(params)
+    broken["adapt"]["studies"]["variants"]["starts"] += ["variant:nobody"]
+    Path("params.yaml").write_text(yaml.safe_dump(broken))
+    try:
+        with pytest.raises(UserError, match="nobody"):
+            run_stage(adapt.STAGE)
+    finally:
+        Path("params.yaml").write_text(yaml.safe_dump(params))
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda tree: tree["studies"]["few-shot"].update(starts=["nobody"]), "nobody"),
+        (lambda tree: tree["studies"]["imputed"].update(shots=[8]), "learns nothing"),
+        (lambda tree: tree["models"].pop("hybrid"), "hybrid"),
+        (lambda tree: tree["studies"]["few-shot"].update(hidden=[1.0]), "hidden"),
+    ],
+)
+def test_impossible_studies_are_refused(tmp_path: Path, change: Callable[[Tree], object], told: str) -> None:
+    tree = sections(tmp_path)["adapt"]
+    change(tree)
+    with pytest.raises(ValidationError, match=told):
+        AdaptConfig.model_validate_json(json.dumps(tree))
+
+
+@pytest.mark.parametrize("name", ["../outside", "a/b", ".hidden"])
+def test_a_variant_names_a_folder_and_nothing_else(tmp_path: Path, name: str) -> None:
+    tree = sections(tmp_path)["variants"]
+    tree["variants"][name] = {}
+    with pytest.raises(ValidationError, match="it names a folder"):
+        variants.VariantsConfig.model_validate_json(json.dumps(tree))
