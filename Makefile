@@ -69,6 +69,7 @@ deps: install ## Write every stage's code dependencies into dvc.yaml
 lock: install ## Freeze what is installed into requirements.lock
 	{ sed -n '/^#/p' requirements.lock; $(BIN)/python -m pip freeze --all --exclude-editable --exclude pip | sed 's/+cpu//'; } > requirements.lock.new
 	mv requirements.lock.new requirements.lock
+	$(BIN)/python -m dags.versions
 
 audit: ## Known vulnerabilities of the locked versions; needs the network, in an environment of its own
 	test -d .venv-audit || $(PYTHON) -m venv .venv-audit

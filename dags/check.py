@@ -1,4 +1,4 @@
-"""The first stage of every DAG: the whole of its parameter file, before anything that takes long.
+"""The first stage of every DAG: the whole of its parameter file and the versions, before anything that takes long.
 
 `python -m dags.check`, or `python -m dags.check dags/sweep` for another DAG's.
 """
@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from dags.profile import DAGS, MAIN
+from dags.versions import check_installed
 from pipelines.runtime.errors import UserError
 
 OUTPUT = Path("artifacts/check/params.ok")
@@ -19,6 +20,7 @@ def main(dag: str = MAIN) -> None:
             raise UserError(f"there is no DAG {dag}: choose one of {', '.join(DAGS)}")
         _, params, read = DAGS[dag]
         read(params)
+        check_installed()
     except UserError as error:
         print(f"check: {error}", file=sys.stderr)  # noqa: T201 (the one line for the person)
         sys.exit(1)

@@ -1,12 +1,17 @@
-"""The source files that each stage of a dvc.yaml must list.
+"""The source files and folders that each stage of a dvc.yaml must list: what can change its outputs.
 
 Usage: python -m dags.dependencies [dvc.yaml] [--write]
+
+A stage's import closure decides. Machinery, which changes no byte of an output, is left out (tests/dags/test_golden.py
+holds it to that); of a room that a stage uses more than one module of, the stage lists the folder.
 """
 
 import sys
+from io import StringIO
 from pathlib import Path
 
 from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedSeq
 
 from pipelines.runtime.import_closure import import_closure
 
@@ -15,8 +20,27 @@ READ_AS_FILES = {
     "register": ("pipelines/registry/pyfunc_model.py",),
     "report": ("pipelines/reporting/report_page.html",),
 }
+# The locked versions of the libraries that can change bytes; every stage but `check` works with them.
+VERSIONS = "versions.yaml"
 SOURCES = ("gfm_ra/", "components/", "pipelines/", "dags/")
 SUFFIXES = (".py", ".html")
+# What no output's bytes depend on.
+MACHINERY = (
+    "pipelines/runtime/", "pipelines/cli/", "pipelines/cluster/session.py", "pipelines/cluster/sharding.py",
+    "pipelines/cluster/progress_reporter.py", "components/config.py", "gfm_ra/errors.py", "dags/within.py",
+)  # fmt: skip
+# Rooms of modules that do not belong together as results go: listed module by module.
+BY_MODULE = (
+    "gfm_ra",
+    "components",
+    "pipelines",
+    "pipelines/stages",
+    "pipelines/studies",
+    "pipelines/cluster",
+    "dags",
+)
+# A stage that lists single modules of a room although it uses several: others of that room change nothing for it.
+EXACT = {"simulate": ("components/channel",)}
 # Runs another module, named after the folder to run it in.
 WITHIN = "dags.within"
 
@@ -28,21 +52,34 @@ def module_of(command: str) -> str:
     return words[first + 2] if words[first] == WITHIN else words[first]
 
 
+def counts(path: str) -> bool:
+    """Whether a source file can change an output; a folder's `__init__.py` goes with the folder."""
+    return not path.startswith(MACHINERY) and not path.endswith("__init__.py")
+
+
 def expected(module: str) -> list[str]:
-    """Source files that the stage with this module depends on."""
-    extra = READ_AS_FILES.get(module.rpartition(".")[2], ())
-    return sorted({*(str(path) for path in import_closure(module)), *extra})
+    """Sources that the stage with this module depends on: rooms, and single modules of others."""
+    name = module.rpartition(".")[2]
+    files = [path for path in map(str, import_closure(module)) if counts(path)]
+    rooms: dict[str, list[str]] = {}
+    for path in files:
+        rooms.setdefault(str(Path(path).parent), []).append(path)
+    found = {*READ_AS_FILES.get(name, ()), VERSIONS}
+    for room, inside in rooms.items():
+        whole = len(inside) > 1 and room not in (*BY_MODULE, *EXACT.get(name, ()))
+        found |= {room} if whole else set(inside)
+    return sorted(path for path in found if not is_below(path, found - {path}))
 
 
-def expected_of(command: str) -> list[str]:
-    """Source files that the stage with this command depends on."""
-    around = expected(WITHIN) if WITHIN in command.split() else []
-    return sorted({*expected(module_of(command)), *around})
+def is_below(path: str, listed: set[str]) -> bool:
+    """Whether a path is one of those listed or lies in one of them."""
+    return path in listed or any(str(parent) in listed for parent in Path(path).parents)
 
 
 def is_source(dependency: str) -> bool:
-    """Whether a dependency is code of this repository (data otherwise)."""
-    return dependency.startswith(SOURCES) and dependency.endswith(SUFFIXES)
+    """Whether a dependency is code of this repository or its versions (data otherwise)."""
+    code = dependency.endswith(SUFFIXES) or not dependency.startswith("dags/")
+    return dependency == VERSIONS or (dependency.startswith(SOURCES) and code)
 
 
 def differences(path: Path) -> dict[str, list[str]]:
@@ -50,7 +87,7 @@ def differences(path: Path) -> dict[str, list[str]]:
     found = {}
     for name, stage in YAML(typ="safe").load(path)["stages"].items():
         listed = {dependency for dependency in stage["deps"] if is_source(dependency)}
-        wanted = set(expected_of(stage["cmd"]))
+        wanted = set(expected(module_of(stage["cmd"])))
         lines = [f"+{file}" for file in sorted(wanted - listed)] + [
             f"-{file}" for file in sorted(listed - wanted)
         ]
@@ -62,14 +99,16 @@ def differences(path: Path) -> dict[str, list[str]]:
 def write(path: Path) -> None:
     """Rewrite the code dependencies of every stage; comments and data dependencies stay."""
     layout = YAML()
-    layout.width = 110
+    layout.width = 130
     layout.indent(mapping=2, sequence=4, offset=2)
     document = layout.load(path)
     for stage in document["stages"].values():
         data = [dependency for dependency in stage["deps"] if not is_source(dependency)]
-        stage["deps"] = [*data, *expected_of(stage["cmd"])]
-    with path.open("w") as file:
-        layout.dump(document, file)
+        stage["deps"] = CommentedSeq([*data, *expected(module_of(stage["cmd"]))])
+        stage["deps"].fa.set_flow_style()
+    text = StringIO()
+    layout.dump(document, text)
+    path.write_text("".join(f"{line.rstrip()}\n" for line in text.getvalue().splitlines()))
 
 
 def main() -> None:

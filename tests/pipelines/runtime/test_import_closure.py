@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from pipelines.runtime.import_closure import LAYERS, code_digest, import_closure
 
 FILES = {

@@ -1,0 +1,58 @@
+"""The locked versions of the libraries that can change a result's bytes: versions.yaml.
+
+Usage: python -m dags.versions (writes it from requirements.lock)
+"""
+
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import yaml
+
+from pipelines.runtime.errors import UserError
+from pipelines.runtime.import_closure import ROOT
+
+PATH, LOCK = ROOT / "versions.yaml", ROOT / "requirements.lock"
+HEADER = (
+    "# Versions of the libraries that can change a result's bytes, as locked; `make lock` writes them, "
+    "stage check compares.\n"
+)
+LIBRARIES = (
+    "llvmlite", "matplotlib", "numba", "numpy", "onnx", "onnxruntime", "onnxscript", "pyarrow", "safetensors", "scipy",
+    "torch",
+)  # fmt: skip
+
+
+def check_installed(path: Path = PATH) -> None:
+    """Compare what is installed with what is locked; a build's suffix such as +cpu is not compared.
+
+    Raises:
+        UserError: a library is missing or of another version.
+    """
+    other = []
+    for name, locked in yaml.safe_load(path.read_text()).items():
+        try:
+            installed = version(name).partition("+")[0]
+        except PackageNotFoundError:
+            installed = "missing"
+        if installed != locked:
+            other.append(f"{name} is {installed}, locked {locked}")
+    if other:
+        raise UserError(
+            f"{path}: {'; '.join(other)}: run `make install`, or `make lock` to accept the new versions"
+        )
+
+
+def locked(lock: Path = LOCK) -> dict[str, str]:
+    """The libraries' versions in the lock."""
+    lines = (line.split(" ")[0].partition("==") for line in lock.read_text().splitlines())
+    found = {name: number for name, separator, number in lines if separator}
+    return {name: found[name] for name in LIBRARIES}
+
+
+def main() -> None:
+    """Write versions.yaml."""
+    PATH.write_text(HEADER + "".join(f'{name}: "{number}"\n' for name, number in locked().items()))
+
+
+if __name__ == "__main__":
+    main()

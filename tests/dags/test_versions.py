@@ -1,0 +1,29 @@
+"""The versions that can change bytes are those of the lock, and a machine with others is told so."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from dags.versions import check_installed, locked
+from pipelines.runtime.errors import UserError
+
+
+def test_the_file_says_what_the_lock_says(root: Path) -> None:
+    assert yaml.safe_load((root / "versions.yaml").read_text()) == locked(root / "requirements.lock")
+
+
+def test_the_installed_versions_are_the_locked_ones(root: Path) -> None:
+    check_installed(root / "versions.yaml")
+
+
+@pytest.mark.parametrize(
+    ("name", "found"), [("numpy", "numpy is "), ("no-such-library", "no-such-library is missing")]
+)
+def test_another_version_is_one_line_with_the_remedy(tmp_path: Path, name: str, found: str) -> None:
+    path = tmp_path / "versions.yaml"
+    path.write_text(f'{name}: "0.0.1"\n')
+    with pytest.raises(UserError, match="make install") as caught:
+        check_installed(path)
+    assert found in str(caught.value)
+    assert "locked 0.0.1" in str(caught.value)
