@@ -2,6 +2,7 @@
 
 import logging
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ from pipelines.runtime.errors import UserError
 from pipelines.runtime.machine import cores
 
 ROOT = Path(__file__).resolve().parents[2]
+ANSWER_WITHIN_S = 10.0
 # Ray runs our code in a thread, whose heap glibc returns to the system piece by piece: a training step then spends a
 # tenth of its time on taking the same pages again. One heap that keeps what it has taken costs nothing else.
 KEEP_MEMORY = {
@@ -30,7 +32,7 @@ def session(dashboard: bool = False, local: bool = False) -> Iterator[None]:
     Inside a running session (a test module, a stage called by another) it is that session.
 
     Raises:
-        UserError: RAY_ADDRESS is set but no cluster answers there.
+        UserError: RAY_ADDRESS is set but no cluster answers there, or one of another version.
     """
     if ray.is_initialized():
         yield
@@ -52,6 +54,7 @@ def _start(dashboard: bool, local: bool) -> None:
             logging_level=logging.ERROR, runtime_env=environment,
         )  # fmt: skip
         return
+    _probe(address)
     layers = [str(ROOT / layer) for layer in ("gfm_ra", "components", "pipelines")]
     try:
         ray.init(log_to_driver=False, logging_level=logging.ERROR, runtime_env={"py_modules": layers})
@@ -60,6 +63,25 @@ def _start(dashboard: bool, local: bool) -> None:
             f"no Ray cluster answers at RAY_ADDRESS={address} ({type(error).__name__}): "
             "start one with `ray start --head`, mend the address, unset RAY_ADDRESS to run locally, or, if it asks "
             "for a token, set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN"
+        ) from None
+    except RuntimeError as error:  # of another version: Ray's message names both, over several lines
+        raise UserError(
+            f"the Ray cluster at RAY_ADDRESS={address} cannot be joined ({' '.join(str(error).split())}): "
+            "install the same versions of Ray and Python on both sides"
+        ) from None
+
+
+def _probe(address: str) -> None:
+    """Raise UserError if nothing listens at host:port, which Ray would find out after a minute or two."""
+    host, _, port = address.rpartition("://")[2].partition("/")[0].rpartition(":")
+    if not host or not port.isdigit():  # "auto" and the like: Ray's to find
+        return
+    try:
+        socket.create_connection((host, int(port)), ANSWER_WITHIN_S).close()
+    except OSError as error:
+        raise UserError(
+            f"no Ray cluster answers at RAY_ADDRESS={address} ({error}): start one with `ray start --head`, mend the "
+            "address, or unset RAY_ADDRESS to run locally"
         ) from None
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from mlflow.artifacts import download_artifacts
 from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature
+from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
 from mlflow.types import DataType, ParamSchema, ParamSpec, Schema, TensorSpec
 
 from components.data.shards import sha256_of
@@ -32,11 +33,22 @@ def find_version(name: str, content: str) -> str | None:
 
 
 def alias_version(name: str, alias: str) -> str | None:
-    """The version that an alias points to, if there is one."""
+    """The version that an alias points to; None if the registry itself says that there is no such alias or model.
+
+    Raises:
+        UserError: the registry does not say so: it refuses, fails or does not answer.
+    """
     try:
-        return str(mlflow.MlflowClient().get_model_version_by_alias(name, alias).version)
-    except MlflowException:
-        return None
+        aliases = mlflow.MlflowClient().get_registered_model(name).aliases
+    except MlflowException as error:
+        if error.error_code == ErrorCode.Name(RESOURCE_DOES_NOT_EXIST):
+            return None
+        said = " ".join(str(error).split())[:200]
+        raise UserError(
+            f"{tracking_uri()} does not say whether {name} has the alias {alias} ({said}): "
+            "nothing was promoted; try again when the registry answers"
+        ) from None
+    return str(aliases[alias]) if alias in aliases else None
 
 
 def add_version(

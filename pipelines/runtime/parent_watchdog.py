@@ -23,16 +23,22 @@ def follow() -> None:
     if owner is None:
         # DVC was killed before we could look: nobody is above us any more.
         if os.environ.get(STARTED_BY_DVC) and os.getppid() == 1:
-            os.kill(os.getpid(), signal.SIGKILL)
+            _say_and_end()
         return
     try:
         handle = os.pidfd_open(owner)
     except ProcessLookupError:  # it ended while we looked
-        os.kill(os.getpid(), signal.SIGKILL)
+        _say_and_end()
     except OSError:  # an old kernel, or one that may not be asked: then a stage can outlive its DVC
         return
     else:
-        threading.Thread(target=_end_with, args=(handle,), name="lifeline", daemon=True).start()
+        threading.Thread(target=_end_with, args=(handle,), name="parent-watchdog", daemon=True).start()
+
+
+def _say_and_end() -> None:
+    with suppress(OSError):  # nobody may be left to read it
+        os.write(2, b"the dvc that started this stage has ended: the stage ends too\n")
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _end_with(handle: int) -> None:
@@ -66,7 +72,7 @@ def _owner() -> int | None:
     if not sys.platform.startswith("linux") or not hasattr(os, "pidfd_open"):
         return None
     process = os.getppid()
-    while process > 1:
+    while process >= 1:  # in a container DVC may be process 1
         try:
             words = (PROC / str(process) / "cmdline").read_bytes().decode(errors="replace").split("\0")
             parent = _parent(process)

@@ -1,21 +1,21 @@
 """Runs in MLflow: where they are kept, and their metrics while they run."""
 
 import fcntl
-import http.client
 import os
+import socket
 import subprocess
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies
 
 import mlflow
 from mlflow.entities import Metric, Param
 
-from pipelines.runtime.errors import UserError
+from pipelines.runtime.errors import UserError, redacted
 
 EXPERIMENT = "gfm-ra"
 FOLDER_TAG = "folder"  # where a stage ran: its DAG
@@ -44,13 +44,12 @@ def connect(create: bool = True) -> None:
         )
     remedy = "start it with `mlflow server`, mend MLFLOW_TRACKING_URI, or unset it to use sqlite:///mlflow.db"
     if uri.startswith(("http://", "https://")):
-        try:
-            urllib.request.urlopen(f"{uri.rstrip('/')}/health", timeout=ANSWER_WITHIN_S).close()
-        except (urllib.error.URLError, http.client.HTTPException, OSError) as error:
-            reason = getattr(error, "reason", error)
-            raise UserError(f"no MLflow server answers at {uri} ({reason}): {remedy}") from None
+        _probe(uri, remedy)
     mlflow.set_tracking_uri(uri)
     try:
+        if uri.startswith(("http://", "https://")):
+            # MLflow's own client, with the user's token, password or certificates.
+            mlflow.MlflowClient().search_experiments(max_results=1)
         if create:
             with _alone(uri):
                 _tables(uri)
@@ -58,6 +57,18 @@ def connect(create: bool = True) -> None:
     # MLflow, SQLAlchemy, a missing driver or the file system: each has exceptions of its own.
     except Exception as error:
         raise UserError(f"MLflow cannot use {uri} ({' '.join(str(error).split())[:200]}): {remedy}") from None
+
+
+def _probe(uri: str, remedy: str) -> None:
+    """Raise UserError if nothing listens at an address, which MLflow's client would find out after minutes."""
+    parts = urlsplit(uri)
+    if getproxies().get(parts.scheme):  # then only the proxy knows
+        return
+    port = parts.port or {"http": 80, "https": 443}[parts.scheme]
+    try:
+        socket.create_connection((parts.hostname or "", port), ANSWER_WITHIN_S).close()
+    except OSError as error:
+        raise UserError(f"no MLflow server answers at {redacted(uri)} ({error}): {remedy}") from None
 
 
 @contextmanager

@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 CHILD = (
-    "import os, subprocess, time; from pipelines import lifeline; lifeline.follow(); "
+    "import os, subprocess, time; from pipelines.runtime import parent_watchdog; parent_watchdog.follow(); "
     "below = subprocess.Popen(['sleep', '60']); print(os.getpid(), below.pid, flush=True); time.sleep(60)"
 )
 # What starts the stage and waits for it, through a shell in between as DVC may do.
@@ -51,8 +51,8 @@ def test_killing_dvc_ends_its_stage_and_killing_somebody_else_does_not(
 
 def test_a_stage_whose_dvc_ended_before_it_could_look_ends_too(root: Path) -> None:
     code = (
-        "import os, time; os.fork() and os._exit(0); time.sleep(0.5); from pipelines import lifeline; "
-        "lifeline.follow(); print('at work', flush=True)"
+        "import os, time; os.fork() and os._exit(0); time.sleep(0.5); from pipelines.runtime import parent_watchdog; "
+        "parent_watchdog.follow(); print('at work', flush=True)"
     )
     for stage, said in (("simulate", ""), ("", "at work\n")):
         environment = {**os.environ, "DVC_STAGE": stage}
@@ -65,3 +65,28 @@ def test_a_stage_whose_dvc_ended_before_it_could_look_ends_too(root: Path) -> No
             timeout=60,
         )
         assert answer.stdout == said
+
+
+NAMESPACE = ("unshare", "--pid", "--fork", "--mount-proc")
+
+
+def can_make_namespaces() -> bool:
+    return subprocess.run([*NAMESPACE, "true"], capture_output=True).returncode == 0
+
+
+@pytest.mark.skipif(not can_make_namespaces(), reason="PID namespaces need a privilege that is missing here")
+def test_a_stage_runs_to_its_end_where_dvc_is_process_1(tmp_path: Path, root: Path) -> None:
+    # As in a container: DVC runs a stage as `$SHELL -c cmd`, and bash replaces itself by a single command.
+    stage = "from pipelines.runtime import parent_watchdog; parent_watchdog.follow(); print('at work', flush=True)"
+    program = tmp_path / "dvc"
+    program.write_text(
+        "import os, subprocess, sys; assert os.getpid() == 1\n"
+        f"sys.exit(subprocess.run(['bash', '-c', sys.executable + ' ' + {str(tmp_path / 'stage.py')!r}]).returncode)"
+    )
+    (tmp_path / "stage.py").write_text(f"import os; assert os.getppid() == 1; {stage}")
+    environment = os.environ | {"DVC_STAGE": "simulate", "PYTHONPATH": str(root)}
+    answer = subprocess.run(
+        [*NAMESPACE, sys.executable, str(program)],
+        env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60,
+    )  # fmt: skip
+    assert (answer.returncode, answer.stdout) == (0, "at work\n")

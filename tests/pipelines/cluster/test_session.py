@@ -1,0 +1,50 @@
+"""Joining a cluster: what cannot be joined is one line, soon."""
+
+import socket
+import time
+
+import pytest
+import ray
+
+from pipelines.cluster.session import session
+from pipelines.runtime.errors import UserError
+
+# As Ray's own check of versions says it.
+MISMATCH = """Version mismatch: The cluster was started with:
+    Ray: 2.50.0
+    Python: 3.12.1
+This process on node 127.0.0.1 was started with:
+    Ray: 2.60.0
+    Python: 3.11.7
+"""
+
+
+@pytest.fixture
+def no_session(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a process of its own, whatever session the other tests keep."""
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+
+
+def test_nothing_at_the_address_is_said_within_20_s(
+    no_session: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{unused.getsockname()[1]}"
+    monkeypatch.setenv("RAY_ADDRESS", address)
+    started = time.monotonic()
+    with pytest.raises(UserError, match=f"no Ray cluster answers at RAY_ADDRESS={address}"), session():
+        pass
+    assert time.monotonic() - started < 20.0
+
+
+def test_another_version_is_one_line_with_both(no_session: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(**_: object) -> None:
+        raise RuntimeError(MISMATCH)
+
+    with socket.create_server(("127.0.0.1", 0)) as head:
+        monkeypatch.setenv("RAY_ADDRESS", f"127.0.0.1:{head.getsockname()[1]}")
+        monkeypatch.setattr(ray, "init", refuse)
+        with pytest.raises(UserError, match=r"Ray: 2\.50\.0 .* Ray: 2\.60\.0") as caught, session():
+            pass
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,102 @@
+"""What the registry does not say is not taken for "there is no champion"."""
+
+import http.server
+import json
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pipelines.registry import versions
+from pipelines.runtime import runs
+from pipelines.runtime.errors import UserError
+
+
+class Registry(http.server.ThreadingHTTPServer):
+    """Answers every question about a model with one status and body, everything else with an empty object."""
+
+    daemon_threads = True
+    status, body, wait_s = 200, b"{}", 0.0
+    asked_with: str | None = None
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    server: Registry
+
+    def do_GET(self) -> None:
+        about_model = "registered-models" in self.path
+        self.server.asked_with = self.headers.get("Authorization")
+        time.sleep(self.server.wait_s if about_model else 0.0)
+        body = self.server.body if about_model else b"{}"
+        self.send_response(self.server.status if about_model else 200)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_POST = do_GET
+
+    def log_message(self, *_: object) -> None:
+        """Quiet."""
+
+
+@pytest.fixture
+def registry(monkeypatch: pytest.MonkeyPatch, workspace: Path) -> Iterator[Registry]:
+    """A server at MLFLOW_TRACKING_URI, and a client that gives up at once."""
+    with Registry(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{server.server_address[1]}")
+        monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+        monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
+        yield server
+        server.shutdown()
+
+
+def error(code: str) -> bytes:
+    return json.dumps({"error_code": code, "message": f"said {code}"}).encode()
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "wait_s"),
+    [
+        (403, error("PERMISSION_DENIED"), 0.0),
+        (503, b"", 0.0),
+        (500, error("INTERNAL_ERROR"), 0.0),
+        (200, b"{}", 3.0),
+    ],
+    ids=["forbidden", "unavailable", "broken", "slow"],
+)
+def test_a_registry_that_fails_stops_a_promotion(
+    registry: Registry, status: int, body: bytes, wait_s: float
+) -> None:
+    runs.connect(create=False)
+    registry.status, registry.body, registry.wait_s = status, body, wait_s
+    with pytest.raises(UserError, match="does not say whether gfm-ra-qos has the alias champion") as caught:
+        versions.alias_version("gfm-ra-qos", versions.CHAMPION)
+    assert "\n" not in str(caught.value)
+    with pytest.raises(UserError, match="nothing was promoted"):
+        versions.promote("gfm-ra-qos", "3")
+
+
+def test_no_such_model_is_no_champion(registry: Registry) -> None:
+    runs.connect(create=False)
+    registry.status, registry.body = 404, error("RESOURCE_DOES_NOT_EXIST")
+    assert versions.alias_version("gfm-ra-qos", versions.CHAMPION) is None
+
+
+def test_a_model_without_the_alias_has_no_champion_and_one_with_it_has(registry: Registry) -> None:
+    runs.connect(create=False)
+    model = {"name": "gfm-ra-qos", "aliases": [{"alias": "champion", "version": "7"}]}
+    registry.body = json.dumps({"registered_model": model}).encode()
+    assert versions.alias_version("gfm-ra-qos", versions.CHAMPION) == "7"
+    assert versions.alias_version("gfm-ra-qos", versions.PREVIOUS) is None
+
+
+def test_a_password_reaches_the_server(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "engineer")
+    monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "secret")
+    runs.connect(create=False)
+    assert registry.asked_with is not None
+    assert registry.asked_with.startswith("Basic ")
