@@ -7,7 +7,7 @@ export DVC_NO_ANALYTICS := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 export RAY_USAGE_STATS_ENABLED := 0
 
-.PHONY: help audit install repro sweep compact figures check format test test-all deps lock readme ui clean
+.PHONY: help audit install repro sweep compact figures check format test test-unit test-all release-check deps lock readme ui clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -55,10 +55,16 @@ format: install ## Format the code and mend what the linter can
 	$(BIN)/ruff format .
 
 test: install ## The fast tests, the whole chain in the smoke profile included
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow and not release"
 
-test-all: install ## All tests
-	$(BIN)/python -m pytest
+test-unit: install ## The fast tests without the chain
+	$(BIN)/python -m pytest -m "not slow and not release and not chain"
+
+test-all: install ## All tests of the code
+	$(BIN)/python -m pytest -m "not release"
+
+release-check: install ## For maintainers: committed metrics, README tables and default profiles fit each other
+	$(BIN)/python -m pytest -m "release"
 
 deps: install ## Write every stage's code dependencies into dvc.yaml
 	$(BIN)/python -m dags.dependencies --write

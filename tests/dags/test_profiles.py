@@ -43,8 +43,15 @@ def test_these_are_all_profiles(root: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert tuple(profile.names()) == NAMES
 
 
+@pytest.mark.release
 def test_the_laptop_profile_is_the_default(root: Path) -> None:
     assert (root / "params.yaml").read_bytes() == (root / "dags/profiles/laptop.yaml").read_bytes()
+
+
+@pytest.mark.release
+def test_the_laptop_profile_is_the_default_of_the_figures(root: Path) -> None:
+    folder = root / "dags/figures"
+    assert (folder / "params.yaml").read_bytes() == (folder / "profiles/laptop.yaml").read_bytes()
 
 
 def test_the_paper_profile_is_table_one(root: Path) -> None:
@@ -114,7 +121,6 @@ def test_the_sweeps_dag_has_profiles_of_its_own(copy: Path) -> None:
 def test_the_evidence_has_profiles_with_every_study(root: Path, name: str) -> None:
     assert tuple(profile.names("dags/figures")) == NAMES
     folder = root / "dags/figures"
-    assert (folder / "params.yaml").read_bytes() == (folder / "profiles/laptop.yaml").read_bytes()
     params = load_figures(folder / f"profiles/{name}.yaml")
     assert params.evidence.profile == f"{name} profile"
     studies = params.adapt.studies

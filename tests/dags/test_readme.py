@@ -14,6 +14,7 @@ from pipelines.runtime.stage import parse_section, read_params
 ROOT = Path(__file__).resolve().parents[2]
 
 
+@pytest.mark.release
 @pytest.mark.parametrize(
     ("part", "make"),
     [
@@ -28,11 +29,13 @@ def test_the_made_parts_are_up_to_date(part, make):
     assert filled(page, {part: make()}) == page, "run `make readme`"
 
 
+@pytest.mark.release
 def test_the_evidence_that_is_shown_is_what_its_dag_left():
     shown, made = ROOT / "metrics/evidence.json", ROOT / "dags/figures/metrics/evidence.json"
     assert shown.read_bytes() == made.read_bytes(), "run `make figures`"
 
 
+@pytest.mark.release
 def test_every_number_of_the_claims_comes_from_the_evidence():
     evidence = json.loads((ROOT / "metrics/evidence.json").read_text())
     known = {f"{row[key]:.3f}" for figure in evidence["figures"].values() for row in figure["rows"]
@@ -121,6 +124,7 @@ def test_the_measured_tables_are_tables_and_name_what_is_missing_as_such(made_up
     assert "ended plateau" in lines[-1]
 
 
+@pytest.mark.release
 def test_the_polish_that_the_table_names_is_the_one_that_is_measured():
     section = Params.model_fields["evaluate"].annotation
     assert parse_section(read_params(ROOT / "params.yaml"), "evaluate", section).polish_iterations == (
