@@ -4,7 +4,6 @@ import math
 
 import numpy as np
 import pytest
-import torch
 
 from components.channel.scenario import SCENARIOS
 from components.channel.simulator import simulate
@@ -34,15 +33,6 @@ def test_matches_the_formula(network):
     np.testing.assert_allclose(spectral_efficiency(power, gain), expected, rtol=2e-6)
 
 
-def test_numpy_and_torch_agree_and_keep_their_type(network):
-    power, gain = network
-    in_numpy = spectral_efficiency(power, gain)
-    in_torch = spectral_efficiency(torch.from_numpy(power), torch.from_numpy(gain))
-    assert in_numpy.dtype == np.float32
-    assert in_torch.dtype == torch.float32
-    np.testing.assert_allclose(in_torch.numpy(), in_numpy, rtol=2e-6)
-
-
 def test_leading_dimensions_broadcast(network):
     power, gain = network
     many = np.stack([power, power / 2, power / 3])  # [3, 8, K] against [8, K, K]
@@ -61,19 +51,6 @@ def test_weak_links_beside_a_strong_own_signal_do_not_cancel():
 def test_tiny_rates_keep_their_digits():
     gain = np.array([[1e-9]], dtype=np.float32)
     assert spectral_efficiency(np.ones(1, np.float32), gain)[0] == pytest.approx(1e-9 / math.log(2), rel=1e-5)
-
-
-def test_torch_gradient_matches_finite_differences():
-    gain = torch.from_numpy(simulate(SCENARIOS["D1"], 1, 3)[0, :4, :4]).double()
-    power = torch.tensor([0.3, 0.9, 0.5, 0.1], dtype=torch.float64, requires_grad=True)
-    assert torch.autograd.gradcheck(lambda p: spectral_efficiency(p, gain), (power,))
-
-
-def test_gradient_is_finite_at_silence():
-    gain = torch.from_numpy(simulate(SCENARIOS["D5"], 2, 3))
-    power = torch.zeros(2, 80, requires_grad=True)
-    spectral_efficiency(power, gain).sum().backward()
-    assert torch.isfinite(power.grad).all()
 
 
 def test_permuting_links_permutes_rates(network):

@@ -19,6 +19,7 @@ from pipelines.runtime import runs
 NAME = "gfm-ra-test"
 CLIENT = """
 import json, sys
+sys.path.remove(sys.argv[4])  # where an editable install finds this repository
 import numpy as np
 import mlflow
 model = mlflow.pyfunc.load_model(f"models:/{sys.argv[1]}@champion")
@@ -30,7 +31,8 @@ for bad in (np.full((1, 2, 2), np.nan), np.zeros((1, 2, 3)), np.full((1, 2, 2), 
         model.predict(bad.astype(np.float32))
     except Exception as error:
         refused.append(str(error))
-ours = [name for name in sys.modules if name.split(".")[0] in ("components", "pipelines", "dags", "torch", "ray")]
+absent = ("gfm_ra", "components", "pipelines", "dags", "torch", "ray")
+ours = [name for name in sys.modules if name.split(".")[0] in absent]
 print(json.dumps({"refused": refused, "ours": ours, "path": sys.path}))
 """
 
@@ -68,7 +70,7 @@ def test_it_runs_where_the_repository_is_not(
     # -I: neither the working directory nor PYTHONPATH nor the user's packages are on the path.
     program = [sys.executable, "-I", "-W", "ignore", "-c", CLIENT, NAME]
     answer = subprocess.run(
-        [*program, str(tmp_path / "gain.npy"), str(tmp_path / "power.npy")],
+        [*program, str(tmp_path / "gain.npy"), str(tmp_path / "power.npy"), str(root)],
         cwd=tmp_path, env=environment, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert answer.returncode == 0, answer.stderr
