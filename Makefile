@@ -38,7 +38,7 @@ figures: install ## Figures 4 to 11, the frontier and the verdicts on the claims
 	$(if $(PROFILE),$(BIN)/python -m dags.profile $(PROFILE) dags/figures)
 	$(BIN)/dvc repro dags/figures/dvc.yaml
 	cp dags/figures/metrics/evidence.json metrics/evidence.json
-	@echo "metrics/evidence.json is new: 'make repro' shows it in the report, 'make readme' in README.md"
+	@echo "metrics/evidence.json is new: 'make repro' shows it in the report, 'make readme' in docs/results.md"
 
 check: install ## Format, lint, types, layers, and the dependencies that dvc.yaml lists
 	$(BIN)/ruff format --check .
@@ -88,5 +88,5 @@ ui: install ## Browse runs and models at http://127.0.0.1:5000
 clean: ## Remove unfinished work of interrupted stages (finished outputs and the registry stay)
 	rm -rf .resume dags/sweep/.resume dags/figures/.resume
 
-readme: install ## Write the measured numbers and the list of files into README.md
+readme: install ## Write the measured numbers into docs/results.md and README.md
 	$(BIN)/python -m dags.readme

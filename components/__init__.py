@@ -1,1 +1,1 @@
-"""The science of GFM-RA: data in, data out; no cluster, no tracker, no pipeline."""
+"""How the model is made: data in, data out; no cluster, no tracker, no pipeline."""

@@ -1,4 +1,4 @@
-"""One module per stage: a component wired to Ray, MLflow and files."""
+"""Where the model is made at scale: components wired to Ray, MLflow and DVC."""
 
 import os
 from pathlib import Path

@@ -21,7 +21,7 @@ from pipelines.runtime.machine import cores, machine, versions
 from pipelines.runtime.provenance import lock_digest
 from pipelines.runtime.stage import PARAMS, Context, Outcome, Stage, main
 
-TEMPLATE = Path(__file__).with_name("report_page.html")
+TEMPLATE = Path(report_figures.__file__).with_name("report_page.html")
 MODELS = (paths.HYBRID, paths.PROMPTED)
 # JSON's order is alphabetical; the page's is by how many numbers an adaptation changes.
 CHEAPEST_FIRST = ("zero-shot", "prompt", "head", "lora", "full")

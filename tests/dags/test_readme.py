@@ -1,4 +1,4 @@
-"""README.md says what the committed metrics files and the folders say."""
+"""README.md and docs/results.md say what the committed metrics files and the folders say."""
 
 import json
 import re
@@ -8,25 +8,27 @@ import pytest
 
 from dags import readme
 from dags.params import Params
-from dags.readme import claims, filled, measured, rooms
+from dags.readme import claims, filled, measured, pages, summary
 from pipelines.runtime.stage import parse_section, read_params
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.release
-@pytest.mark.parametrize(
-    ("part", "make"),
-    [
-        ("measured", lambda: measured(ROOT / "metrics")),
-        ("claims", lambda: claims(ROOT / "metrics")),
-        ("rooms", lambda: rooms(ROOT)),
-    ],
-)
-def test_the_made_parts_are_up_to_date(part, make):
-    page = (ROOT / "README.md").read_text()
-    assert f"<!-- {part} -->" in page
-    assert filled(page, {part: make()}) == page, "run `make readme`"
+def test_the_made_parts_are_up_to_date(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    for page, parts in pages().items():
+        text = page.read_text()
+        assert all(f"<!-- {part} -->" in text for part in parts)
+        assert filled(text, parts) == text, "run `make readme`"
+
+
+def test_the_readme_is_short_and_its_links_lead_somewhere():
+    text = (ROOT / "README.md").read_text()
+    assert len(text.splitlines()) <= 150
+    links = re.findall(r"\]\(([^)#:]+)\)", text)
+    assert len(links) > 5
+    assert [link for link in links if not (ROOT / link).is_file()] == []
 
 
 @pytest.mark.release
@@ -111,6 +113,9 @@ def test_every_measured_number_comes_from_a_metrics_file(made_up):
     known = {f"{value:.{digits}f}" for value in given for digits in (1, 2, 3)}
     shown = re.findall(r"\d+\.\d+", measured(folder))
     assert len(shown) > 40
+    assert set(shown) <= known
+    shown = re.findall(r"\d+\.\d+", summary(folder))
+    assert len(shown) == len(readme.OBJECTIVES)
     assert set(shown) <= known
 
 
