@@ -1,7 +1,13 @@
 """Where the model is made at scale: components wired to Ray, MLflow and DVC."""
 
 import os
+import sys
 from pathlib import Path
+
+if sys.platform == "win32":
+    raise SystemExit(
+        "gfm-ra: Windows is not supported (file locks, process handles): use Linux, or Linux under WSL 2"
+    )
 
 # Ray and MLflow read these when they are imported, so they are set before any module of this package imports them.
 # What the user has set stays.

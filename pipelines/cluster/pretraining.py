@@ -49,17 +49,16 @@ def check_cluster(config: SpreadConfig, section: str) -> None:
     Raises:
         UserError: the cluster is too small.
     """
-    have, need = (
-        (gpus(), config.workers)
-        if config.accelerator == "gpu"
-        else (cpus(), config.workers * config.threads_per_worker)
-    )
-    if need > have:
-        raise UserError(
-            f"{section}.workers={config.workers} needs {need} {config.accelerator.upper()}s "
-            f"but the cluster has {have}: lower {section}.workers or {section}.threads_per_worker, "
-            "or join a larger cluster with RAY_ADDRESS"
-        )
+    needs = {"CPU": (cpus(), config.workers * config.threads_per_worker)}
+    if config.accelerator == "gpu":
+        needs = {"GPU": (gpus(), config.workers)} | needs
+    for kind, (have, need) in needs.items():
+        if need > have:
+            raise UserError(
+                f"{section}.workers={config.workers} needs {need} {kind}s "
+                f"but the cluster has {have}: lower {section}.workers or {section}.threads_per_worker, "
+                "or join a larger cluster with RAY_ADDRESS"
+            )
 
 
 def check_data(config: SpreadConfig, folder: Path) -> None:

@@ -57,7 +57,8 @@ def _start(dashboard: bool, local: bool) -> None:
     _probe(address)
     layers = [str(ROOT / layer) for layer in ("gfm_ra", "components", "pipelines")]
     try:
-        ray.init(log_to_driver=False, logging_level=logging.ERROR, runtime_env={"py_modules": layers})
+        environment = {"py_modules": layers, "env_vars": KEEP_MEMORY}
+        ray.init(log_to_driver=False, logging_level=logging.ERROR, runtime_env=environment)
     except (ConnectionError, RaySystemError, ValueError) as error:
         raise UserError(
             f"no Ray cluster answers at RAY_ADDRESS={address} ({type(error).__name__}): "
@@ -93,6 +94,18 @@ def cpus() -> int:
 def gpus() -> int:
     """GPUs of the whole cluster."""
     return int(ray.cluster_resources().get("GPU", 0))
+
+
+def worker_resources(accelerator: str, threads: int) -> dict[str, float]:
+    """What one training worker reserves: its threads' CPUs and, on an accelerator, a GPU beside them."""
+    return {"CPU": float(threads)} | ({"GPU": 1.0} if accelerator == "gpu" else {})
+
+
+def workers_that_fit(accelerator: str, threads: int) -> int:
+    """How many training workers the nodes of the cluster have room for; a worker is on one node."""
+    wanted = worker_resources(accelerator, threads)
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    return sum(min(int(have.get(kind, 0) // count) for kind, count in wanted.items()) for have in nodes)
 
 
 def check_room(accelerator: str, threads: int, section: str) -> None:

@@ -20,6 +20,7 @@ from components.training.determinism import make_deterministic
 from components.training.pretraining import Pretraining
 from components.training.validation import Metrics
 from pipelines.cluster.progress_reporter import Poster
+from pipelines.cluster.session import worker_resources
 
 # A worker that dies (out of memory, lost node) is replaced and goes on from the last checkpoint.
 MAX_WORKER_FAILURES = 3
@@ -101,7 +102,7 @@ def make_trainer(
         "board": board,
         "mentor": mentor,
     }
-    resources = {"GPU": 1} if use_gpu else {"CPU": threads}
+    resources = worker_resources("gpu" if use_gpu else "cpu", threads)
     return TorchTrainer(
         train_worker,
         train_loop_config=settings,

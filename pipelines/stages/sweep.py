@@ -9,7 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import ray
 from ray import tune
 from ray.tune import Tuner
 from ray.tune.schedulers import (
@@ -22,7 +21,7 @@ from ray.tune.search import ConcurrencyLimiter
 
 from components.data.shards import Manifest, load_split
 from components.evaluation.reference_score import reference_score
-from pipelines.cluster.session import cpus, gpus, session
+from pipelines.cluster.session import cpus, gpus, session, workers_that_fit
 from pipelines.runtime import paths
 from pipelines.runtime.errors import UserError
 from pipelines.runtime.progress import Meter
@@ -64,10 +63,7 @@ def slots(config: SweepConfig) -> int:
 
 def fitting(config: SweepConfig) -> int:
     """How many trials the cluster has room for now; a worker's threads are on one node."""
-    if config.accelerator == "gpu":
-        return gpus() // config.workers_per_trial
-    nodes = [node["Resources"].get("CPU", 0) for node in ray.nodes() if node["Alive"]]
-    return sum(int(have) // config.threads_per_worker for have in nodes) // config.workers_per_trial
+    return workers_that_fit(config.accelerator, config.threads_per_worker) // config.workers_per_trial
 
 
 def make_tuner(context: Context[SweepConfig], storage: str, reference: float) -> Tuner:

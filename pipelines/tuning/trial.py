@@ -11,6 +11,7 @@ from ray import train, tune
 from ray.train import Checkpoint, FailureConfig, RunConfig, ScalingConfig, WorkerGroupError
 from ray.train.torch import TorchTrainer
 
+from pipelines.cluster.session import worker_resources
 from pipelines.tuning.config import SweepConfig
 from pipelines.tuning.worker import Segment, TrialError, epochs_done, work_on
 
@@ -44,7 +45,7 @@ def run_segment(name: str, storage: str, config: SweepConfig, segment: Segment) 
     Raises:
         TrialError: the training code raised, or workers were lost too often.
     """
-    resources = {"GPU": 1} if config.accelerator == "gpu" else {"CPU": config.threads_per_worker}
+    resources = worker_resources(config.accelerator, config.threads_per_worker)
     for attempt in range(MAX_LOST_WORKERS + 1):
         trainer = TorchTrainer(
             work_on,

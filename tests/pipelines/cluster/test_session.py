@@ -6,7 +6,7 @@ import time
 import pytest
 import ray
 
-from pipelines.cluster.session import session
+from pipelines.cluster.session import session, worker_resources, workers_that_fit
 from pipelines.runtime.errors import UserError
 
 # As Ray's own check of versions says it.
@@ -48,3 +48,24 @@ def test_another_version_is_one_line_with_both(no_session: None, monkeypatch: py
         with pytest.raises(UserError, match=r"Ray: 2\.50\.0 .* Ray: 2\.60\.0") as caught, session():
             pass
     assert "\n" not in str(caught.value)
+
+
+def test_a_worker_on_a_gpu_reserves_its_cores_too() -> None:
+    assert worker_resources("gpu", 4) == {"CPU": 4, "GPU": 1}
+    assert worker_resources("cpu", 3) == {"CPU": 3}
+
+
+def test_workers_fit_node_by_node(monkeypatch: pytest.MonkeyPatch) -> None:
+    def node(alive: bool = True, **resources: float) -> dict[str, object]:
+        return {"Alive": alive, "Resources": resources}
+
+    nodes = [
+        node(CPU=8.0),
+        node(CPU=16.0, GPU=2.0),
+        node(CPU=3.0, GPU=4.0),
+        node(alive=False, CPU=64.0, GPU=8.0),
+    ]
+    monkeypatch.setattr(ray, "nodes", lambda: nodes)
+    assert workers_that_fit("cpu", 4) == 2 + 4 + 0
+    assert workers_that_fit("gpu", 4) == 0 + 2 + 0
+    assert workers_that_fit("gpu", 1) == 0 + 2 + 3
