@@ -9,7 +9,11 @@ import re
 from pathlib import Path
 from typing import Any
 
+from pipelines.reporting import speed_quality
+from pipelines.reporting.plots import draw
+
 README, RESULTS = Path("README.md"), Path("docs/results.md")
+PICTURE = Path("docs/quality-against-time.png")
 METRICS = Path("metrics")
 LAYERS = ("gfm_ra", "components", "pipelines", "dags")
 OBJECTIVES = ("sum-rate", "proportional-fair", "qos")
@@ -232,8 +236,16 @@ def pages() -> dict[Path, dict[str, str]]:
     }
 
 
+def picture(path: Path = PICTURE, folder: Path = METRICS) -> None:
+    """Draw sum rate against time per network from the committed evidence: D18, one network at a time."""
+    rows = json.loads((folder / "evidence.json").read_text())["frontier"]["rows"]
+    shown = speed_quality.figure([row for row in rows if row["scenario"] == "D18"], "sum-rate", 1)
+    draw(path, shown)
+
+
 def main() -> None:
-    """Write the made parts into their pages."""
+    """Write the made parts into their pages, and draw the picture."""
+    picture()
     for page, parts in pages().items():
         page.write_text(filled(page.read_text(), parts))
 
