@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Any
 
 import ray
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from pipelines.runtime.progress import Meter
 from pipelines.runtime.runs import Run
@@ -56,7 +57,9 @@ class LiveBoard:
     def __init__(self, meter: Meter, run: Run, note: Callable[[dict[str, float]], str]) -> None:
         self._meter, self._run, self._note = meter, run, note
         # No CPU of its own: on two cores it would keep a training worker from starting.
-        self.actor: Any = ray.remote(_Board).options(num_cpus=0).remote()
+        # On the driver's own node: it needs no CPU, so that Ray would put it on any, one that may be lost included.
+        here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+        self.actor: Any = ray.remote(_Board).options(num_cpus=0, scheduling_strategy=here).remote()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self._last_note = ""
