@@ -2,7 +2,7 @@
 
 Pre-trains for so many minutes on D1-D15 drawn as they are needed, then compares on D16-D20 with the best of 100 starts
 of WMMSE: zero-shot, after a polish, and adapted with 64 samples. What is judged are the weights in half precision,
-which `half/` holds for section pretrain's `weights`. Needs what `components.training.__main__` needs, and rich.
+which `half/` holds for section pretrain's `weights`. Needs what `components.training` needs, and rich.
 Interrupted, the same command goes on from the last epoch or scenario. `--device cpu --quick` runs the same code small,
 on any machine.
 """

@@ -32,23 +32,32 @@ def find_version(name: str, content: str) -> str | None:
     return None
 
 
+def _aliases(name: str) -> dict[str, str] | None:
+    """A model's aliases and their versions; None if the registry itself says that there is no such model.
+
+    Raises:
+        UserError: the registry does not say so: it refuses, fails or does not answer.
+    """
+    try:
+        return dict(mlflow.MlflowClient().get_registered_model(name).aliases)
+    except MlflowException as error:
+        if error.error_code == ErrorCode.Name(RESOURCE_DOES_NOT_EXIST):
+            return None
+        said = " ".join(str(error).split())[:200]
+        raise UserError(
+            f"{tracking_uri()} does not say what it has of {name} ({said}): nothing was promoted; "
+            "try again when the registry answers"
+        ) from None
+
+
 def alias_version(name: str, alias: str) -> str | None:
     """The version that an alias points to; None if the registry itself says that there is no such alias or model.
 
     Raises:
         UserError: the registry does not say so: it refuses, fails or does not answer.
     """
-    try:
-        aliases = mlflow.MlflowClient().get_registered_model(name).aliases
-    except MlflowException as error:
-        if error.error_code == ErrorCode.Name(RESOURCE_DOES_NOT_EXIST):
-            return None
-        said = " ".join(str(error).split())[:200]
-        raise UserError(
-            f"{tracking_uri()} does not say whether {name} has the alias {alias} ({said}): "
-            "nothing was promoted; try again when the registry answers"
-        ) from None
-    return str(aliases[alias]) if alias in aliases else None
+    number = (_aliases(name) or {}).get(alias)
+    return None if number is None else str(number)
 
 
 def add_version(
@@ -183,12 +192,10 @@ def versions(name: str) -> list[Version]:
     Raises:
         UserError: there is no such model.
     """
-    client = mlflow.MlflowClient()
-    try:
-        aliases = client.get_registered_model(name).aliases
-    except MlflowException:
+    client, aliases = mlflow.MlflowClient(), _aliases(name)
+    if aliases is None:
         known = ", ".join(registered_names()) or "none"
-        raise UserError(f"{tracking_uri()} has no model {name} (it has: {known})") from None
+        raise UserError(f"{tracking_uri()} has no model {name} (it has: {known})")
     pointing: dict[str, list[str]] = {}
     for alias, number in aliases.items():
         pointing.setdefault(str(number), []).append(alias)

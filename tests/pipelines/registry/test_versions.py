@@ -73,9 +73,11 @@ def test_a_registry_that_fails_stops_a_promotion(
 ) -> None:
     runs.connect(create=False)
     registry.status, registry.body, registry.wait_s = status, body, wait_s
-    with pytest.raises(UserError, match="does not say whether gfm-ra-qos has the alias champion") as caught:
+    with pytest.raises(UserError, match="does not say what it has of gfm-ra-qos") as caught:
         versions.alias_version("gfm-ra-qos", versions.CHAMPION)
     assert "\n" not in str(caught.value)
+    with pytest.raises(UserError, match="does not say what it has of gfm-ra-qos"):
+        versions.find("gfm-ra-qos", "3")
     with pytest.raises(UserError, match="nothing was promoted"):
         versions.promote("gfm-ra-qos", "3")
 
