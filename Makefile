@@ -37,8 +37,8 @@ compact: install ## The small model, distilled from the prompted one; PROFILE=..
 figures: install ## Figures 4 to 11, the frontier and the verdicts on the claims; PROFILE=... puts that profile into dags/figures/params.yaml first
 	$(if $(PROFILE),$(BIN)/python -m dags.profile $(PROFILE) dags/figures)
 	$(BIN)/dvc repro dags/figures/dvc.yaml
-	cp dags/figures/metrics/evidence.json metrics/evidence.json
-	@echo "metrics/evidence.json is new: 'make repro' shows it in the report, 'make readme' in docs/results.md"
+	cp dags/figures/metrics/paper_figures.json metrics/paper_figures.json
+	@echo "metrics/paper_figures.json is new: 'make repro' shows it in the report, 'make readme' in docs/results.md"
 
 check: install ## Format, lint, types, layers, and the dependencies that dvc.yaml lists
 	$(BIN)/ruff format --check .

@@ -12,7 +12,7 @@ from components.data.shards import Manifest, json_text
 from components.training.config import PretrainingConfig
 from components.training.health import noise_floor_db
 from components.training.validation import health
-from pipelines.cluster.external_weights import ReadyMade, take
+from pipelines.cluster.external_weights import ExternalWeights, take
 from pipelines.cluster.pretraining import SpreadConfig, Trained, summary_rows, train_on_cluster
 from pipelines.cluster.trainer import history_csv
 from pipelines.runtime import paths
@@ -30,7 +30,7 @@ class PretrainConfig(SpreadConfig):
     prompted: dict[str, JsonValue] = Field(default_factory=dict)
     from_sweep: bool = False
     # Models that were trained elsewhere: they are taken instead of training.
-    weights: dict[Literal["hybrid", "prompted"], ReadyMade] = Field(default_factory=dict)
+    weights: dict[Literal["hybrid", "prompted"], ExternalWeights] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _both_models_are_valid(self) -> "PretrainConfig":
@@ -47,7 +47,7 @@ class PretrainConfig(SpreadConfig):
                 "weights and from_sweep exclude each other: what is trained already has its values"
             )
         if any(self.algorithm(model).distillation_weight > 0 for model in self.models):
-            raise ValueError("distillation_weight needs a mentor: it belongs to section distil")
+            raise ValueError("distillation_weight needs a teacher: it belongs to section distil")
         if paths.PROMPTED in self.models and not self.algorithm(paths.PROMPTED).goal_conditioned:
             raise ValueError(
                 "prompted.utility_weight must be above 0: without it there is no prompt to learn"
@@ -107,10 +107,10 @@ def work_on(model: str) -> Callable[[Context[PretrainConfig]], Outcome]:
 def _outcome(
     context: Context[PretrainConfig], algorithm: PretrainingConfig, model: str, trained: Trained
 ) -> Outcome:
-    last, verdict = trained.history[-1], health(algorithm, trained.history[-1])
+    last, status = trained.history[-1], health(algorithm, trained.history[-1])
     made = trained.model.parent
     kept = [name for name in last if name in SHOWN or name.startswith("advantage_")]
-    summary = {name: round(last[name], 6) for name in kept} | {"verdict": verdict}
+    summary = {name: round(last[name], 6) for name in kept} | {"status": status}
     summary["noise_floor_db"] = round(_noise_floor_db(context.config), 6)
     (made / "metrics.json").write_text(json_text(summary))
     (made / "history.csv").write_text(history_csv(trained.history))
@@ -119,8 +119,8 @@ def _outcome(
         paths.metrics(f"pretrain-{model}"): made / "metrics.json",
         paths.history(f"pretrain-{model}"): made / "history.csv",
     }
-    context.run.tags({"verdict": verdict})
-    rows = [*summary_rows(last, verdict), *trained.speed]
+    context.run.tags({"status": status})
+    rows = [*summary_rows(last, status), *trained.speed]
     return Outcome(outputs, [f"pre-training, {model}", "last epoch"], rows)
 
 

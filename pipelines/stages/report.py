@@ -54,8 +54,8 @@ def work(context: Context[ReportConfig]) -> Outcome:
 def _content(context: Context[ReportConfig]) -> dict[str, Any]:
     """Everything that the page says, by the names that the template uses."""
     evaluation = read_json(paths.RATIOS)
-    goals = read_json(paths.GOALS)
-    evidence = read_json(paths.EVIDENCE)
+    goals = read_json(paths.GOAL_STUDY)
+    evidence = read_json(paths.PAPER_FIGURES)
     trials = pq.read_table(paths.SWEEP / "trials.parquet").to_pylist()
     return {
         "title": context.config.title,
@@ -72,7 +72,7 @@ def _content(context: Context[ReportConfig]) -> dict[str, Any]:
         "pretrain": {model: read_json(paths.metrics(f"pretrain-{model}")) for model in MODELS},
         "advantage": report_figures.ADVANTAGE,
         "scenarios": Manifest.load(paths.DATA).scenarios,
-        "control": read_json(paths.metrics("control")),
+        "control": read_json(paths.metrics("scratch_baseline")),
         "trials": sorted(trials, key=lambda row: -(row["few_shot_ratio"] or 0.0)),
         "registered": read_json(paths.REGISTER),
         "evidence": evidence,
@@ -127,7 +127,7 @@ def evidence_figures(evidence: dict[str, Any]) -> list[Figure]:
     """The paper's figures and the frontier's, as they stand in the metrics file."""
     figures = [Figure(**values) for values in evidence["figures"].values() if values["rows"]]
     figures.sort(key=lambda figure: int(figure.name.removeprefix("figure")))
-    points = evidence["frontier"]["rows"]
+    points = evidence["speed_quality"]["rows"]
     for batch in sorted({row["batch"] for row in points}):
         figures += [speed_quality.figure(points, objective, batch) for objective in OBJECTIVES]
     return figures
@@ -147,9 +147,9 @@ INPUTS = [
     paths.SWEEP,
     paths.REGISTER,
     paths.RATIOS,
-    paths.GOALS,
-    paths.EVIDENCE,
-    paths.metrics("control"),
+    paths.GOAL_STUDY,
+    paths.PAPER_FIGURES,
+    paths.metrics("scratch_baseline"),
     *(paths.metrics(f"pretrain-{model}") for model in MODELS),
     *(paths.history(f"pretrain-{model}") for model in MODELS),
     *(paths.history(f"finetune-{objective}") for objective in OBJECTIVES),

@@ -118,36 +118,36 @@ def test_the_sweeps_dag_has_profiles_of_its_own(copy: Path) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_evidence_has_profiles_with_every_study(root: Path, name: str) -> None:
+def test_the_figures_have_profiles_with_every_study(root: Path, name: str) -> None:
     assert tuple(profile.names("dags/figures")) == NAMES
     folder = root / "dags/figures"
     params = load_figures(folder / f"profiles/{name}.yaml")
-    assert params.evidence.profile == f"{name} profile"
-    studies = params.adapt.studies
+    assert params.paper_figures.profile == f"{name} profile"
+    studies = params.few_shot.studies
     if name == "smoke":
         return
-    assert set(studies["few-shot"].judged) == {f"D{number}" for number in range(16, 21)}
+    assert set(studies["few-shot"].test_scenarios) == {f"D{number}" for number in range(16, 21)}
     assert {64, 256, 2048} <= set(studies["few-shot"].shots)
     assert studies["pcgnn"].shots == (2048, 20480)
     assert min(study.seeds for title, study in studies.items() if title not in ("zero-shot", "imputed")) >= 3
-    assert params.variants.seeds >= 3
+    assert params.ablations.seeds >= 3
     # What pre-training has seen would say nothing about generalisation.
-    assert not set(params.variants.scenarios) & set(studies["few-shot"].judged)
+    assert not set(params.ablations.scenarios) & set(studies["few-shot"].test_scenarios)
 
 
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"evidence": {"rows": 7}}, "evidence.rows, adapt.test_rows and frontier.rows"),
-        ({"evidence": {"sizes": ["huge"]}}, "huge"),
+        ({"paper_figures": {"rows": 7}}, "paper_figures.rows, few_shot.test_rows and speed_quality.rows"),
+        ({"paper_figures": {"sizes": ["huge"]}}, "huge"),
         ({"solve": {"scenarios": ["D16"]}}, "solve must cover"),
-        ({"variants": {"seeds": 1}}, "variants.seeds"),
-        ({"adapt": {"val_rows": 9999}}, "9999"),
-        ({"evidence": {"reference": "best of 3"}}, "best of 10 starts, 30 iterations"),
-        ({"evidence": {"small_scenario": "D16"}}, "variants.judged"),
+        ({"ablations": {"seeds": 1}}, "ablations.seeds"),
+        ({"few_shot": {"val_rows": 9999}}, "9999"),
+        ({"paper_figures": {"reference": "best of 3"}}, "best of 10 starts, 30 iterations"),
+        ({"paper_figures": {"small_scenario": "D16"}}, "variants.test_scenarios"),
     ],
 )
-def test_sections_of_the_evidence_that_do_not_fit_are_named(
+def test_sections_of_the_figures_that_do_not_fit_are_named(
     root: Path, tmp_path: Path, change: dict[str, dict[str, object]], told: str
 ) -> None:
     tree = yaml.safe_load((root / "dags/figures/profiles/smoke.yaml").read_text())

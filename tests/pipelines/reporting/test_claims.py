@@ -3,7 +3,7 @@
 import pytest
 
 from pipelines.reporting import claims
-from pipelines.reporting.claims import CLAIMS, FAILS, HOLDS, PARTLY, UNKNOWN, judged
+from pipelines.reporting.claims import CLAIMS, FAILS, HOLDS, PARTLY, UNKNOWN, evaluate
 from pipelines.reporting.paper_figures import IMPUTED_NAME, ZERO_SHOT
 from pipelines.reporting.plots import Figure
 
@@ -39,9 +39,9 @@ def verdict(check, **rows):
 
 
 def test_nothing_measured_is_said_to_be_so():
-    found = judged(figures())
+    found = evaluate(figures())
     assert len(found) == len(CLAIMS) == len({(row["claim"]) for row in found})
-    assert {row["verdict"] for row in found} == {UNKNOWN}
+    assert {row["status"] for row in found} == {UNKNOWN}
 
 
 @pytest.mark.parametrize(("least", "expected"), [(0.995, HOLDS), (0.96, PARTLY), (0.90, FAILS)])

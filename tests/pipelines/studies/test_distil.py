@@ -41,7 +41,7 @@ def write(distil: Tree) -> None:
 
 def section(**changes: Any) -> Tree:
     return {
-        "scenarios": ["near", "far"], "judged": ["near"], "workers": 1, "backbone": SMALL, "epochs": 2,
+        "scenarios": ["near", "far"], "validation_scenarios": ["near"], "workers": 1, "backbone": SMALL, "epochs": 2,
         "conditioning": {"feedback_steps": 1}, "utility_weight": 10.0, "consistency_weight": 0.0,
         "distillation_weight": 10.0, "batch_size": 8, "learning_rate": 1.0e-3,
     } | changes  # fmt: skip
@@ -85,7 +85,7 @@ def test_a_small_model_is_made_compared_and_registered(
     [
         ({"utility_weight": 0.0, "distillation_weight": 0.0}, "utility_weight must be above 0"),
         ({"distillation_weight": 0.0}, "distillation_weight must be above 0"),
-        ({"judged": []}, "distil.judged"),
+        ({"validation_scenarios": []}, "distil.evaluated"),
         ({"speed": 1}, "distil.speed"),
     ],
 )
