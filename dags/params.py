@@ -210,8 +210,9 @@ class Params(Strict):
         shots = self.finetune.shots
         needs: list[Need] = [*sweep_needs(self.sweep)]
         needs += [
-            ("pretrain.scenarios", name, split, 1)
-            for name in self.pretrain.scenarios
+            (f"pretrain.{model}.scenarios", name, split, 1)
+            for model in self.pretrain.models
+            for name in self.pretrain.model(model).scenarios
             for split in ("train", "val")
         ]
         needs += [("finetune.shots", name, "train", shots) for name in self.finetune.scenarios]

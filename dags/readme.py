@@ -29,7 +29,7 @@ def measured(folder: Path = METRICS) -> str:
     def read(name: str) -> dict[str, Any]:
         return json.loads((folder / f"{name}.json").read_text())
 
-    goals = read("goals-full")
+    goals = read("goal_study-full")
     parts = [
         _evaluation(read("ratios")),
         _missing(goals),

@@ -68,7 +68,7 @@ def take(weights: ExternalWeights, algorithm: PretrainingConfig, made: Path) -> 
     if found != weights.sha256:
         raise UserError(
             f"{folder} has the digest {found}, params.yaml says {weights.sha256 or 'nothing'}: "
-            "write it into pretrain.weights if these are the weights that you mean"
+            "write it into weights.sha256 of section pretrain if these are the weights that you mean"
         )
     made.mkdir(parents=True, exist_ok=True)
     for name in names:

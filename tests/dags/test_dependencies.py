@@ -72,7 +72,8 @@ def test_stages_sections_and_modules_bear_the_same_names() -> None:
 
 @pytest.mark.parametrize("name", WITH_SECTION)
 def test_a_stage_gets_its_own_section_and_the_seed_and_nothing_else(name: str) -> None:
-    assert STAGES[name]["params"] == ["seed", name]
+    parts = {"pretrain": ["pretrain.from_sweep", "pretrain.common", "pretrain.${item.model}"]}
+    assert STAGES[name]["params"] == ["seed", *parts.get(name, [name])]
 
 
 @pytest.mark.parametrize("name", WITH_SECTION)

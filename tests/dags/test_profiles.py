@@ -56,7 +56,8 @@ def test_the_laptop_profile_is_the_default_of_the_figures(root: Path) -> None:
 
 def test_the_paper_profile_is_table_one(root: Path) -> None:
     paper = load(root / "dags/profiles/paper.yaml")
-    algorithm, backbone, recipe = paper.pretrain.algorithm(), paper.pretrain.backbone, paper.finetune.recipe()
+    hybrid, recipe = paper.pretrain.model("hybrid"), paper.finetune.recipe()
+    algorithm, backbone = hybrid.algorithm(), hybrid.backbone
     assert (backbone.layers, backbone.width, backbone.heads, backbone.node_features) == (6, 768, 32, "direct")
     assert (algorithm.mask_ratio, algorithm.consistency_weight, algorithm.ema_decay) == (0.3, 0.1, 0.996)
     assert (algorithm.learning_rate, algorithm.batch_size, algorithm.epochs) == (1e-4, 512, 200)
@@ -67,7 +68,7 @@ def test_the_paper_profile_is_table_one(root: Path) -> None:
     )
     assert (recipe.warmup_epochs, recipe.epochs) == (10, 100)
     assert (recipe.backbone_learning_rate, recipe.head_learning_rate) == (1e-4, 1e-3)
-    assert set(paper.pretrain.scenarios) == {f"D{number}" for number in range(1, 16)}
+    assert set(hybrid.scenarios) == {f"D{number}" for number in range(1, 16)}
     assert set(paper.evaluate.scenarios) == {f"D{number}" for number in range(16, 21)}
     assert (paper.solve.starts, paper.finetune.shots) == (100, 2048)
 

@@ -96,7 +96,7 @@ def made_up(tmp_path):
             "proportional-fair": {"D16": {"snapshots": 50} | silent},
             "qos": {"D16": table},
         },
-        "goals-full": {
+        "goal_study-full": {
             "snapshots": 50,
             "goals": {"alpha-3": {"D16": one_goal()}},
             "missing": {name: {"D16": by_share()} for name in readme.OBJECTIVES},

@@ -104,7 +104,7 @@ def test_pretrain(
     cluster: Cluster, workspace: Path, simulated: Path, params: Tree, run_stage: Callable[[Stage], str]
 ) -> None:
     shutil.copytree(simulated, paths.DATA)
-    params["pretrain"] |= {"epochs": 60}
+    params["pretrain"]["common"] |= {"epochs": 60}
     write(params)
     stage = pretrain.stage("hybrid")
     output = paths.pretrained("hybrid") / "backbone.safetensors"
@@ -123,7 +123,7 @@ def test_evaluate(
 ) -> None:
     shutil.copytree(simulated, paths.DATA)
     tree = deepcopy(params)
-    tree["pretrain"] |= {"epochs": 1}
+    tree["pretrain"]["common"] |= {"epochs": 1}
     tree["finetune"] = {
         "objectives": list(OBJECTIVES),
         "scenarios": ["near"],
