@@ -7,7 +7,7 @@ export DVC_NO_ANALYTICS := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 export RAY_USAGE_STATS_ENABLED := 0
 
-.PHONY: help audit install repro sweep compact figures check format test test-unit test-all release-check deps lock readme ui clean
+.PHONY: help audit install repro sweep compact figures check format test test-unit test-all release-check accept restore deps lock readme ui clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -24,7 +24,11 @@ install: .venv/installed ## Create .venv and install the locked versions
 
 repro: install ## Reproduce everything; PROFILE=smoke|laptop|paper puts that profile's values into params.yaml first
 	$(if $(PROFILE),$(BIN)/python -m dags.profile $(PROFILE))
+	@$(BIN)/python -m dags.profile show
 	$(BIN)/dvc repro
+
+restore: install ## Put the profile that was chosen last back into params.yaml, after an experiment
+	$(BIN)/python -m dags.profile restore
 
 sweep: install ## The full sweep, figures 9 and 10; PROFILE=smoke|laptop|paper puts that profile into dags/sweep/params.yaml first
 	$(if $(PROFILE),$(BIN)/python -m dags.profile $(PROFILE) dags/sweep)
@@ -65,6 +69,9 @@ test-all: install ## All tests of the code
 
 release-check: install ## For maintainers: committed metrics, README tables and default profiles fit each other
 	$(BIN)/python -m pytest -m "release"
+
+accept: install ## Sign dvc.lock after a change that leaves results as they are: CHAINS="main sweep", after a smoke run
+	$(BIN)/python -m dags.accept $(or $(CHAINS),main)
 
 deps: install ## Write every stage's code dependencies into dvc.yaml
 	$(BIN)/python -m dags.dependencies --write

@@ -87,6 +87,26 @@ def test_own_values_are_not_overwritten(copy: Path) -> None:
     assert (copy / "params.yaml").read_text() == own
 
 
+def test_restoring_puts_the_chosen_profile_back_and_keeps_what_it_replaced(copy: Path) -> None:
+    profile.apply("smoke")
+    changed = text("smoke").replace("mask_ratio: 0.3", "mask_ratio: 0.5")
+    (copy / "params.yaml").write_text(changed)
+    assert profile.restore() == "the smoke profile"
+    assert (copy / "params.yaml").read_text() == text("smoke")
+    assert (copy / "params.replaced.yaml").read_text() == changed
+    assert (
+        profile.describe()
+        == "params.yaml holds the smoke profile: all of it takes 5 to 16 minutes on two cores"
+    )
+
+
+def test_restoring_without_a_chosen_profile_gives_the_committed_values(copy: Path) -> None:
+    (copy / "params.yaml").write_text(text("laptop").replace("seed: 1", "seed: 5"))
+    assert "values of your own" in profile.describe()
+    assert profile.restore() == "the committed values"
+    assert (copy / "params.yaml").read_text() == text("laptop")
+
+
 def test_own_values_may_go_once_they_are_committed(copy: Path) -> None:
     (copy / "params.yaml").write_text(text("laptop").replace("seed: 1", "seed: 5"))
     identity = ("-c", "user.name=test", "-c", "user.email=test@localhost")

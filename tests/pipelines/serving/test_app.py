@@ -147,7 +147,7 @@ def test_health_and_metrics_tell_what_happens(server: Server) -> None:
     status, body = server.ask("GET", "/health")
     assert (status, json.loads(body)["model"]) == (200, f"models:/{MODEL}/1")
     before = server.ask("GET", "/metrics")[1].decode()
-    assert "gfm_ra_request_seconds_bucket" in before
+    assert "gfm_ra_request_duration_seconds_bucket" in before
     server.allocate(gain_db=[[1.0]])
     server.allocate(gain_db="x")
     after = server.ask("GET", "/metrics")[1].decode()

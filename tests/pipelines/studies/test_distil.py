@@ -1,4 +1,4 @@
-"""Laws of distillation as a stage: a small model for any goal, compared with its teacher, registered by its own name."""
+"""Distillation as a stage: a small model for any goal, compared with its teacher, registered by its own name."""
 
 import json
 import shutil
@@ -100,7 +100,9 @@ def test_wrong_parameters_are_one_line(
     assert said.count("\n") == 1
 
 
-def test_without_a_teacher_it_says_what_makes_one(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_a_teacher_it_says_what_makes_one(
+    workspace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     write(section())
     paths.DATA.mkdir(parents=True)
     with pytest.raises(SystemExit, match="1"):
