@@ -78,7 +78,10 @@ def work(context: Context[EvidenceConfig]) -> Outcome:
     }
     metrics = context.scratch / "evidence.json"
     metrics.write_text(json_text(content))
-    rows = [[found["figure"], found["claim"], found["measured"][:60], found["verdict"]] for found in verdicts]
+    rows = [
+        [found["figure"], found["claim"], found["measured"][:60], claims.verdict_in_words(found)]
+        for found in verdicts
+    ]
     return Outcome(
         {paths.FIGURES: folder, paths.EVIDENCE: metrics}, ["figure", "claim", "measured", "verdict"], rows
     )
