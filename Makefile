@@ -20,13 +20,14 @@ install-runtime: .venv/installed-runtime ## The same without those tools
 PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 # torch in a call of its own: pip does not mix packages with and without hashes.
-.venv/installed-runtime: requirements.lock requirements-torch.txt pyproject.toml
+.venv/installed-runtime: requirements.lock requirements-torch.txt pyproject.toml dags/dvc.pth
 	@command -v "$(PYTHON)" >/dev/null || { echo "make: no Python found on the PATH: install Python 3.11 or 3.12, or say PYTHON=/path/to/python3.11" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info[:2] in ((3, 11), (3, 12)) else "make: the locked versions are for Python 3.11 and 3.12, not " + sys.version.split()[0] + ": say PYTHON=/path/to/python3.11")'
 	test -d .venv || $(PYTHON) -m venv .venv
 	$(PIP) --require-hashes -r requirements.lock
 	$(PIP) -r requirements-torch.txt
 	$(PIP) --no-deps --no-build-isolation -e .
+	cp dags/dvc.pth "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"
 	touch $@
 
 .venv/installed: .venv/installed-runtime requirements-dev.lock
