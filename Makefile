@@ -3,12 +3,14 @@ SHELL := /bin/bash
 # The first of these that runs.
 PYTHON ?= $(shell for name in python3.11 python3.12 python3; do $$name -c '' 2>/dev/null && echo $$name && break; done)
 BIN := .venv/bin
+# The image of deploy/ and its version: `make image` builds it, `make manifests` writes it into the manifests.
+IMAGE ?= gfm-ra:$(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export DVC_NO_ANALYTICS := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 export RAY_USAGE_STATS_ENABLED := 0
 
-.PHONY: help audit install install-runtime repro sweep compact figures check format test test-unit test-all release-check deps lock readme ui clean
+.PHONY: help audit image manifests install install-runtime repro sweep compact figures check format test test-unit test-all release-check deps lock readme ui clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -95,6 +97,14 @@ audit: ## Known vulnerabilities of the locked versions; needs the network, in an
 	test -d .venv-audit || $(PYTHON) -m venv .venv-audit
 	.venv-audit/bin/python -m pip install --quiet --disable-pip-version-check pip-audit
 	for file in requirements.lock requirements-torch.txt requirements-dev.lock; do .venv-audit/bin/pip-audit --requirement $$file --no-deps --disable-pip || exit 1; done
+
+image: ## Build the image of deploy/; IMAGE=registry/name:version names it
+	docker build -f deploy/Dockerfile -t $(IMAGE) .
+
+manifests: ## Write the manifests of deploy/ with the image's name into build/deploy/; IMAGE=... as above
+	@[[ "$(IMAGE)" =~ :[A-Za-z0-9_][A-Za-z0-9_.-]*$$ && "$(IMAGE)" != *:latest ]] || { echo "make: IMAGE=$(IMAGE) names no version: say IMAGE=registry/name:version" >&2; exit 1; }
+	mkdir -p build/deploy
+	for file in deploy/*.yaml; do sed 's|$${IMAGE}|$(IMAGE)|' $$file > build/$$file; done
 
 ui: install-runtime ## Browse runs and models at http://127.0.0.1:5000
 	$(BIN)/mlflow ui --backend-store-uri sqlite:///mlflow.db --host 127.0.0.1
