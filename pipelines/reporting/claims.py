@@ -11,6 +11,7 @@ from pipelines.reporting.paper_figures import IMPUTED_NAME, ZERO_SHOT, curve
 from pipelines.reporting.plots import Figure, Row, panels, series
 
 HOLDS, PARTLY, FAILS, UNKNOWN = "holds", "holds in part", "does not hold", "not measured"
+NOT_REPRODUCED = "not reproduced at this size"
 COMMAND = "dvc repro dags/figures/dvc.yaml"
 FEW, HALF = 64, 50.0  # samples, per cent of pairs hidden
 Figures = dict[str, Figure]
@@ -41,6 +42,12 @@ def evaluate(figures: Sequence[Figure]) -> list[dict[str, Any]]:
             }
         )  # fmt: skip
     return found
+
+
+def status_in_words(found: dict[str, Any]) -> str:
+    """The status as readers see it: a claim about 21 million weights is not refuted by a smaller model."""
+    of_the_paper = not found["ours"]
+    return NOT_REPRODUCED if of_the_paper and found["status"] == FAILS else found["status"]
 
 
 def _text(row: Row) -> str:

@@ -15,6 +15,7 @@ from components.data.shards import Manifest, read_json, sha256_of
 from components.evaluation.references import OBJECTIVES
 from components.evaluation.scores import MODEL, POLISHED, PROMPTED
 from pipelines.reporting import report_figures, speed_quality
+from pipelines.reporting.claims import status_in_words
 from pipelines.reporting.plots import Figure, draw
 from pipelines.runtime import paths, runs
 from pipelines.runtime.machine import cores, machine, versions
@@ -138,6 +139,7 @@ def _render(made: Path, content: dict[str, Any]) -> str:
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["image"] = lambda name: base64.b64encode((made / name).read_bytes()).decode()
+    environment.filters["status_in_words"] = status_in_words
     return environment.from_string(TEMPLATE.read_text()).render(content)
 
 

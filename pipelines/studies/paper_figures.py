@@ -80,7 +80,10 @@ def work(context: Context[PaperFiguresConfig]) -> Outcome:
     }
     metrics = context.scratch / "paper_figures.json"
     metrics.write_text(json_text(content))
-    rows = [[found["figure"], found["claim"], found["measured"][:60], found["status"]] for found in evaluated]
+    rows = [
+        [found["figure"], found["claim"], found["measured"][:60], claims.status_in_words(found)]
+        for found in evaluated
+    ]
     return Outcome(
         {paths.FIGURES: folder, paths.PAPER_FIGURES: metrics},
         ["figure", "claim", "measured", "status"],

@@ -109,6 +109,17 @@ def test_the_report_page_needs_no_network(chain):
     assert page.count("data:image/png;base64,") == 7 + len(evidence["figures"]) + 3 * len(batches)
 
 
+def test_the_report_page_says_not_reproduced_where_a_claim_of_the_paper_fails(chain):
+    page = (chain / "artifacts/report/index.html").read_text()
+    claims = json.loads((chain / "metrics/evidence.json").read_text())["claims"]
+    failed = [row for row in claims if row["verdict"] == "does not hold" and not row["ours"]]
+    assert failed
+    assert page.count(">not reproduced at this size<") == len(failed)
+    assert page.count(">does not hold<") == sum(
+        row["ours"] for row in claims if row["verdict"] == "does not hold"
+    )
+
+
 @pytest.mark.skipif(browser.find() is None, reason="there is no Chromium here")
 @pytest.mark.parametrize(("width", "scheme"), [(1100, "light"), (390, "dark")])
 def test_the_report_page_works_in_a_browser(chain, tmp_path, width, scheme):
