@@ -111,12 +111,12 @@ def test_the_report_page_needs_no_network(chain):
 
 def test_the_report_page_says_not_reproduced_where_a_claim_of_the_paper_fails(chain):
     page = (chain / "artifacts/report/index.html").read_text()
-    claims = json.loads((chain / "metrics/evidence.json").read_text())["claims"]
-    failed = [row for row in claims if row["verdict"] == "does not hold" and not row["ours"]]
+    claims = json.loads((chain / "metrics/paper_figures.json").read_text())["claims"]
+    failed = [row for row in claims if row["status"] == "does not hold" and not row["ours"]]
     assert failed
     assert page.count(">not reproduced at this size<") == len(failed)
     assert page.count(">does not hold<") == sum(
-        row["ours"] for row in claims if row["verdict"] == "does not hold"
+        row["ours"] for row in claims if row["status"] == "does not hold"
     )
 
 

@@ -140,7 +140,7 @@ def test_our_own_claims_are_judged_by_the_same_kind_of_rule():
 
 
 @pytest.mark.parametrize(
-    ("verdict", "ours", "words"),
+    ("status", "ours", "words"),
     [
         (FAILS, False, "not reproduced at this size"),
         (FAILS, True, FAILS),
@@ -149,5 +149,5 @@ def test_our_own_claims_are_judged_by_the_same_kind_of_rule():
         (UNKNOWN, False, UNKNOWN),
     ],
 )
-def test_a_small_model_does_not_refute_the_paper(verdict, ours, words):
-    assert status_in_words({"verdict": verdict, "ours": ours}) == words
+def test_a_small_model_does_not_refute_the_paper(status, ours, words):
+    assert status_in_words({"status": status, "ours": ours}) == words
