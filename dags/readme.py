@@ -50,7 +50,7 @@ def summary(folder: Path = METRICS) -> str:
 
 
 def claims(folder: Path = METRICS) -> str:
-    """The paper's claims with verdicts, and where a network pays off, from the committed evidence."""
+    """The paper's claims with their status, and where a network pays off, from the committed evidence."""
     evidence = json.loads((folder / "paper_figures.json").read_text())
     header = ["figure", "claim", "paper", "measured", "status"]
     paper, ours = (
@@ -70,7 +70,7 @@ def claims(folder: Path = METRICS) -> str:
     (command,) = {row["command"] for row in evidence["claims"]}
     explained = (
         f"Measured at the {evidence['profile']}, {evidence['snapshots']} test snapshots per scenario, means with 95 % "
-        "intervals over snapshots and, where something was trained, over seeds; the rule behind each verdict is code "
+        "intervals over snapshots and, where something was trained, over seeds; the rule behind each status is code "
         f"(`pipelines/reporting/claims.py`) and shown in the report. Every row comes from `{command}`."
     )
     parts = [_table(header, paper), explained, "Beyond the paper:", _table(header, ours), _frontier(evidence)]

@@ -21,7 +21,7 @@ METRICS = Path("metrics")
 # Every method's means and ratios with intervals, committed; metrics("evaluate") is the headline of it.
 RATIOS = METRICS / "ratios.json"
 GOAL_STUDY = METRICS / "goal_study-full.json"
-# Every value of the figures with its interval, and the verdicts on the paper's claims: made by the DAG of the figures,
+# Every value of the figures with its interval, and the status of the paper's claims: made by the DAG of the figures,
 # and copied beside the main DAG's metrics when they are to be shown.
 PAPER_FIGURES = METRICS / "paper_figures.json"
 OVERRIDES = Path("dags/overrides")
