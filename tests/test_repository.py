@@ -1,4 +1,4 @@
-"""What lies in the repository: nothing that its own rules call generated, and papers that agree with each other."""
+"""What lies in the repository: nothing that its own rules call generated, and documents that agree with each other."""
 
 import subprocess
 import tomllib
