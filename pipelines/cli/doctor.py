@@ -103,8 +103,8 @@ def _cluster() -> Finding:
 
 def _tracker() -> Iterator[Finding]:
     uri = runs.tracking_uri()
-    database = uri.removeprefix("sqlite:///")
-    if database != uri and not Path(database).exists():
+    database = runs.database_of(uri)
+    if database is not None and not database.exists():
         yield Finding("MLflow", NOTE, f"{uri}: not there yet; `make repro` makes it")
         return
     try:
