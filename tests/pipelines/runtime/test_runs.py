@@ -109,7 +109,11 @@ def test_a_new_database_is_there_whole_or_not_at_all(tmp_path: Path, monkeypatch
 
 
 def test_a_lock_beside_the_database_lets_one_in_at_a_time(workspace: Path) -> None:
-    with runs.alone(runs.tracking_uri()), Path("mlflow.db.lock").open("w") as other, pytest.raises(BlockingIOError):
+    with (
+        runs.alone(runs.tracking_uri()),
+        Path("mlflow.db.lock").open("w") as other,
+        pytest.raises(BlockingIOError),
+    ):
         fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
     with Path("mlflow.db.lock").open("w") as other:
         fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
