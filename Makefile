@@ -7,7 +7,7 @@ export DVC_NO_ANALYTICS := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 export RAY_USAGE_STATS_ENABLED := 0
 
-.PHONY: help audit install repro sweep compact figures check format test test-unit test-all release-check deps lock readme ui clean
+.PHONY: help audit install repro promote sweep compact figures check format test test-unit test-all release-check deps lock readme ui clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -25,6 +25,9 @@ install: .venv/installed ## Create .venv and install the locked versions
 repro: install ## Reproduce everything; PROFILE=smoke|laptop|paper puts that profile's values into params.yaml first
 	$(if $(PROFILE),$(BIN)/python -m dags.profile $(PROFILE))
 	$(BIN)/dvc repro
+
+promote: install ## Make champions of the candidates that are surely better on the test snapshots
+	$(BIN)/gfm-ra models promote --all
 
 sweep: install ## The full sweep, figures 9 and 10; PROFILE=smoke|laptop|paper puts that profile into dags/sweep/params.yaml first
 	$(if $(PROFILE),$(BIN)/python -m dags.profile $(PROFILE) dags/sweep)

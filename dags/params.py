@@ -181,11 +181,12 @@ class Params(Strict):
     @model_validator(mode="after")
     def _data_will_be_there(self) -> "Params":
         check_data(self.simulate, self._needs())
-        wanted = {*self.evaluate.scenarios, self.control.scenario}
+        wanted = {*self.evaluate.scenarios, self.control.scenario, *self.register_.scenarios}
         unsolved = [name for name in wanted if name not in self.solve.scenarios]
         if unsolved or not {self.evaluate.split, "test"} <= set(self.solve.splits):
             raise ValueError(
-                "evaluate.scenarios, control.scenario and evaluate.split must be among those of the solve section"
+                "evaluate.scenarios, control.scenario, register.scenarios and evaluate.split must be among those of "
+                "the solve section"
             )
         strangers = [name for name in self.goals.adaptation.goals if name not in self.goals.goals]
         if strangers:
