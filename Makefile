@@ -10,7 +10,7 @@ export DVC_NO_ANALYTICS := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 export RAY_USAGE_STATS_ENABLED := 0
 
-.PHONY: help audit image manifests install install-runtime repro sweep compact figures check format test test-unit test-all release-check accept restore deps lock readme ui clean
+.PHONY: help audit image manifests install install-runtime repro promote sweep compact figures check format test test-unit test-all release-check accept restore deps lock readme ui clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -43,6 +43,9 @@ repro: install-runtime ## Reproduce everything; PROFILE=smoke|laptop|paper puts 
 
 restore: install-runtime ## Put the profile that was chosen last back into params.yaml, after an experiment
 	$(BIN)/python -m dags.profile restore
+
+promote: install-runtime ## Make champions of the candidates that are surely better on the test snapshots
+	$(BIN)/gfm-ra models promote --all
 
 sweep: install-runtime ## The full sweep, figures 9 and 10; PROFILE=smoke|laptop|paper puts that profile into dags/sweep/params.yaml first
 	$(if $(PROFILE),$(BIN)/python -m dags.profile $(PROFILE) dags/sweep)

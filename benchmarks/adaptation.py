@@ -1,7 +1,7 @@
-"""From a new objective to a serving champion, in seconds: `python -m benchmarks.adaptation`.
+"""From a new objective to a model that serves, in seconds: `python -m benchmarks.adaptation`.
 
 By prompt: the registered model is told the goal. By fine-tuning: 64 snapshots of D16, a head for the goal on a
-backbone of the laptop profile, export, comparison on validation snapshots, registration, promotion, first answer.
+backbone of the laptop profile, export, ratios on validation snapshots, registration, first answer.
 Both in a registry of their own, in a temporary folder.
 """
 
@@ -57,22 +57,22 @@ def register(candidate: Candidate, console: Console) -> None:
 
 
 def by_prompt(console: Console) -> float:
-    """Seconds from the goal to powers; the champion is loaded already, as in a service."""
+    """Seconds from the goal to powers; the model is loaded already, as in a service."""
     folder = paths.pretrained(paths.PROMPTED)
     folder.mkdir(parents=True)
     conditioning = ConditioningConfig()
     model, card = PromptedModel(LAPTOP, conditioning), ModelCard(backbone=LAPTOP, conditioning=conditioning)
     save_model(folder, model, card, MODEL_NAME)
     register(Candidate("prompted", folder), console)
-    champion, gain_db = versions.load("models:/gfm-ra-prompted@champion"), typical_gains(1, 50)
-    champion(gain_db)
+    allocate, gain_db = versions.load("models:/gfm-ra-prompted@candidate"), typical_gains(1, 50)
+    allocate(gain_db)
     started = time.perf_counter()
-    champion(gain_db, goal=GOAL, alpha=1.7)
+    allocate(gain_db, goal=GOAL, alpha=1.7)
     return time.perf_counter() - started
 
 
 def by_fine_tuning(console: Console) -> tuple[float, float]:
-    """Seconds until the head is trained, and until the new champion has given its first answer."""
+    """Seconds until the head is trained, and until the new model has given its first answer."""
     gain_db = to_gain_db(simulate(SCENARIOS[SCENARIO], 2 * SHOTS, 1))
     folder = paths.HEADS / GOAL
     folder.mkdir(parents=True)
@@ -83,7 +83,7 @@ def by_fine_tuning(console: Console) -> tuple[float, float]:
     trained = time.perf_counter() - started
     save_model(folder, model, ModelCard(backbone=LAPTOP, objective=GOAL), MODEL_NAME)
     register(Candidate(GOAL, folder), console)
-    versions.load(f"models:/gfm-ra-{GOAL}@champion")(typical_gains(1, 50))
+    versions.load(f"models:/gfm-ra-{GOAL}@candidate")(typical_gains(1, 50))
     return trained, time.perf_counter() - started
 
 

@@ -191,11 +191,12 @@ class Params(Strict):
     @model_validator(mode="after")
     def _data_will_be_there(self) -> "Params":
         check_data(self.simulate, self._needs())
-        wanted = {*self.evaluate.scenarios, self.scratch_baseline.scenario}
+        wanted = {*self.evaluate.scenarios, self.scratch_baseline.scenario, *self.register_.scenarios}
         unsolved = [name for name in wanted if name not in self.solve.scenarios]
         if unsolved or not {self.evaluate.split, "test"} <= set(self.solve.splits):
             raise ValueError(
-                "evaluate.scenarios, scratch_baseline.scenario and evaluate.split must be among those of section solve"
+                "evaluate.scenarios, scratch_baseline.scenario, register.scenarios and evaluate.split must be "
+                "among those of section solve"
             )
         strangers = [name for name in self.goal_study.adaptation.goals if name not in self.goal_study.goals]
         if strangers:

@@ -8,7 +8,8 @@ Runs are recorded where those of the main DAG are.
 import os
 import runpy
 import sys
-from pathlib import Path
+
+from pipelines.runtime.runs import SQLITE, database_of, tracking_uri
 
 
 def main() -> None:
@@ -16,8 +17,10 @@ def main() -> None:
     if len(sys.argv) < 3:
         sys.exit("usage: python -m dags.within FOLDER MODULE [ARGUMENT ...]")
     folder, module = sys.argv[1:3]
-    top = Path.cwd()
-    os.environ.setdefault("MLFLOW_TRACKING_URI", f"sqlite:///{top}/mlflow.db")
+    # Absolute, since a relative path would mean the other folder from now on.
+    uri = tracking_uri()
+    database = database_of(uri)
+    os.environ["MLFLOW_TRACKING_URI"] = uri if database is None else f"{SQLITE}{database.absolute()}"
     os.chdir(folder)
     sys.argv = [module, *sys.argv[3:]]
     runpy.run_module(module, run_name="__main__", alter_sys=True)

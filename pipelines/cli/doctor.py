@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pipelines.registry import versions
+from pipelines.registry.aliases import CANDIDATE, CHAMPION, alias_version, names_with, usable_alias
 from pipelines.registry.latency import typical_gains
 from pipelines.runtime import runs
 from pipelines.runtime.errors import UserError
@@ -103,8 +104,8 @@ def _cluster() -> Finding:
 
 def _tracker() -> Iterator[Finding]:
     uri = runs.tracking_uri()
-    database = uri.removeprefix("sqlite:///")
-    if database != uri and not Path(database).exists():
+    database = runs.database_of(uri)
+    if database is not None and not database.exists():
         yield Finding("MLflow", NOTE, f"{uri}: not there yet; `make repro` makes it")
         return
     try:
@@ -114,18 +115,17 @@ def _tracker() -> Iterator[Finding]:
         return
     yield Finding("MLflow", OK, f"{version('mlflow')} at {uri}")
     # Ours only: loading a model runs what is in it.
-    ours = [name for name in versions.registered_names() if name.startswith(f"{DISTRIBUTION}-")]
-    names = [name for name in ours if versions.alias_version(name, versions.CHAMPION)]
+    names = [name for name in names_with(CHAMPION, CANDIDATE) if name.startswith(f"{DISTRIBUTION}-")]
     if not names:
-        yield Finding("models", NOTE, "no champion yet: `make repro` registers them")
+        yield Finding("models", NOTE, "none are registered yet: `make repro` registers them")
     for name in names:
         yield _guarded(name, lambda name=name: _answers(name))
 
 
 def _answers(name: str) -> str:
-    number = versions.alias_version(name, versions.CHAMPION)
-    power = versions.load(f"models:/{name}@{versions.CHAMPION}")(typical_gains(2, 5))
-    return f"version {number} answers for {power.shape[1]} links"
+    alias = usable_alias(name)
+    power = versions.load(f"models:/{name}@{alias}")(typical_gains(2, 5))
+    return f"{alias}, version {alias_version(name, alias)}, answers for {power.shape[1]} links"
 
 
 def _guarded(subject: str, look: Callable[[], str]) -> Finding:

@@ -48,9 +48,7 @@ POWERS = "Powers, in any of these formats: parts of full power, shape (K) or (B,
 def allocate(
     gains: Annotated[Path, typer.Argument(help=GAINS)],
     powers: Annotated[Path, typer.Argument(help=POWERS)],
-    model: Annotated[
-        str, typer.Option(help="Registered model, or a folder that holds one.")
-    ] = cli_tools.CHAMPION,
+    model: Annotated[str | None, typer.Option(help=cli_tools.MODEL, show_default=False)] = None,
     db: Annotated[
         bool, typer.Option("--db", help="The gains are in dB over noise (known if they are called gain_db).")
     ] = False,
@@ -89,6 +87,7 @@ def allocate(
     if weights is not None:
         params["weights"] = read_weights(weights, batch.shape[-1])
     runs.connect(create=False)
+    model = cli_tools.chosen(model)
     predict = versions.load(model)
     try:
         if polish or guard:

@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.markdown import Markdown
 from rich.table import Column, Table
 
-from components.data.shards import DataError
-from pipelines.registry import versions
+from pipelines.cli import promote as cli_promote
+from pipelines.registry import aliases, versions
 from pipelines.registry.relocation import FOLDER, relocate
 from pipelines.runtime import runs
 from pipelines.runtime.errors import UserError
@@ -27,7 +27,7 @@ app = typer.Typer(
 def _names() -> list[str]:
     try:
         runs.connect(create=False)
-        return versions.registered_names()
+        return aliases.registered_names()
     except UserError:  # in the middle of a word nobody wants to read of it
         return []
 
@@ -42,11 +42,13 @@ def list_models() -> None:
     runs.connect(create=False)
     fixed = [Column(title, no_wrap=True) for title in ("model", "version", "alias")]
     table = Table(*fixed, "ratio to WMMSE", "objective", "made", "git commit")
-    for name in versions.registered_names():
+    for name in aliases.registered_names():
         for version in versions.versions(name):
             made = datetime.datetime.fromtimestamp(version.created_s).strftime("%Y-%m-%d %H:%M")
             about = (version.tags.get("objective", ""), made, version.tags.get("git_commit", "")[:10])
-            table.add_row(name, version.number, ", ".join(version.aliases), _mean_ratio(version.tags), *about)
+            table.add_row(
+                name, version.number, ", ".join(version.aliases), versions.mean_ratio(version.tags), *about
+            )
     _print(table)
 
 
@@ -55,12 +57,15 @@ def list_models() -> None:
 )
 def show(
     name: Name,
-    which: Which = versions.CHAMPION,
+    which: Annotated[
+        str | None,
+        typer.Argument(help="Version number or alias; the champion, or, without one, the candidate."),
+    ] = None,
     card: Annotated[bool, typer.Option("--card", help="The model card instead of the tags.")] = False,
 ) -> None:
     """One version: where it comes from and how good it is."""
     runs.connect(create=False)
-    version = versions.find(name, which)
+    version = versions.find(name, which or aliases.usable_alias(name))
     if card:
         _print(Markdown(version.card or "This version has no card."))
         return
@@ -72,46 +77,16 @@ def show(
     _print(table)
 
 
-@app.command(
-    epilog="Examples:\n\ngfm-ra models promote gfm-ra-qos 3\n\ngfm-ra models promote gfm-ra-qos 3 --force"
-)
-def promote(
-    name: Name,
-    which: Which,
-    force: Annotated[bool, typer.Option("--force", help="Without comparing it to the champion.")] = False,
-) -> None:
-    """Make a version champion, if it is surely better on the validation snapshots (in the repository's folder)."""
-    runs.connect(create=False)
-    version = versions.find(name, which)
-    if versions.CHAMPION in version.aliases:
-        _print(f"{name} {version.number} is champion already")
-        return
-    if not force and versions.alias_version(name, versions.CHAMPION) is not None:
-        _print(_compared(version))
-    versions.promote(name, version.number)
-    _print(f"{name} {version.number} is champion now")
-
-
-def _compared(version: versions.Version) -> str:
-    from pipelines.stages.register import compare_versions  # brings torch, which no other command here needs
-
-    try:
-        better = compare_versions(version)
-    except (UserError, DataError) as error:
-        raise UserError(f"{error}; --force promotes without a comparison") from None
-    said = f"ratio above the champion's: {better.value:+.4f} [{better.low:+.4f}, {better.high:+.4f}]"
-    if better.low <= 0.0:
-        raise UserError(f"{version.name} {version.number} is not surely better ({said}): not promoted")
-    return said
+app.command(epilog=cli_promote.EPILOG)(cli_promote.promote)
 
 
 @app.command(epilog="Example: gfm-ra models rollback gfm-ra-qos")
 def rollback(name: Name) -> None:
     """Make the previous champion champion again; a second time undoes it."""
     runs.connect(create=False)
-    versions.find(name, versions.CHAMPION)
-    new, old = versions.roll_back(name)
-    _print(f"{name}: {new} is champion again, {old} is {versions.PREVIOUS}")
+    versions.find(name, aliases.CHAMPION)
+    new, old = aliases.roll_back(name)
+    _print(f"{name}: {new} is champion again, {old} is {aliases.PREVIOUS}")
 
 
 @app.command(
@@ -158,11 +133,6 @@ def relocate_models(
     except ValueError as error:
         raise UserError(str(error)) from None
     _print(f"{database}: {changed} addresses rewritten")
-
-
-def _mean_ratio(tags: dict[str, str]) -> str:
-    found = [float(value.split()[0]) for key, value in tags.items() if key.startswith("validation_ratio.")]
-    return f"{sum(found) / len(found):.4f}" if found else ""
 
 
 _print: Callable[..., None] = Console(highlight=False).print

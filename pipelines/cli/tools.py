@@ -1,5 +1,6 @@
 """`gfm-ra bench`, `simulate`, `doctor` and `serve`."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -12,12 +13,14 @@ from components.data.shards import to_gain_db
 from gfm_ra.files.gains import check_writable, write_array
 from pipelines.cli.doctor import FAULT, NOTE, OK, examine
 from pipelines.registry import versions
+from pipelines.registry.aliases import CHAMPION, usable_alias
 from pipelines.registry.latency import measure, typical_gains
 from pipelines.runtime import runs
 from pipelines.runtime.errors import UserError, redacted
 
 COLOURS = {OK: "green", NOTE: "yellow", FAULT: "red"}
-CHAMPION = "models:/gfm-ra-prompted@champion"
+DEFAULT = "gfm-ra-prompted"
+MODEL = f"Registered model, or a folder that holds one. [default: {DEFAULT}'s champion or, without one, its candidate]"
 
 
 def add_to(app: typer.Typer) -> None:
@@ -36,6 +39,19 @@ def add_to(app: typer.Typer) -> None:
     )(serve)
 
 
+def chosen(model: str | None) -> str:
+    """The model that was asked for, or the default: its champion or, said on stderr, its candidate; connect first."""
+    if model is not None:
+        return model
+    alias = usable_alias(DEFAULT)
+    if alias != CHAMPION:
+        said = (
+            f"gfm-ra: {DEFAULT} has no champion yet, its {alias} answers (`make promote` makes it champion)"
+        )
+        print(said, file=sys.stderr)  # noqa: T201 (the one line for the person)
+    return f"models:/{DEFAULT}@{alias}"
+
+
 def _numbers(text: str) -> list[int]:
     try:
         numbers = [int(word) for word in text.split(",")]
@@ -47,7 +63,7 @@ def _numbers(text: str) -> list[int]:
 
 
 def bench(
-    model: Annotated[str, typer.Option(help="Registered model, or a folder that holds one.")] = CHAMPION,
+    model: Annotated[str | None, typer.Option(help=MODEL, show_default=False)] = None,
     links: Annotated[str, typer.Option(help="Numbers of links.")] = "10,20,50,80",
     batch: Annotated[str, typer.Option(help="Networks per call.")] = "1,16",
     threads: Annotated[int, typer.Option(min=1, help="Threads of the runtime.")] = 1,
@@ -59,6 +75,7 @@ def bench(
 
     sizes = [(count, size) for count in _numbers(batch) for size in _numbers(links)]
     runs.connect(create=False)
+    model = chosen(model)
     folder = versions.fetch(model)
     program, predict = versions.program(folder), versions.load(str(folder))
     check_program(program, model)
@@ -131,7 +148,7 @@ def doctor(
 
 
 def serve(
-    model: Annotated[str, typer.Option(help="Registered model, or a folder that holds one.")] = CHAMPION,
+    model: Annotated[str | None, typer.Option(help=MODEL, show_default=False)] = None,
     port: Annotated[int, typer.Option(min=1, max=65535, help="On loopback.")] = 8000,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     replicas: Annotated[int, typer.Option(min=1, help="Processes that compute, one core each.")] = 1,
@@ -146,4 +163,5 @@ def serve(
     from pipelines.serving.app import Limits, run_service
 
     limits = Limits(max_links, max_batch, int(max_body_mb * 2**20), timeout)
-    run_service(model, host, port, replicas, limits)
+    runs.connect(create=False)
+    run_service(chosen(model), host, port, replicas, limits)

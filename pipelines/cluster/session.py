@@ -2,7 +2,6 @@
 
 import logging
 import os
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,9 +11,9 @@ from ray.exceptions import RaySystemError
 
 from pipelines.runtime.errors import UserError
 from pipelines.runtime.machine import cores
+from pipelines.runtime.ports import check_listening
 
 ROOT = Path(__file__).resolve().parents[2]
-ANSWER_WITHIN_S = 10.0
 # Ray runs our code in a thread, whose heap glibc returns to the system piece by piece: a training step then spends a
 # tenth of its time on taking the same pages again. One heap that keeps what it has taken costs nothing else.
 KEEP_MEMORY = {
@@ -73,17 +72,14 @@ def _start(dashboard: bool, local: bool) -> None:
 
 
 def _probe(address: str) -> None:
-    """Raise UserError if nothing listens at host:port, which Ray would find out after a minute or two."""
+    """Refuse a host:port at which nothing listens, which Ray would find out after a minute or two."""
     host, _, port = address.rpartition("://")[2].partition("/")[0].rpartition(":")
     if not host or not port.isdigit():  # "auto" and the like: Ray's to find
         return
-    try:
-        socket.create_connection((host, int(port)), ANSWER_WITHIN_S).close()
-    except OSError as error:
-        raise UserError(
-            f"no Ray cluster answers at RAY_ADDRESS={address} ({error}): start one with `ray start --head`, mend the "
-            "address, or unset RAY_ADDRESS to run locally"
-        ) from None
+    check_listening(
+        host, int(port), f"Ray cluster answers at RAY_ADDRESS={address}",
+        "start one with `ray start --head`, mend the address, or unset RAY_ADDRESS to run locally",
+    )  # fmt: skip
 
 
 def cpus() -> int:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from components.evaluation.ratios import Ratio
-from pipelines.registry.promotion import REFERENCE_STARTS
+from pipelines.registry.comparison import REFERENCE_STARTS
 
 PARAMS_OF_ANY_GOAL = (
     '`params={"goal": "sum-rate" | "proportional-fair" | "qos" | "alpha-fair", "alpha": ..., "min_rate": ..., '
@@ -28,8 +28,8 @@ def model_card(
         "full power. Finite values within +-200 dB; anything else is refused.",
         "- Out: `power` float32 [B, K], parts of full power in [0, 1].",
         f"- Parameters: {PARAMS_OF_ANY_GOAL if any_goal else 'none.'}",
-        f'- `mlflow.pyfunc.load_model("models:/{name}@champion").predict(gain_db)`; needs mlflow, numpy and '
-        "onnxruntime. No pickle is read.",
+        f'- `mlflow.pyfunc.load_model("models:/{name}@champion").predict(gain_db)`, or `@candidate` for what is not '
+        "promoted yet; needs mlflow, numpy and onnxruntime. No pickle is read.",
         "- To train further: `artifacts/` also holds model.safetensors and config.json.",
         "## Quality",
         f"Ratio to WMMSE with the objective's own weights, best of {REFERENCE_STARTS} starts, on validation "

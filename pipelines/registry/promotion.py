@@ -1,79 +1,95 @@
-"""Who becomes champion: a paired comparison on the validation snapshots, as ratios to WMMSE."""
+"""The gate: who becomes champion, by a paired comparison on the test snapshots."""
 
-import itertools
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Callable
+from enum import StrEnum
+from typing import NamedTuple
 
-import numpy as np
+from components.data.shards import sha256_of
+from components.evaluation.ratios import Ratio
+from pipelines.registry import versions
+from pipelines.registry.aliases import CHAMPION, Overtaken, alias_version, promote_over
+from pipelines.registry.comparison import Snapshots, registered_powers
+from pipelines.runtime.errors import UserError
 
-from components.data.shards import Manifest, load_split, to_gain
-from components.evaluation.ratios import Ratio, mean_difference, ratio_of_means
-from components.evaluation.scores import score
-from components.model.conditioning import goals_of
-from gfm_ra.goals import by_name
-from gfm_ra.solvers import wmmse
-from pipelines.registry import pyfunc_program, versions
-from pipelines.runtime import paths
-
-REFERENCE_STARTS = 10  # of WMMSE with the objective's own weights; best start counts
-Powers = Callable[[np.ndarray, str], np.ndarray]  # gain_db [N, K, K] and an objective's name -> power [N, K]
-Scores = dict[tuple[str, str], np.ndarray]  # by objective and scenario, one number per validation snapshot
+ATTEMPTS = 5  # comparisons with champions that change meanwhile
 
 
-class Validation:
-    """The validation snapshots of some scenarios, and what WMMSE reaches on them."""
+class Decision(StrEnum):
+    """What became of a version at the gate."""
 
-    def __init__(self, scenarios: Sequence[str], objectives: Sequence[str], seed: int) -> None:
-        manifest, self.seed = Manifest.load(paths.DATA), seed
-        gains = {name: load_split(paths.DATA, manifest, name, "val").astype(np.float32) for name in scenarios}
-        self.gains = {key: gains[key[1]] for key in itertools.product(objectives, scenarios)}
-        self.reference = self.scores(
-            lambda gain_db, objective: wmmse(
-                to_gain(gain_db), by_name(objective), starts=REFERENCE_STARTS, seed=seed
-            )
+    PROMOTED = "promoted"
+    REFUSED = "refused"
+    UNCHANGED = "unchanged"
+
+
+class Verdict(NamedTuple):
+    """A decision and its reason."""
+
+    version: versions.Version
+    decision: Decision
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.version.name} {self.version.number}: {self.decision}, {self.reason}"
+
+
+class Gate:
+    """Compares versions of one kind with their champions, and promotes what is surely better."""
+
+    def __init__(self, snapshots: Callable[[], Snapshots], any_goal: bool, confidence: float) -> None:
+        # Read when there is something to compare: a first champion needs no snapshots.
+        self.snapshots, self.any_goal, self.confidence = snapshots, any_goal, confidence
+
+    def pass_through(self, version: versions.Version) -> Verdict:
+        """Promote a version if nothing is champion, or if it is surely better, or the same network in a newer program.
+
+        A champion that changes during the comparison is compared anew.
+
+        Raises:
+            UserError: the registry fails, or the champion changes again and again.
+            DataError: there are no solved test snapshots.
+        """
+        overtaken = ""
+        for _ in range(ATTEMPTS):
+            champion = alias_version(version.name, CHAMPION)
+            if champion == version.number:
+                return Verdict(version, Decision.UNCHANGED, f"champion already{overtaken}")
+            passes, reason = self._judge(version, champion)
+            reason += overtaken
+            if not passes:
+                return Verdict(version, Decision.REFUSED, reason)
+            try:
+                promote_over(version.name, version.number, champion)
+            except Overtaken as error:
+                overtaken = f" (compared anew: {str(error).partition(':')[0]})"
+            else:
+                return Verdict(version, Decision.PROMOTED, reason)
+        raise UserError(
+            f"{version.name} {version.number}: the champion changed {ATTEMPTS} times while it was compared: try again"
         )
 
-    def scores(self, powers: Powers) -> Scores:
-        """What a way to set powers is worth on every snapshot."""
-        return {key: score(key[0], powers(gain_db, key[0]), gain_db) for key, gain_db in self.gains.items()}
+    def _judge(self, version: versions.Version, champion: str | None) -> tuple[bool, str]:
+        if champion is None:
+            return True, "the first champion"
+        better = self._margin(version, champion)
+        said = f"{better.value:+.4f} [{better.low:+.4f}, {better.high:+.4f}]"
+        if better.low > 0.0:
+            return True, f"its ratio to WMMSE is {said} above that of champion {champion}"
+        # The same network in a newer program answers the same and is no better, but it is the one to serve.
+        if _graphs(version.name, champion) == _graphs(version.name, version.number):
+            return True, f"the network of champion {champion} in another program"
+        return False, f"not surely better than champion {champion}: ratio to WMMSE {said} above its"
 
-    def ratios(self, scored: Scores, confidence: float) -> dict[tuple[str, str], Ratio]:
-        """Ratio to WMMSE by objective and scenario, with bootstrap intervals."""
-        return {
-            key: ratio_of_means(values, self.reference[key], self.seed, confidence=confidence)
-            for key, values in scored.items()
-        }
-
-    def mean_ratio(self, scored: Scores, objective: str) -> float:
-        """Ratio to WMMSE under one objective, mean over scenarios."""
-        ratios = [
-            scored[key].mean() / reference.mean()
-            for key, reference in self.reference.items()
-            if key[0] == objective
-        ]
-        return float(np.mean(ratios))
-
-    def margin(self, challenger: Scores, champion: Scores, confidence: float) -> Ratio:
-        """How much higher the challenger's ratio is, over all snapshots, paired, with its interval."""
-        differences = [
-            (challenger[key] - champion[key]) / max(abs(float(reference.mean())), 1e-9)
-            for key, reference in self.reference.items()
-        ]
-        joined = np.concatenate(differences)
-        return mean_difference(joined, np.zeros_like(joined), self.seed, confidence=confidence)
+    def _margin(self, version: versions.Version, champion: str) -> Ratio:
+        snapshots = self.snapshots()
+        challenger, defender = (
+            snapshots.scores(registered_powers(f"models:/{version.name}/{number}", self.any_goal))
+            for number in (version.number, champion)
+        )
+        return snapshots.margin(challenger, defender, self.confidence)
 
 
-def registered_powers(model_uri: str, any_goal: bool) -> Powers:
-    """A registered model as a way to set powers; one for any goal is told the objective."""
-    predict = versions.load(model_uri)
-    if any_goal:
-        return lambda gain_db, objective: predict(gain_db, goal=objective)
-    return lambda gain_db, _: predict(gain_db)
-
-
-def graph_powers(graph: Path, any_goal: bool) -> Powers:
-    """The same for an exported graph."""
-    run = pyfunc_program.open_graph(graph)
-    if not any_goal:
-        return lambda gain_db, _: run(gain_db)
-    return lambda gain_db, objective: run(gain_db, goals_of(by_name(objective), *gain_db.shape[:2]))
+def _graphs(name: str, number: str) -> list[str]:
+    """Checksums of a version's graphs."""
+    folder = versions.fetch(f"models:/{name}/{number}") / "artifacts"
+    return [sha256_of(path) for path in sorted(folder.glob("*.onnx"))]

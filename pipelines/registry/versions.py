@@ -1,4 +1,4 @@
-"""Versions of registered models: made, found, described, promoted, loaded."""
+"""Versions of registered models: made, found, described, loaded."""
 
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -11,16 +11,15 @@ import numpy as np
 from mlflow.artifacts import download_artifacts
 from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature
-from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
 from mlflow.types import DataType, ParamSchema, ParamSpec, Schema, TensorSpec
 
 from components.data.shards import sha256_of
+from pipelines.registry.aliases import model_of, registered_names
 from pipelines.runtime.errors import UserError
 from pipelines.runtime.runs import Run, tracking_uri
 
-CHAMPION, PREVIOUS = "champion", "previous"
 CONTENT_TAG = "content_sha256"
-MOST_MODELS = 1000  # in one answer, as many as MLflow gives
+RATIO_TAG = "validation_ratio"  # followed by objective and scenario
 
 
 def find_version(name: str, content: str) -> str | None:
@@ -30,34 +29,6 @@ def find_version(name: str, content: str) -> str | None:
         if version.tags.get(CONTENT_TAG) == content:
             return str(version.version)
     return None
-
-
-def _aliases(name: str) -> dict[str, str] | None:
-    """A model's aliases and their versions; None if the registry itself says that there is no such model.
-
-    Raises:
-        UserError: the registry does not say so: it refuses, fails or does not answer.
-    """
-    try:
-        return dict(mlflow.MlflowClient().get_registered_model(name).aliases)
-    except MlflowException as error:
-        if error.error_code == ErrorCode.Name(RESOURCE_DOES_NOT_EXIST):
-            return None
-        said = " ".join(str(error).split())[:200]
-        raise UserError(
-            f"{tracking_uri()} does not say what it has of {name} ({said}): nothing was promoted; "
-            "try again when the registry answers"
-        ) from None
-
-
-def alias_version(name: str, alias: str) -> str | None:
-    """The version that an alias points to; None if the registry itself says that there is no such alias or model.
-
-    Raises:
-        UserError: the registry does not say so: it refuses, fails or does not answer.
-    """
-    number = (_aliases(name) or {}).get(alias)
-    return None if number is None else str(number)
 
 
 def add_version(
@@ -123,14 +94,6 @@ def _param(name: str, default: str | float | list[float]) -> ParamSpec:
     return ParamSpec(name, kind, default, (-1,) if isinstance(default, list) else None)
 
 
-def promote(name: str, version: str) -> None:
-    """Point `champion` at a version; the one it pointed to keeps the alias `previous`."""
-    client, old = mlflow.MlflowClient(), alias_version(name, CHAMPION)
-    if old is not None and old != version:
-        client.set_registered_model_alias(name, PREVIOUS, old)
-    client.set_registered_model_alias(name, CHAMPION, version)
-
-
 def load(model_uri: str) -> Callable[..., np.ndarray]:
     """A registered model as a function from gain_db [B, K, K] and its keyword parameters, if any, to power [B, K].
 
@@ -157,17 +120,6 @@ def load(model_uri: str) -> Callable[..., np.ndarray]:
     return predict
 
 
-def champions() -> list[tuple[str, str, dict[str, str]]]:
-    """Name, champion version and its tags of every registered model that has a champion."""
-    client = mlflow.MlflowClient()
-    found = []
-    for model in client.search_registered_models(max_results=MOST_MODELS):
-        version = alias_version(model.name, CHAMPION)
-        if version is not None:
-            found.append((model.name, version, dict(client.get_model_version(model.name, version).tags)))
-    return found
-
-
 class Version(NamedTuple):
     """One version of a registered model."""
 
@@ -179,11 +131,10 @@ class Version(NamedTuple):
     card: str  # Markdown
 
 
-def registered_names() -> list[str]:
-    """Names of all registered models."""
-    return sorted(
-        model.name for model in mlflow.MlflowClient().search_registered_models(max_results=MOST_MODELS)
-    )
+def mean_ratio(tags: Mapping[str, str]) -> str:
+    """The mean of the ratios that a version's tags hold; empty if there are none."""
+    found = [float(value.split()[0]) for key, value in tags.items() if key.startswith(f"{RATIO_TAG}.")]
+    return f"{sum(found) / len(found):.4f}" if found else ""
 
 
 def versions(name: str) -> list[Version]:
@@ -192,12 +143,12 @@ def versions(name: str) -> list[Version]:
     Raises:
         UserError: there is no such model.
     """
-    client, aliases = mlflow.MlflowClient(), _aliases(name)
-    if aliases is None:
+    client, model = mlflow.MlflowClient(), model_of(name)
+    if model is None:
         known = ", ".join(registered_names()) or "none"
         raise UserError(f"{tracking_uri()} has no model {name} (it has: {known})")
     pointing: dict[str, list[str]] = {}
-    for alias, number in aliases.items():
+    for alias, number in model.aliases.items():
         pointing.setdefault(str(number), []).append(alias)
     found = [
         Version(
@@ -243,19 +194,6 @@ def describe(version: Version) -> None:
     client.update_model_version(version.name, version.number, version.card)
     for key, value in version.tags.items():
         client.set_model_version_tag(version.name, version.number, key, value)
-
-
-def roll_back(name: str) -> tuple[str, str]:
-    """Exchange `champion` and `previous`; returns the new champion's version and the old one's.
-
-    Raises:
-        UserError: nothing was champion before.
-    """
-    old, new = alias_version(name, CHAMPION), alias_version(name, PREVIOUS)
-    if old is None or new is None:
-        raise UserError(f"{name} has no version with the alias {PREVIOUS}: there is nothing to return to")
-    promote(name, new)
-    return new, old
 
 
 def fetch(model_uri: str, folder: Path | None = None) -> Path:

@@ -1,5 +1,7 @@
-"""Where a model comes from: what dvc.lock says about the stages that made it."""
+"""Where a model comes from: its profile, its hash, and what dvc.lock says about the stages that made it."""
 
+import hashlib
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,12 +13,42 @@ from pipelines.runtime import paths
 
 LOCK, COMPACT_LOCK = Path("dvc.lock"), paths.COMPACT_PARAMS.with_name("dvc.lock")
 TRAINING = ("pretrain", "finetune", "distil")  # stages whose scenarios a model has learnt from
-UNKNOWN = "unknown"
+UNKNOWN, CUSTOM = "unknown", "custom"
+PROFILES = Path("dags/profiles")
 
 
 def lock_digest(lock: Path = LOCK) -> str:
     """Checksum of dvc.lock, or "unknown" where there is none."""
     return sha256_of(lock) if lock.is_file() else UNKNOWN
+
+
+def dvc_hash(folder: Path) -> str:
+    """The hash under which DVC keeps a folder, as dvc.lock shows it: of its files' names and MD5 sums."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    entries = [
+        {"md5": hashlib.md5(path.read_bytes()).hexdigest(), "relpath": path.relative_to(folder).as_posix()}
+        for path in files
+    ]
+    entries.sort(key=lambda entry: entry["relpath"])
+    return f"{hashlib.md5(json.dumps(entries, sort_keys=True).encode()).hexdigest()}.dir"
+
+
+def profile_of(*parameters: Path) -> str:
+    """The profile whose values all these parameter files hold, or "custom" if there is none.
+
+    A file's profiles lie in the folder `profiles` beside it; those of params.yaml in dags/profiles.
+    """
+    found = {_profile(path) for path in parameters}
+    return found.pop() if len(found) == 1 else CUSTOM
+
+
+def _profile(parameters: Path) -> str:
+    folder = PROFILES if parameters.parent == Path() else parameters.parent / PROFILES.name
+    values = yaml.safe_load(parameters.read_text())
+    named = (
+        path.stem for path in sorted(folder.glob("*.yaml")) if yaml.safe_load(path.read_text()) == values
+    )
+    return next(named, CUSTOM)
 
 
 def training_scenarios(folder: Path, *locks: Path) -> str:

@@ -2,7 +2,6 @@
 
 import fcntl
 import os
-import socket
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
@@ -16,16 +15,31 @@ import mlflow
 from mlflow.entities import Metric, Param
 
 from pipelines.runtime.errors import UserError, redacted
+from pipelines.runtime.origin import lasting_folder
+from pipelines.runtime.ports import check_listening
 
 EXPERIMENT = "gfm-ra"
 FOLDER_TAG = "folder"  # where a stage ran: its DAG
-LOCAL_URI = "sqlite:///mlflow.db"
-ANSWER_WITHIN_S = 5.0
+SQLITE = "sqlite:///"
+LOCAL_URI = f"{SQLITE}mlflow.db"
 
 
 def tracking_uri() -> str:
-    """MLFLOW_TRACKING_URI if set, else a sqlite database in the current folder."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or LOCAL_URI
+    """MLFLOW_TRACKING_URI if set, else a sqlite database in the current folder.
+
+    In the copy in which DVC runs an experiment, a relative path means the work tree that the experiment came from: the
+    copy is deleted when the experiment has ended.
+    """
+    uri = os.environ.get("MLFLOW_TRACKING_URI") or LOCAL_URI
+    database, lasting = database_of(uri), lasting_folder()
+    if database is None or database.is_absolute() or lasting == Path.cwd():
+        return uri
+    return f"{SQLITE}{lasting / database}"
+
+
+def database_of(uri: str) -> Path | None:
+    """The file of a sqlite address; None for any other address."""
+    return Path(uri.removeprefix(SQLITE)) if uri.startswith(SQLITE) else None
 
 
 def connect(create: bool = True) -> None:
@@ -37,7 +51,8 @@ def connect(create: bool = True) -> None:
         UserError: nothing answers, nothing is there to read, or the address cannot be used.
     """
     uri = tracking_uri()
-    if not create and uri.startswith("sqlite:///") and not Path(uri.removeprefix("sqlite:///")).is_file():
+    database = database_of(uri)
+    if not create and database is not None and not database.is_file():
         raise UserError(
             f"there is no registry at {uri}, seen from {Path.cwd()}: `make repro` makes it, or go to its folder or set "
             "MLFLOW_TRACKING_URI"
@@ -51,7 +66,7 @@ def connect(create: bool = True) -> None:
             # MLflow's own client, with the user's token, password or certificates.
             mlflow.MlflowClient().search_experiments(max_results=1)
         if create:
-            with _alone(uri):
+            with alone(uri):
                 _tables(uri)
                 _experiment(uri)
     # MLflow, SQLAlchemy, a missing driver or the file system: each has exceptions of its own.
@@ -65,40 +80,41 @@ def _probe(uri: str, remedy: str) -> None:
     if getproxies().get(parts.scheme):  # then only the proxy knows
         return
     port = parts.port or {"http": 80, "https": 443}[parts.scheme]
-    try:
-        socket.create_connection((parts.hostname or "", port), ANSWER_WITHIN_S).close()
-    except OSError as error:
-        raise UserError(f"no MLflow server answers at {redacted(uri)} ({error}): {remedy}") from None
+    check_listening(parts.hostname or "", port, f"MLflow server answers at {redacted(uri)}", remedy)
 
 
 @contextmanager
-def _alone(uri: str) -> Iterator[None]:
-    """Nobody else meanwhile: two processes that both make the tables of a new database spoil it for each other."""
-    if not uri.startswith("sqlite:///"):
+def alone(uri: str) -> Iterator[None]:
+    """Hold a file lock beside a sqlite database; without effect for any other address.
+
+    Two processes that both make the tables of a new database, or that both move an alias, spoil it for each other.
+    """
+    database = database_of(uri)
+    if database is None:
         yield
         return
-    with Path(f"{uri.removeprefix('sqlite:///')}.lock").open("w") as lock:
+    with Path(f"{database}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
 def _tables(uri: str) -> None:
     """Make a new database beside its place: one that is left half made by kill -9 could be neither used nor mended."""
-    database = Path(uri.removeprefix("sqlite:///"))
-    if not uri.startswith("sqlite:///") or database.exists():
+    database = database_of(uri)
+    if database is None or database.exists():
         return
     for left in database.parent.glob(f"{database.name}.new-*"):
         left.unlink()
     # A name of its own, since MLflow remembers by name which databases have their tables.
     fresh = database.with_name(f"{database.name}.new-{time.time_ns()}")
-    mlflow.MlflowClient(tracking_uri=f"sqlite:///{fresh}").search_experiments()
+    mlflow.MlflowClient(tracking_uri=f"{SQLITE}{fresh}").search_experiments()
     os.replace(fresh, database)
 
 
 def _experiment(uri: str) -> None:
     if mlflow.get_experiment_by_name(EXPERIMENT) is None:
         # A server chooses its own artifact store; a local database keeps artifacts beside it.
-        database = Path(uri.removeprefix("sqlite:///")) if uri.startswith("sqlite") else None
+        database = database_of(uri)
         location = None if database is None else (database.absolute().parent / "mlartifacts").as_uri()
         mlflow.create_experiment(EXPERIMENT, artifact_location=location)
     mlflow.set_experiment(EXPERIMENT)

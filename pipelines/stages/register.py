@@ -1,29 +1,30 @@
-"""Stage register: trained models as self-contained MLflow models; `champion` moves only past a gate."""
+"""Stage register: trained models as self-contained MLflow models, under the alias `candidate`."""
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from enum import StrEnum
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
-import numpy as np
 import typer
 from pydantic import Field
 
 from components.config import Strict
 from components.data.shards import json_text, sha256_of
-from components.evaluation.ratios import Ratio
 from components.evaluation.references import OBJECTIVES
 from components.model.export import export_onnx
 from components.training.checkpoint import CONFIG_NAME, MODEL_NAME, load_power_model, load_prompted_model
 from pipelines.registry import pyfunc_program, versions
+from pipelines.registry.aliases import offer
 from pipelines.registry.card import model_card, show
-from pipelines.registry.promotion import Scores, Validation, graph_powers, registered_powers
+from pipelines.registry.comparison import graph_powers, solved_snapshots, validation_snapshots
+from pipelines.registry.promotion import Gate
 from pipelines.runtime import paths, runs
 from pipelines.runtime.errors import UserError
 from pipelines.runtime.progress import Meter
-from pipelines.runtime.provenance import lock_digest, training_scenarios
+from pipelines.runtime.provenance import dvc_hash, lock_digest, profile_of, training_scenarios
 from pipelines.runtime.stage import (
     PARAMS,
     Context,
@@ -37,11 +38,10 @@ from pipelines.runtime.stage import (
 
 RUNTIMES = ("mlflow", "numpy", "onnxruntime")
 CARD_NAME = "card.md"
-RATIO_TAG = "validation_ratio"
 
 
 class RegisterConfig(Strict):
-    """On which validation snapshots a candidate must beat the champion, and how surely."""
+    """Scenarios whose validation snapshots a card is about, and on whose test snapshots a champion must be beaten."""
 
     scenarios: tuple[str, ...] = Field(min_length=1)
     confidence: float = Field(default=0.95, gt=0, lt=1)
@@ -102,73 +102,49 @@ def model_name(kind: str) -> str:
     return f"gfm-ra-{kind}"
 
 
+def project_names() -> list[str]:
+    """Registered names of every model that the chains make."""
+    return [model_name(kind) for kind in (*OBJECTIVES, *ANY_GOAL)]
+
+
 def content_digest(graph: Path, folder: Path) -> str:
     """Identity of a registered model: graph, weights, card and program."""
     files = [graph, folder / MODEL_NAME, folder / CONFIG_NAME, pyfunc_program.PATH]
     return hashlib.sha256("".join(sha256_of(path) for path in files).encode()).hexdigest()
 
 
-def compare_with_champion(
-    candidate: Candidate, scored: Scores, validation: Validation, confidence: float
-) -> Ratio | None:
-    """How much higher the candidate's ratio is than the champion's; None without a champion."""
-    if versions.alias_version(candidate.name, versions.CHAMPION) is None:
-        return None
-    uri = f"models:/{candidate.name}@{versions.CHAMPION}"
-    champion = validation.scores(registered_powers(uri, candidate.any_goal))
-    return validation.margin(scored, champion, confidence)
-
-
-def champion_graph(name: str) -> str:
-    """Checksum of the champion's graph; the alias must point to a version."""
-    graphs = (versions.fetch(f"models:/{name}@{versions.CHAMPION}") / "artifacts").glob("*.onnx")
-    return " ".join(sha256_of(path) for path in sorted(graphs))
-
-
-def compare_versions(challenger: versions.Version) -> Ratio:
-    """How much higher a registered version's ratio is than its champion's, by this folder's parameters and data.
+def gate_of(name: str) -> Gate:
+    """What a version of a registered name must pass to become champion, by this folder's parameters and data.
 
     Raises:
-        UserError, DataError: there are no parameters or validation snapshots here.
+        UserError: there are no parameters here, or the name is none of the models above.
     """
     params = read_params()
     config, seed = parse_section(params, "register", RegisterConfig), parse_seed(params)
-    candidate = Candidate(challenger.name.removeprefix(model_name("")), Path())
-    if candidate.kind not in (*OBJECTIVES, *ANY_GOAL):
-        raise UserError(f"{challenger.name} is none of this repository's models")
-    validation = Validation(config.scenarios, candidate.objectives, seed)
-    uri = f"models:/{challenger.name}/{challenger.number}"
-    scored = validation.scores(registered_powers(uri, candidate.any_goal))
-    better = compare_with_champion(candidate, scored, validation, config.confidence)
-    assert better is not None  # the caller has seen a champion
-    return better
+    if name not in project_names():
+        raise UserError(
+            f"{name} is none of this repository's models: --force promotes it without a comparison"
+        )
+    candidate = Candidate(name.removeprefix(model_name("")), Path())
+    snapshots = partial(solved_snapshots, config.scenarios, candidate.objectives, seed)
+    return Gate(snapshots, candidate.any_goal, config.confidence)
 
 
 def register_one(candidate: Candidate, context: Context[RegisterConfig]) -> tuple[str, str, list[str]]:
-    """Export, register and perhaps promote one model; returns its name, content digest and summary row."""
-    name, config = candidate.name, context.config
+    """Export and register one model as candidate; returns its name, content digest and summary row."""
+    name = candidate.name
     graph = context.scratch / f"{candidate.kind}.onnx"
     candidate.export(graph)
     content = content_digest(graph, candidate.folder)
     found = versions.find_version(name, content)
-    if found is not None and found == versions.alias_version(name, versions.CHAMPION):
-        return name, content, [name, found, "champion already", "-", "-"]
-    validation = Validation(config.scenarios, candidate.objectives, context.seed)
-    scored = validation.scores(graph_powers(graph, candidate.any_goal))
-    ratios = validation.ratios(scored, config.confidence)
-    better = compare_with_champion(candidate, scored, validation, config.confidence)
-    registered = found or add(candidate, context, graph, content, ratios)
-    # The same network in a newer program answers the same and is no better, but it is the one to serve.
-    renewed = better is not None and champion_graph(name) == sha256_of(graph)
-    won = better is None or better.low > 0.0
-    if won or renewed:
-        versions.promote(name, registered)
-    verdict = (
-        "champion" if won else "champion, renewed" if renewed else "not promoted: no better than the champion"
-    )
-    margin = "first" if better is None else f"{better.value:+.4f} [{better.low:+.4f}, {better.high:+.4f}]"
-    mean = f"{np.mean([ratio.value for ratio in ratios.values()]):.4f}"
-    return name, content, [name, registered, verdict, margin, mean]
+    number = found or add(candidate, context, graph, content)
+    version = versions.find(name, number)
+    # Versions that an older program registered lack some.
+    lacking = {key: value for key, value in origin_of(candidate).items() if key not in version.tags}
+    if lacking:
+        versions.describe(version._replace(tags=lacking))
+    offer(name, number)
+    return name, content, [name, number, "known" if found else "new", versions.mean_ratio(version.tags)]
 
 
 def add(
@@ -176,14 +152,12 @@ def add(
     context: Context[RegisterConfig],
     graph: Path,
     content: str,
-    ratios: Mapping[tuple[str, str], Ratio],
 ) -> str:
     """Register a version with its tags and its card; returns the version."""
-    provenance = {
-        "git_commit": runs.git_commit(),
-        "dvc_lock_sha256": lock_digest(),
-        "training_scenarios": training_scenarios(candidate.folder),
-    }
+    validation = validation_snapshots(context.config.scenarios, candidate.objectives, context.seed)
+    scored = validation.scores(graph_powers(graph, candidate.any_goal))
+    ratios = validation.ratios(scored, context.config.confidence)
+    provenance = origin_of(candidate)
     text = model_card(candidate.name, candidate.any_goal, provenance, ratios, context.config.confidence)
     card = context.scratch / CARD_NAME
     card.write_text(text)
@@ -198,7 +172,9 @@ def add(
         },
         PARAMETERS if candidate.any_goal else None,
     )
-    measured = {f"{RATIO_TAG}.{objective}.{where}": ratio for (objective, where), ratio in ratios.items()}
+    measured = {
+        f"{versions.RATIO_TAG}.{objective}.{where}": ratio for (objective, where), ratio in ratios.items()
+    }
     context.run.metrics({f"{candidate.kind}.{key}": ratio.value for key, ratio in measured.items()})
     tags = provenance | {key: show(ratio) for key, ratio in measured.items()}
     made = versions.find(candidate.name, number)
@@ -206,6 +182,18 @@ def add(
     # Last, since it is what the version is found by: one that was interrupted before is registered again.
     versions.describe(made._replace(tags={versions.CONTENT_TAG: content}, card=text))
     return number
+
+
+def origin_of(candidate: Candidate) -> dict[str, str]:
+    """Where a model comes from, as tags of its version."""
+    parameters = (PARAMS, paths.COMPACT_PARAMS) if candidate.kind == paths.DISTILLED else (PARAMS,)
+    return {
+        "profile": profile_of(*parameters),
+        "git_commit": runs.git_commit(),
+        "dvc_hash": dvc_hash(candidate.folder),
+        "dvc_lock_sha256": lock_digest(),
+        "training_scenarios": training_scenarios(candidate.folder),
+    }
 
 
 def work_on(group: Group) -> Callable[[Context[RegisterConfig]], Outcome]:
@@ -221,7 +209,7 @@ def work_on(group: Group) -> Callable[[Context[RegisterConfig]], Outcome]:
         made = context.scratch / "registered.json"
         made.write_text(json_text({name: {"content_sha256": content} for name, content, _ in done}))
         rows = [row for _, _, row in done]
-        columns = ["model", "version", "verdict", "ratio above champion's", "ratio"]
+        columns = ["model", "candidate", "content", "ratio"]
         return Outcome({OUTPUTS[group]: made}, columns, rows)
 
     return work

@@ -14,8 +14,8 @@ from components.training.config import PretrainingConfig
 from gfm_ra.goals import SumRate
 from pipelines.cluster.pretraining import SpreadConfig, train_on_cluster
 from pipelines.cluster.trainer import history_csv
+from pipelines.registry.comparison import graph_powers, validation_snapshots
 from pipelines.registry.latency import measure, typical_gains
-from pipelines.registry.promotion import Validation, graph_powers
 from pipelines.registry.pyfunc_program import open_session
 from pipelines.runtime import paths
 from pipelines.runtime.stage import Context, Outcome, Stage, main
@@ -69,7 +69,7 @@ def latency_ms(graph: Path) -> float:
 
 def work(context: Context[DistilConfig]) -> Outcome:
     """Train the small model and compare it with its teacher."""
-    validation = Validation(
+    validation = validation_snapshots(
         context.config.validation_scenarios, OBJECTIVES, context.seed
     )  # what is missing shows at once
     trained = train_on_cluster(

@@ -4,12 +4,18 @@ import json
 import re
 import sys
 
+import mlflow
 import pytest
+import yaml
 
 from tests import browser
 from tests.clone import ROOT, copy_repository, run
 
 MODELS = ("gfm-ra-sum-rate", "gfm-ra-proportional-fair", "gfm-ra-qos", "gfm-ra-prompted")
+FOLDERS = (
+    "artifacts/finetune/sum-rate", "artifacts/finetune/proportional-fair", "artifacts/finetune/qos",
+    "artifacts/pretrain/prompted",
+)  # fmt: skip
 
 pytestmark = pytest.mark.chain
 
@@ -37,12 +43,46 @@ def test_interrupted_work_leaves_nothing_behind_after_success(chain):
     assert not [path for path in (chain / ".resume").rglob("*") if path.is_file()]
 
 
-def test_three_heads_and_the_prompted_model_are_registered_under_the_alias_champion(chain):
-    code = (
-        "import mlflow; c = mlflow.MlflowClient('sqlite:///mlflow.db');"
-        f"print([str(c.get_model_version_by_alias(n, 'champion').version) for n in {MODELS!r}])"
+def registered(chain):
+    """Aliases of every model, and how many runs of stage register have finished."""
+    client = mlflow.MlflowClient(f"sqlite:///{chain}/mlflow.db")
+    found = {name: client.get_registered_model(name).aliases.items() for name in MODELS}
+    experiment = client.get_experiment_by_name("gfm-ra").experiment_id
+    runs = client.search_runs(
+        [experiment], "attributes.status = 'FINISHED' and attributes.run_name = 'register'"
     )
-    assert "['1', '1', '1', '1']" in run(chain, sys.executable, "-W", "ignore", "-c", code)
+    return {name: {alias: str(number) for alias, number in pairs} for name, pairs in found.items()}, len(runs)
+
+
+def test_three_heads_and_the_prompted_model_are_candidates_that_say_where_they_come_from(chain):
+    assert registered(chain)[0] == {name: {"candidate": "1"} for name in MODELS}
+    commit = run(chain, "git", "rev-parse", "HEAD").strip()
+    outputs = {
+        output["path"]: output["md5"]
+        for stage in yaml.safe_load((chain / "dvc.lock").read_text())["stages"].values()
+        for output in stage.get("outs", ())
+    }
+    for name, folder in zip(MODELS, FOLDERS, strict=True):
+        tags = mlflow.MlflowClient(f"sqlite:///{chain}/mlflow.db").get_model_version(name, "1").tags
+        assert (tags["profile"], tags["git_commit"], tags["dvc_hash"]) == ("smoke", commit, outputs[folder])
+
+
+def test_an_experiment_in_a_copy_registers_here_and_touches_no_champion(chain):
+    run(chain, "git", "config", "user.name", "test")
+    run(chain, "git", "config", "user.email", "test@localhost")
+    aliases, before = registered(chain)
+    said = run(chain, "dvc", "exp", "run", "--temp", "-S", "register.confidence=0.9")
+    assert "Running stage 'register'" in said
+    assert registered(chain) == (aliases, before + 1)
+    assert not list(chain.glob(".dvc/tmp/exps/**/mlflow.db"))
+
+
+def test_candidates_become_champions_by_promote_alone(chain):
+    said = run(chain, "gfm-ra", "models", "promote", "--all")
+    assert sorted(said.splitlines()) == sorted(f"{name} 1: promoted, the first champion" for name in MODELS)
+    assert registered(chain)[0] == {name: {"candidate": "1", "champion": "1"} for name in MODELS}
+    said = run(chain, "gfm-ra", "models", "promote", "--all")
+    assert sorted(said.splitlines()) == sorted(f"{name} 1: unchanged, champion already" for name in MODELS)
 
 
 def test_the_readme_example_allocates_powers(chain):
@@ -89,7 +129,7 @@ def test_every_goal_and_every_hidden_share_has_been_evaluated(chain):
 def test_the_prompted_model_listens_to_its_goal(chain):
     code = (
         "import mlflow, numpy as np; mlflow.set_tracking_uri('sqlite:///mlflow.db');"
-        "m = mlflow.pyfunc.load_model('models:/gfm-ra-prompted@champion');"
+        "m = mlflow.pyfunc.load_model('models:/gfm-ra-prompted@candidate');"
         "g = np.random.default_rng(0).normal(10, 15, (8, 12, 12)).astype('float32');"
         "p = [m.predict(g, params=q) for q in ({}, {'goal': 'sum-rate'}, {'goal': 'proportional-fair'},"
         " {'goal': 'qos', 'min_rate': 0.5, 'penalty': 20.0}, {'goal': 'alpha-fair', 'alpha': 0.5},"

@@ -117,6 +117,7 @@ MISTAKES = {
     ),
     "few-shot beyond the data": (put("sweep.few_shot.shots", 9999), ["sweep.few_shot", "9999"]),
     "solving what is not simulated": (put("solve.scenarios", ["D5"]), ["solve.scenarios", "D5"]),
+    "promoting by what is not solved": (put("register.scenarios", ["D1"]), ["register.scenarios", "solve"]),
     "evaluating what is not solved": (put("evaluate.scenarios", ["D1"]), ["evaluate.scenarios", "solve"]),
     "registering without data": (put("register.scenarios", ["D9"]), ["register.scenarios", "D9"]),
     "a bad point of the space": (put("sweep.space.mask_ratio", [0.3, 1.5]), ["sweep", "mask_ratio", "1.5"]),

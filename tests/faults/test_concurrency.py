@@ -22,7 +22,7 @@ import sys
 from pathlib import Path
 from pipelines.registry import pyfunc_program
 from pipelines.runtime import runs
-from pipelines.registry import versions
+from pipelines.registry import aliases, versions
 me = sys.argv[1]
 runs.connect()
 with runs.run(f"writer-{{me}}", {{"writer": me}}) as run:
@@ -34,7 +34,7 @@ with runs.run(f"writer-{{me}}", {{"writer": me}}) as run:
             tags = {{"writer": me, "step": str(step)}}
             given = (pyfunc_program.PATH, {{"graph": graph}}, ["mlflow"], tags)
             number = versions.add_version(run, "gfm-ra-shared", *given)
-            versions.promote("gfm-ra-shared", number)
+            aliases.promote("gfm-ra-shared", number)
 """
 
 pytestmark = pytest.mark.slow

@@ -23,7 +23,7 @@ from components.model.prompted import ConditioningConfig, PromptedModel
 from gfm_ra.files.gains import write_array
 from gfm_ra.goals import AlphaFair, Objective, ProportionalFair, QoS, SumRate
 from pipelines.cli import main as cli
-from pipelines.registry import pyfunc_program, versions
+from pipelines.registry import aliases, pyfunc_program, versions
 from pipelines.runtime import runs
 from pipelines.runtime.errors import EXPECTED
 from pipelines.serving.requests import NPY, HTTPError, Limits, Program, parse
@@ -117,7 +117,7 @@ def program(module_workspace: Path) -> Program:
             {},
             PARAMETERS,
         )
-    versions.promote("gfm-ra-prompted", number)
+    aliases.promote("gfm-ra-prompted", number)
     return versions.program(versions.fetch("models:/gfm-ra-prompted@champion"))
 
 

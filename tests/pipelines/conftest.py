@@ -18,8 +18,8 @@ from rich.console import Console
 
 from components.data.shards import Manifest, ScenarioEntry
 from pipelines.runtime import paths
-from pipelines.runtime.stage import Stage, run
-from pipelines.stages import simulate
+from pipelines.runtime.stage import Stage, parse_section, run
+from pipelines.stages import simulate, solve
 
 Tree = dict[str, Any]
 # Two small worlds of different K.
@@ -133,6 +133,21 @@ def simulated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The data set of PARAMS; read-only."""
     folder = tmp_path_factory.mktemp("simulated")
     write_data(folder, PARAMS)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def solved(simulated: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What stage solve makes of the data set of PARAMS, one shard after the other; read-only."""
+    folder = tmp_path_factory.mktemp("solved")
+    config, manifest = parse_section(PARAMS, "solve", solve.SolveConfig), Manifest.load(simulated)
+    scenarios: dict[str, ScenarioEntry] = {}
+    for name, split, job in solve.plan(config, simulated, manifest, PARAMS["seed"]):
+        entry = solve.solve_shard(folder / job.file, *job.arguments)
+        before = scenarios[name].splits[split] if name in scenarios else ()
+        parameters = manifest.entry(name).parameters
+        scenarios[name] = ScenarioEntry(parameters=parameters, splits={split: (*before, entry)})
+    Manifest(seed=PARAMS["seed"], scenarios=scenarios).save(folder)
     return folder
 
 

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import mlflow
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -24,7 +25,7 @@ from gfm_ra.goals import Objective, ProportionalFair, QoS, SumRate, Weighted
 from gfm_ra.rates import spectral_efficiency
 from gfm_ra.solvers import full_reuse
 from pipelines.cli import main as cli
-from pipelines.registry import pyfunc_program, versions
+from pipelines.registry import aliases, pyfunc_program, versions
 from pipelines.runtime import runs
 from pipelines.runtime.errors import UserError
 from pipelines.stages.register import PARAMETERS
@@ -44,7 +45,7 @@ def register(model: PowerModel | PromptedModel, name: str, parameters: dict | No
             card = ModelCard(backbone=CONFIG, objective=SumRate.name)
             save_model(files["weights"], model, card, MODEL_NAME)
         version = versions.add_version(run, name, pyfunc_program.PATH, files, ["mlflow"], {}, parameters)
-    versions.promote(name, version)
+    aliases.promote(name, version)
 
 
 @pytest.fixture(scope="module")
@@ -90,6 +91,31 @@ def test_powers_are_those_of_the_prompted_champion(
     ask("allocate", tmp_path / "gain_db.npy", tmp_path / "power.npy", "--db", *goal)
     np.testing.assert_allclose(
         np.load(tmp_path / "power.npy"), expected(prompted, gain[:1], QoS(0.7, 4.0))[0], atol=1e-4
+    )
+
+
+def test_without_a_champion_the_candidate_answers_and_it_is_said(
+    prompted: PromptedModel, gain: np.ndarray, tmp_path: Path
+) -> None:
+    aliases.offer("gfm-ra-prompted", "1")
+    client = mlflow.MlflowClient()
+    client.delete_registered_model_alias("gfm-ra-prompted", "champion")
+    try:
+        answer = CliRunner().invoke(
+            cli.app, ["allocate", str(tmp_path / "gain.npy"), str(tmp_path / "power.npy")]
+        )
+        assert answer.exit_code == 0
+        assert "candidate, version 1, answers" in ask("doctor")
+        explicit = ("--model", "models:/gfm-ra-prompted@champion")
+        with pytest.raises(UserError, match="gfm-ra-prompted@champion cannot be loaded"):
+            ask("allocate", tmp_path / "gain.npy", tmp_path / "other.npy", *explicit)
+    finally:
+        client.set_registered_model_alias("gfm-ra-prompted", "champion", "1")
+    assert answer.stderr.splitlines() == [
+        "gfm-ra: gfm-ra-prompted has no champion yet, its candidate answers (`make promote` makes it champion)"
+    ]
+    np.testing.assert_allclose(
+        np.load(tmp_path / "power.npy"), expected(prompted, gain, SumRate()), atol=1e-4
     )
 
 
@@ -215,7 +241,7 @@ def test_bench_prints_a_line_per_size(prompted: PromptedModel) -> None:
 def test_doctor_looks_at_packages_tracker_and_models(
     prompted: PromptedModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert "gfm-ra-prompted: version 1 answers" in ask("doctor")
+    assert "gfm-ra-prompted: champion, version 1, answers" in ask("doctor")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
     answer = CliRunner().invoke(cli.app, ["doctor"])
     assert answer.exit_code == 1

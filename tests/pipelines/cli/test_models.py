@@ -1,5 +1,6 @@
 """Laws of `gfm-ra models`: the champion moves only past the gate, comes back, and travels to other machines."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -14,12 +15,12 @@ import torch
 import yaml
 from typer.testing import CliRunner
 
-from components.data.shards import DataError, sha256_of
+from components.data.shards import sha256_of
 from components.model.backbone import BackboneConfig
 from components.model.heads import PowerModel
 from components.training.checkpoint import MODEL_NAME, ModelCard, save_model
 from pipelines.cli import main as cli
-from pipelines.registry import relocation, versions
+from pipelines.registry import aliases, promotion, pyfunc_program, relocation, versions
 from pipelines.runtime import paths, runs
 from pipelines.runtime.errors import UserError
 from pipelines.stages import register
@@ -59,15 +60,18 @@ def make_head(bias: float, seed: int) -> None:
 
 
 @pytest.fixture(scope="module")
-def registry(module_workspace: Path, simulated: Path, run_stage: Callable[..., str]) -> Path:
-    """Three versions of one model: 2 is champion, 1 was before, 3 is no better."""
+def registry(module_workspace: Path, simulated: Path, solved: Path, run_stage: Callable[..., str]) -> Path:
+    """Three versions of one model: 2 is champion, 1 was before, 3 is candidate and no better."""
     shutil.copytree(simulated, paths.DATA)
+    shutil.copytree(solved, paths.REFERENCES)
     Path("dvc.lock").write_text(yaml.safe_dump(LOCK))
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.setattr(register, "candidates", lambda group: [Candidate("sum-rate", HEAD)])
         for bias, seed in ((WHISPER, 0), (SHOUT, 0), (WHISPER, 1)):
             make_head(bias, seed)
             run_stage(register.STAGE)
+    for number in ("1", "2"):
+        aliases.promote(NAME, number)
     return module_workspace
 
 
@@ -78,8 +82,16 @@ def ask(*words: str | Path) -> str:
     return answer.output
 
 
-def aliases() -> tuple[str | None, str | None]:
-    return versions.alias_version(NAME, "champion"), versions.alias_version(NAME, "previous")
+def pointing() -> tuple[str | None, str | None]:
+    return aliases.alias_version(NAME, "champion"), aliases.alias_version(NAME, "previous")
+
+
+def promote(*words: str) -> tuple[int, str]:
+    """Exit code and what is said; an expected error comes through."""
+    answer = CliRunner().invoke(cli.app, ["models", "promote", *words])
+    if isinstance(answer.exception, Exception):
+        raise answer.exception
+    return answer.exit_code, answer.output
 
 
 @contextmanager
@@ -102,6 +114,7 @@ def test_list_shows_every_version_with_its_alias(registry: Path) -> None:
     assert len(rows) == 3
     assert "previous" in rows[0]
     assert "champion" in rows[1]
+    assert "candidate" in rows[2]
 
 
 def test_show_tells_origin_and_quality(registry: Path) -> None:
@@ -110,6 +123,8 @@ def test_show_tells_origin_and_quality(registry: Path) -> None:
     for word in (
         "content_sha256",
         "git_commit",
+        "dvc_hash",
+        "profile",
         "pretrain: D1, D2; finetune: D16",
         "validation_ratio.sum-rate.near",
     ):
@@ -130,31 +145,101 @@ def test_the_card_travels_with_the_model(registry: Path) -> None:
 
 
 def test_promote_asks_the_gate(registry: Path) -> None:
-    with pytest.raises(UserError, match="not surely better"):
-        ask("promote", NAME, "3")
-    assert aliases() == ("2", "1")
-    assert "champion already" in ask("promote", NAME, "2")
-    ask("promote", NAME, "3", "--force")
-    assert aliases() == ("3", "2")
-    assert "ratio above" in ask("promote", NAME, "2")
-    assert aliases() == ("2", "3")
+    status, said = promote(NAME)
+    assert (status, pointing()) == (1, ("2", "1"))
+    assert said.startswith(f"{NAME} 3: refused, not surely better than champion 2: ratio to WMMSE -")
+    assert promote(NAME, "--version", "2") == (0, f"{NAME} 2: unchanged, champion already\n")
+    assert promote(NAME, "--force") == (0, f"{NAME} 3: promoted, without a comparison; 2 is previous\n")
+    assert pointing() == ("3", "2")
+    status, said = promote(NAME, "--version", "2")
+    assert (status, pointing()) == (0, ("2", "3"))
+    assert said.startswith(f"{NAME} 2: promoted, its ratio to WMMSE is +")
 
 
-def test_promote_without_data_names_the_way_out(registry: Path, tmp_path: Path) -> None:
-    paths.DATA.rename(tmp_path / "data")
+def test_promote_all_takes_every_candidate_of_the_project(registry: Path) -> None:
+    before = pointing()
+    status, said = promote("--all")
+    assert status == 1
+    assert [line.partition(",")[0] for line in said.splitlines()] == [f"{NAME} 3: refused"]
+    assert pointing() == before
+
+
+@pytest.mark.parametrize("words", [(), (NAME, "--all")])
+def test_promote_wants_names_or_all(registry: Path, words: tuple[str, ...]) -> None:
+    with pytest.raises(UserError, match="name the models to promote, or say --all"):
+        promote(*words)
+
+
+@pytest.mark.parametrize("folder", [paths.DATA, paths.REFERENCES])
+def test_promote_without_test_snapshots_names_them_and_the_way_out(
+    registry: Path, tmp_path: Path, folder: Path
+) -> None:
+    folder.rename(tmp_path / "away")
     try:
-        with pytest.raises((UserError, DataError), match="--force"):
-            ask("promote", NAME, "1")
+        with pytest.raises(UserError, match=f"^{folder} is missing .*`dvc repro {folder.name}`.*--force"):
+            promote(NAME)
     finally:
-        (tmp_path / "data").rename(paths.DATA)
+        (tmp_path / "away").rename(folder)
+
+
+def test_references_of_other_snapshots_are_refused(
+    registry: Path, tmp_path: Path, simulated: Path, solved: Path
+) -> None:
+    fewer = json.loads((solved / "manifest.json").read_text())
+    del fewer["scenarios"]["near"]["splits"]["test"][-1]
+    (paths.REFERENCES / "manifest.json").write_text(json.dumps(fewer))
+    try:
+        with pytest.raises(
+            UserError, match="data/solve holds 16 solved test snapshots of near, data/simulate 24"
+        ):
+            promote(NAME)
+    finally:
+        shutil.copy(solved / "manifest.json", paths.REFERENCES)
+
+
+def test_the_same_network_in_another_program_is_promoted(
+    registry: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    aliases.promote(NAME, "2")
+    newer = tmp_path / "pyfunc_model.py"
+    newer.write_text(pyfunc_program.PATH.read_text() + "# newer\n")
+    folder = versions.fetch(f"models:/{NAME}/2", tmp_path) / "artifacts"
+    (graph,) = folder.glob("*.onnx")
+    runs.connect()
+    with runs.run("register", {}) as run:
+        given = (newer, {"graph": graph}, ["mlflow"], {})
+        number = versions.add_version(run, NAME, *given)
+    status, said = promote(NAME, "--version", number)
+    assert (status, said) == (0, f"{NAME} {number}: promoted, the network of champion 2 in another program\n")
+    assert pointing() == (number, "2")
+
+
+def test_a_champion_that_changes_meanwhile_is_compared_anew(
+    registry: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While 2 is compared with 3, somebody makes 1 champion: 2 passes over 1 and says so."""
+    aliases.promote(NAME, "3")
+    original, compared = promotion.Gate._judge, []
+
+    def judge(gate: promotion.Gate, version: versions.Version, champion: str | None) -> tuple[bool, str]:
+        compared.append(champion)
+        if champion == "3":
+            aliases.promote(NAME, "1")
+        return original(gate, version, champion)
+
+    monkeypatch.setattr(promotion.Gate, "_judge", judge)
+    status, said = promote(NAME, "--version", "2")
+    assert (status, compared) == (0, ["3", "1"])
+    assert "above that of champion 1 (compared anew: 1 has become champion of" in said
+    assert pointing() == ("2", "1")
 
 
 def test_rollback_exchanges_champion_and_previous(registry: Path) -> None:
-    before = aliases()
+    before = pointing()
     ask("rollback", NAME)
-    assert aliases() == before[::-1]
+    assert pointing() == before[::-1]
     ask("rollback", NAME)
-    assert aliases() == before
+    assert pointing() == before
 
 
 @pytest.mark.parametrize(
@@ -162,7 +247,7 @@ def test_rollback_exchanges_champion_and_previous(registry: Path) -> None:
     [
         (("show", "gfm-ra-none"), "has no model gfm-ra-none"),
         (("show", NAME, "9"), "has no version 9 .it has: 1"),
-        (("promote", NAME, "soon"), "has no version soon"),
+        (("promote", NAME, "--version", "soon"), "has no version soon"),
     ],
 )
 def test_what_is_not_there_is_one_line(registry: Path, words: tuple[str, ...], said: str) -> None:

@@ -15,7 +15,7 @@ from components.model.conditioning import goals_of
 from components.model.export import export_onnx
 from components.model.prompted import ConditioningConfig, PromptedModel
 from gfm_ra.goals import SumRate
-from pipelines.registry import pyfunc_program, versions
+from pipelines.registry import aliases, pyfunc_program, versions
 from pipelines.runtime import runs
 from pipelines.stages.register import PARAMETERS, RUNTIMES
 
@@ -73,7 +73,7 @@ def registry(module_workspace: Path, model: PromptedModel) -> Path:
         number = versions.add_version(
             run, "gfm-ra-sum-rate", pyfunc_program.PATH, {"graph": Path("model.onnx")}, wanted, {}, PARAMETERS
         )
-    versions.promote("gfm-ra-sum-rate", number)
+    aliases.promote("gfm-ra-sum-rate", number)
     return module_workspace
 
 

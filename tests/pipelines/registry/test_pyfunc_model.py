@@ -13,7 +13,7 @@ import torch
 from components.model.backbone import BackboneConfig
 from components.model.export import export_onnx
 from components.model.heads import PowerModel
-from pipelines.registry import pyfunc_program, versions
+from pipelines.registry import aliases, pyfunc_program, versions
 from pipelines.runtime import runs
 
 NAME = "gfm-ra-test"
@@ -52,7 +52,7 @@ def registry(module_workspace: Path, model: PowerModel) -> Path:
         version = versions.add_version(
             run, NAME, pyfunc_program.PATH, {"graph": Path("model.onnx")}, ["mlflow"], {}
         )
-    versions.promote(NAME, version)
+    aliases.promote(NAME, version)
     return module_workspace
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.registry import versions
+from pipelines.registry import aliases, promotion, versions
+from pipelines.registry.comparison import Snapshots
 from pipelines.runtime import runs
 from pipelines.runtime.errors import UserError
 
@@ -21,6 +22,10 @@ class Registry(http.server.ThreadingHTTPServer):
     daemon_threads = True
     status, body, wait_s = 200, b"{}", 0.0
     asked_with: str | None = None
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.written: list[str] = []
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -38,7 +43,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.end_headers()
             self.wfile.write(body)
 
-    do_POST = do_GET
+    def do_POST(self) -> None:
+        if not self.path.endswith(("/search", "/search-pages")):
+            self.server.written.append(self.path)
+        self.do_GET()
+
+    do_PUT = do_PATCH = do_DELETE = do_POST
 
     def log_message(self, *_: object) -> None:
         """Quiet."""
@@ -47,7 +57,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 @pytest.fixture
 def registry(monkeypatch: pytest.MonkeyPatch, workspace: Path) -> Iterator[Registry]:
     """A server at MLFLOW_TRACKING_URI, and a client that gives up at once."""
-    with Registry(("127.0.0.1", 0), Handler) as server:
+    with Registry() as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{server.server_address[1]}")
         monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
@@ -58,6 +68,10 @@ def registry(monkeypatch: pytest.MonkeyPatch, workspace: Path) -> Iterator[Regis
 
 def error(code: str) -> bytes:
     return json.dumps({"error_code": code, "message": f"said {code}"}).encode()
+
+
+def no_snapshots() -> Snapshots:
+    raise AssertionError("nothing was to be compared")
 
 
 @pytest.mark.parametrize(
@@ -76,26 +90,44 @@ def test_a_registry_that_fails_stops_a_promotion(
     runs.connect(create=False)
     registry.status, registry.body, registry.wait_s = status, body, wait_s
     with pytest.raises(UserError, match="does not say what it has of gfm-ra-qos") as caught:
-        versions.alias_version("gfm-ra-qos", versions.CHAMPION)
+        aliases.alias_version("gfm-ra-qos", aliases.CHAMPION)
     assert "\n" not in str(caught.value)
     with pytest.raises(UserError, match="does not say what it has of gfm-ra-qos"):
         versions.find("gfm-ra-qos", "3")
     with pytest.raises(UserError, match="nothing was promoted"):
-        versions.promote("gfm-ra-qos", "3")
+        promotion.Gate(no_snapshots, False, 0.95).pass_through(
+            versions.Version("gfm-ra-qos", "3", (), 0.0, {}, "")
+        )
+    with pytest.raises(UserError) as caught:
+        aliases.promote("gfm-ra-qos", "3")
+    assert "\n" not in str(caught.value)
+    assert registry.written == []
 
 
 def test_no_such_model_is_no_champion(registry: Registry) -> None:
     runs.connect(create=False)
     registry.status, registry.body = 404, error("RESOURCE_DOES_NOT_EXIST")
-    assert versions.alias_version("gfm-ra-qos", versions.CHAMPION) is None
+    assert aliases.alias_version("gfm-ra-qos", aliases.CHAMPION) is None
 
 
 def test_a_model_without_the_alias_has_no_champion_and_one_with_it_has(registry: Registry) -> None:
     runs.connect(create=False)
     model = {"name": "gfm-ra-qos", "aliases": [{"alias": "champion", "version": "7"}]}
     registry.body = json.dumps({"registered_model": model}).encode()
-    assert versions.alias_version("gfm-ra-qos", versions.CHAMPION) == "7"
-    assert versions.alias_version("gfm-ra-qos", versions.PREVIOUS) is None
+    assert aliases.alias_version("gfm-ra-qos", aliases.CHAMPION) == "7"
+    assert aliases.alias_version("gfm-ra-qos", aliases.PREVIOUS) is None
+
+
+def test_only_the_candidate_answers_where_the_registry_says_that_there_is_no_champion(
+    registry: Registry,
+) -> None:
+    runs.connect(create=False)
+    model = {"name": "gfm-ra-qos", "aliases": [{"alias": "candidate", "version": "7"}]}
+    registry.body = json.dumps({"registered_model": model}).encode()
+    assert aliases.usable_alias("gfm-ra-qos") == "candidate"
+    registry.status, registry.body = 403, error("PERMISSION_DENIED")
+    with pytest.raises(UserError, match="does not say what it has"):
+        aliases.usable_alias("gfm-ra-qos")
 
 
 def test_a_password_reaches_the_server(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,11 +1,14 @@
-"""Laws of provenance: what dvc.lock says, and "unknown" where it says nothing."""
+"""Laws of provenance: the profile, DVC's hash, and what dvc.lock says, "unknown" where it says nothing."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from components.data.shards import sha256_of
-from pipelines.runtime.provenance import lock_digest, training_scenarios
+from pipelines.runtime.provenance import dvc_hash, lock_digest, profile_of, training_scenarios
 
 LOCK = """
 schema: '2.0'
@@ -57,3 +60,36 @@ def test_a_distilled_model_has_learnt_from_its_teacher_s_scenarios_too(tmp_path:
     found = training_scenarios(Path("artifacts/distil"), lock, compact)
     assert found == "pretrain: D1, D3; distil: D1, D7"
     assert training_scenarios(Path("artifacts/distil"), lock) == "unknown"
+
+
+def test_the_hash_of_a_folder_is_the_one_that_dvc_gives_it(tmp_path: Path) -> None:
+    (tmp_path / "model" / "sub").mkdir(parents=True)
+    for name in ("b.json", "a.safetensors", "sub/c", "sub.d"):
+        (tmp_path / "model" / name).write_text(name)
+    (tmp_path / "dvc.yaml").write_text(
+        yaml.safe_dump({"stages": {"make": {"cmd": "true", "outs": [{"model": {"persist": True}}]}}})
+    )
+    for command in (("dvc", "init", "-q", "--no-scm"), ("dvc", "commit", "-q", "-f")):
+        answer = subprocess.run(
+            [sys.executable, "-m", *command], cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+        assert answer.returncode == 0, answer.stderr
+    (out,) = yaml.safe_load((tmp_path / "dvc.lock").read_text())["stages"]["make"]["outs"]
+    assert dvc_hash(tmp_path / "model") == out["md5"]
+
+
+def test_a_profile_is_named_by_its_values(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    small, large = {"seed": 1, "rows": [1, 2]}, {"seed": 1, "rows": [3]}
+    for folder, values in (("dags/profiles", small), ("dags/compact/profiles", small)):
+        Path(folder).mkdir(parents=True)
+        Path(folder, "large.yaml").write_text(yaml.safe_dump(large))
+        Path(folder, "small.yaml").write_text(yaml.safe_dump(values))
+    main, compact = Path("params.yaml"), Path("dags/compact/params.yaml")
+    main.write_text("# With a comment\nrows: [1, 2]\nseed: 1\n")
+    compact.write_text(yaml.safe_dump(small))
+    assert profile_of(main) == profile_of(main, compact) == "small"
+    compact.write_text(yaml.safe_dump(large))
+    assert (profile_of(compact), profile_of(main, compact)) == ("large", "custom")
+    main.write_text("rows: [1, 2]\nseed: 2\n")
+    assert profile_of(main) == "custom"

@@ -1,5 +1,6 @@
 """Laws of what speaks to MLflow: an address that cannot be used is one line, a run tells how it ended."""
 
+import fcntl
 from pathlib import Path
 
 import mlflow
@@ -105,3 +106,14 @@ def test_a_new_database_is_there_whole_or_not_at_all(tmp_path: Path, monkeypatch
     runs.connect()
     assert (tmp_path / "mlflow.db").stat().st_size > 100_000
     assert not list(tmp_path.glob("*.new-*"))
+
+
+def test_a_lock_beside_the_database_lets_one_in_at_a_time(workspace: Path) -> None:
+    with (
+        runs.alone(runs.tracking_uri()),
+        Path("mlflow.db.lock").open("w") as other,
+        pytest.raises(BlockingIOError),
+    ):
+        fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    with Path("mlflow.db.lock").open("w") as other:
+        fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -25,7 +25,7 @@ from components.model.conditioning import goals_of
 from components.model.export import export_onnx
 from components.model.prompted import ConditioningConfig, PromptedModel
 from gfm_ra.goals import QoS, SumRate
-from pipelines.registry import pyfunc_program, versions
+from pipelines.registry import aliases, pyfunc_program, versions
 from pipelines.runtime import runs
 from pipelines.runtime.errors import UserError
 from pipelines.serving.requests import check_program
@@ -48,7 +48,7 @@ def model(module_workspace: Path) -> PromptedModel:
     with runs.run("register", {}) as run:
         graph = {"graph": Path("model.onnx")}
         number = versions.add_version(run, MODEL, pyfunc_program.PATH, graph, ["mlflow"], {}, PARAMETERS)
-    versions.promote(MODEL, number)
+    aliases.promote(MODEL, number)
     return model
 
 

@@ -1,4 +1,4 @@
-"""Laws of the registry: same content, same version; `champion` moves only to what is surely better."""
+"""Laws of registration: same content, same version; it becomes candidate, and the champion stays who it is."""
 
 import io
 import json
@@ -19,8 +19,9 @@ from components.model.heads import PowerModel
 from components.model.prompted import ConditioningConfig, PromptedModel
 from components.training.checkpoint import CONFIG_NAME, MODEL_NAME, ModelCard, load_power_model, save_model
 from gfm_ra.goals import AlphaFair, Objective, ProportionalFair, QoS, SumRate, Weighted
-from pipelines.registry import pyfunc_program, versions
+from pipelines.registry import aliases, pyfunc_program, versions
 from pipelines.runtime import paths, runs
+from pipelines.runtime.provenance import dvc_hash
 from pipelines.runtime.stage import Context
 from pipelines.stages.register import STAGE, Candidate, RegisterConfig, model_name, register_one
 
@@ -60,7 +61,7 @@ def registry(module_workspace: Path, simulated: Path) -> Path:
 
 @pytest.fixture
 def offer(registry: Path, tmp_path: Path) -> Callable[..., list[str]]:
-    """Register a sum-rate head with this bias; returns the summary row: name, version, verdict, margin, ratio."""
+    """Register a sum-rate head with this bias; returns the summary row: name, version, new or known, ratio."""
 
     def offer_it(bias: float, seed: int = 0) -> list[str]:
         make_head(registry / paths.HEADS / "sum-rate", "sum-rate", bias, seed)
@@ -72,71 +73,88 @@ def offer(registry: Path, tmp_path: Path) -> Callable[..., list[str]]:
     return offer_it
 
 
-def aliases() -> dict[str, str | None]:
-    return {alias: versions.alias_version(SUM_RATE, alias) for alias in ("champion", "previous")}
+def pointing() -> dict[str, str | None]:
+    return {alias: aliases.alias_version(SUM_RATE, alias) for alias in ("candidate", "champion", "previous")}
 
 
 def gains_db(batch: int, links: int) -> np.ndarray:
     return np.random.default_rng(links).normal(15.0, 15.0, (batch, links, links)).astype(np.float32)
 
 
-def test_the_first_version_becomes_champion(offer: Callable[..., list[str]]) -> None:
-    assert offer(WHISPER)[1:4] == ["1", "champion", "first"]
-    assert aliases() == {"champion": "1", "previous": None}
+def test_the_first_version_is_candidate_and_nothing_is_champion(offer: Callable[..., list[str]]) -> None:
+    _, version, content, ratio = offer(WHISPER)
+    assert (version, content) == ("1", "new")
+    assert 0.0 < float(ratio) < 1.01
+    assert pointing() == {"candidate": "1", "champion": None, "previous": None}
 
 
 def test_the_same_content_gives_the_same_version(offer: Callable[..., list[str]]) -> None:
-    assert offer(WHISPER)[1:3] == ["1", "champion already"]
+    assert offer(WHISPER)[1:3] == ["1", "known"]
     assert len(mlflow.MlflowClient().search_model_versions(f"name='{SUM_RATE}'")) == 1
 
 
-def test_a_better_candidate_takes_over_and_the_old_champion_is_kept(offer: Callable[..., list[str]]) -> None:
-    _, version, verdict, margin, _ = offer(SHOUT)
-    assert (version, verdict) == ("2", "champion")
-    assert float(margin.split()[0]) > 0.1
-    assert aliases() == {"champion": "2", "previous": "1"}
+def test_a_better_version_is_candidate_and_the_champion_stays(offer: Callable[..., list[str]]) -> None:
+    aliases.promote(SUM_RATE, "1")
+    assert offer(SHOUT)[1:3] == ["2", "new"]
+    assert pointing() == {"candidate": "2", "champion": "1", "previous": None}
 
 
-@pytest.mark.parametrize(
-    ("bias", "seed", "version"),
-    [(WHISPER, 1, "3"), (WHISPER, 0, "1"), (SHOUT, 1, "4")],
-    ids=["worse", "worse and known", "no better"],
-)
-def test_a_candidate_that_is_not_surely_better_is_registered_but_not_champion(
-    offer: Callable[..., list[str]], bias: float, seed: int, version: str
-) -> None:
-    assert offer(bias, seed)[1:3] == [version, "not promoted: no better than the champion"]
-    assert aliases() == {"champion": "2", "previous": "1"}
+def test_what_is_known_already_is_candidate_again(offer: Callable[..., list[str]]) -> None:
+    assert offer(WHISPER)[1:3] == ["1", "known"]
+    assert pointing()["candidate"] == "1"
+    assert offer(SHOUT)[1:3] == ["2", "known"]
+    assert pointing() == {"candidate": "2", "champion": "1", "previous": None}
 
 
-def test_the_same_network_in_a_newer_program_is_renewed(
+def test_a_newer_program_is_another_version(
     offer: Callable[..., list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     newer = tmp_path / "pyfunc_model.py"
     newer.write_text(pyfunc_program.PATH.read_text() + "# newer\n")
     with monkeypatch.context() as patch:
         patch.setattr(pyfunc_program, "PATH", newer)
-        assert offer(SHOUT)[1:3] == ["5", "champion, renewed"]
-    assert aliases() == {"champion": "5", "previous": "2"}
-    assert offer(WHISPER, 0)[1:3] == ["1", "not promoted: no better than the champion"]
+        assert offer(SHOUT)[1:3] == ["3", "new"]
+    assert offer(SHOUT)[1:3] == ["2", "known"]
 
 
-def test_the_champion_by_alias_is_the_pytorch_model(registry: Path, tmp_path: Path) -> None:
+def test_a_version_says_where_it_comes_from(registry: Path, offer: Callable[..., list[str]]) -> None:
+    offer(SHOUT)
+    tags = versions.find(SUM_RATE, "candidate").tags
+    assert tags["profile"] == "custom"
+    assert tags["git_commit"] == runs.git_commit()
+    assert tags["dvc_hash"] == dvc_hash(paths.HEADS / "sum-rate")
+
+
+def test_a_version_of_an_older_program_is_given_what_it_lacks(
+    registry: Path, offer: Callable[..., list[str]]
+) -> None:
+    client, number = mlflow.MlflowClient(), offer(SHOUT)[1]
+    card = versions.find(SUM_RATE, number).card
+    client.delete_model_version_tag(SUM_RATE, number, "dvc_hash")
+    client.set_model_version_tag(SUM_RATE, number, "git_commit", "of the older program")
+    assert offer(SHOUT)[1:3] == [number, "known"]
+    found = versions.find(SUM_RATE, number)
+    assert found.tags["dvc_hash"] == dvc_hash(paths.HEADS / "sum-rate")
+    assert found.tags["git_commit"] == "of the older program"
+    assert found.card == card
+
+
+def test_the_candidate_by_alias_is_the_pytorch_model(registry: Path, tmp_path: Path) -> None:
     make_head(tmp_path / "head", "sum-rate", SHOUT)
     model, _ = load_power_model(tmp_path / "head")
-    champion = versions.load(f"models:/{SUM_RATE}@champion")
+    candidate = versions.load(f"models:/{SUM_RATE}@candidate")
     for batch, links in ((1, 1), (3, 7), (2, 30)):
         gain_db = gains_db(batch, links)
         with torch.no_grad():
             expected = model(torch.from_numpy(gain_db)).numpy()
-        np.testing.assert_allclose(champion(gain_db), expected, atol=1e-4)
+        np.testing.assert_allclose(candidate(gain_db), expected, atol=1e-4)
     wide = gains_db(1, 4).astype(np.float64)[:, ::-1, ::-1]  # another type, another layout in memory
     with torch.no_grad():
-        np.testing.assert_allclose(champion(wide), model(torch.from_numpy(wide.copy()).float()), atol=1e-4)
+        np.testing.assert_allclose(candidate(wide), model(torch.from_numpy(wide.copy()).float()), atol=1e-4)
 
 
 def test_weights_for_further_fine_tuning_ride_along(registry: Path) -> None:
-    version = mlflow.MlflowClient().get_model_version_by_alias(SUM_RATE, "champion")
+    version = mlflow.MlflowClient().get_model_version_by_alias(SUM_RATE, "candidate")
     folder = Path(mlflow.artifacts.download_artifacts(version.source)) / "artifacts" / "sum-rate"
     model, card = load_power_model(folder)
     assert card.objective == "sum-rate"
@@ -145,7 +163,7 @@ def test_weights_for_further_fine_tuning_ride_along(registry: Path) -> None:
 
 
 def test_the_signature_leaves_every_dimension_free_and_nothing_is_pickled(registry: Path) -> None:
-    version = mlflow.MlflowClient().get_model_version_by_alias(SUM_RATE, "champion")
+    version = mlflow.MlflowClient().get_model_version_by_alias(SUM_RATE, "candidate")
     folder = Path(mlflow.artifacts.download_artifacts(version.source))
     signature = mlflow.models.Model.load(str(folder)).signature
     assert signature.inputs.inputs[0].shape == (-1, -1, -1)
@@ -167,27 +185,27 @@ def test_the_signature_leaves_every_dimension_free_and_nothing_is_pickled(regist
     ids=["NaN", "infinity", "linear", "not square", "empty"],
 )
 def test_what_is_no_gain_matrix_is_refused(registry: Path, gain_db: np.ndarray, words: str) -> None:
-    champion = versions.load(f"models:/{SUM_RATE}@champion")
+    candidate = versions.load(f"models:/{SUM_RATE}@candidate")
     with pytest.raises(ValueError, match=words):
-        champion(gain_db)
+        candidate(gain_db)
 
 
 @pytest.mark.parametrize("model_input", [np.array([[["a"]]]), np.zeros((3, 3), np.float32), "words"])
 def test_what_is_no_array_of_numbers_is_refused(registry: Path, model_input: object) -> None:
-    model = mlflow.pyfunc.load_model(f"models:/{SUM_RATE}@champion")
+    model = mlflow.pyfunc.load_model(f"models:/{SUM_RATE}@candidate")
     with pytest.raises(Exception, match=r"schema|must be numbers"):
         model.predict(model_input)
 
 
 def test_a_model_that_is_not_there_is_one_line(registry: Path) -> None:
-    with pytest.raises(versions.UserError, match="gfm-ra-none@champion cannot be loaded") as caught:
-        versions.load("models:/gfm-ra-none@champion")
+    with pytest.raises(versions.UserError, match="gfm-ra-none@candidate cannot be loaded") as caught:
+        versions.load("models:/gfm-ra-none@candidate")
     assert "\n" not in str(caught.value)
 
 
 @pytest.fixture(scope="module")
 def prompted(registry: Path) -> PromptedModel:
-    """The goal-conditioned model that is champion of its name."""
+    """The goal-conditioned model that is candidate of its name."""
     folder, scratch = paths.pretrained(paths.PROMPTED), registry / "scratch"
     model = make_prompted(folder)
     scratch.mkdir()
@@ -195,7 +213,7 @@ def prompted(registry: Path) -> PromptedModel:
     with runs.run("register", {}) as run:
         context = Context(config, 1, "key", scratch, run, Console(file=io.StringIO()))
         rows = [register_one(Candidate("prompted", folder), context)[2] for _ in range(2)]
-    assert [row[2] for row in rows] == ["champion", "champion already"]
+    assert [row[2] for row in rows] == ["new", "known"]
     return model
 
 
@@ -211,11 +229,11 @@ def prompted(registry: Path) -> PromptedModel:
     ],
     ids=str,
 )
-def test_the_prompted_champion_is_the_pytorch_model_under_every_goal(
+def test_the_prompted_candidate_is_the_pytorch_model_under_every_goal(
     prompted: PromptedModel, params: dict, objective: Objective
 ) -> None:
     gain_db = gains_db(3, 4)
-    power = versions.load("models:/gfm-ra-prompted@champion")(gain_db, **params)
+    power = versions.load("models:/gfm-ra-prompted@candidate")(gain_db, **params)
     with torch.no_grad():
         expected = prompted(torch.from_numpy(gain_db), goals_of(objective, 3, 4)).numpy()
     np.testing.assert_allclose(power, expected, atol=1e-4)
@@ -232,18 +250,18 @@ def test_the_prompted_champion_is_the_pytorch_model_under_every_goal(
         ({"weights": [0.0, 0.0, 0.0, 0.0]}, "not all 0"),
     ],
 )
-def test_the_prompted_champion_refuses_goals_that_mean_nothing(
+def test_the_prompted_candidate_refuses_goals_that_mean_nothing(
     prompted: PromptedModel, params: dict, words: str
 ) -> None:
     with pytest.raises(ValueError, match=words):
-        versions.load("models:/gfm-ra-prompted@champion")(gains_db(1, 4), **params)
+        versions.load("models:/gfm-ra-prompted@candidate")(gains_db(1, 4), **params)
 
 
 def test_weights_of_any_magnitude_mean_their_ratios(prompted: PromptedModel) -> None:
-    champion, gain_db = versions.load("models:/gfm-ra-prompted@champion"), gains_db(1, 4)
-    expected = champion(gain_db, weights=[4.0, 1.0, 1.0, 2.0])
+    candidate, gain_db = versions.load("models:/gfm-ra-prompted@candidate"), gains_db(1, 4)
+    expected = candidate(gain_db, weights=[4.0, 1.0, 1.0, 2.0])
     for scale in (1e-50, 1e39):
-        power = champion(gain_db, weights=[4.0 * scale, scale, scale, 2.0 * scale])
+        power = candidate(gain_db, weights=[4.0 * scale, scale, scale, 2.0 * scale])
         np.testing.assert_allclose(power, expected, atol=1e-5)
 
 
@@ -272,7 +290,8 @@ def test_the_stage_registers_every_objective_and_writes_what_no_registry_decides
     make_prompted(paths.pretrained(paths.PROMPTED))
     run_stage(STAGE)
     every = {model_name(kind) for kind in (*OBJECTIVES, "prompted")}
-    assert {name for name, _, _ in versions.champions()} == every
+    assert set(aliases.names_with("candidate")) == every
+    assert aliases.names_with("champion") == []
     written = json.loads(paths.REGISTER.read_text())
     assert set(written) == every
     # No version numbers: another registry counts differently.

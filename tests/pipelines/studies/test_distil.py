@@ -17,7 +17,7 @@ from components.model.prompted import ConditioningConfig, PromptedModel
 from components.training.checkpoint import MODEL_NAME, ModelCard, load_card, load_prompted_model, save_model
 from gfm_ra.goals import QoS
 from pipelines.cluster.session import session
-from pipelines.registry import versions
+from pipelines.registry import aliases, versions
 from pipelines.runtime import paths
 from pipelines.runtime.stage import Stage, main
 from pipelines.stages import register
@@ -71,12 +71,12 @@ def test_a_small_model_is_made_compared_and_registered(
     assert len(paths.history("distil").read_text().splitlines()) == 3
 
     run_stage(register.stage(register.Group.COMPACT))
-    assert [name for name, _, _ in versions.champions()] == ["gfm-ra-compact"]
+    assert aliases.names_with("candidate") == ["gfm-ra-compact"]
     gain_db = np.random.default_rng(0).normal(10.0, 15.0, (2, 5, 5)).astype(np.float32)
     model = load_prompted_model(paths.COMPACT)
     with torch.no_grad():
         expected = model(torch.from_numpy(gain_db), goals_of(QoS(), 2, 5)).numpy()
-    power = versions.load("models:/gfm-ra-compact@champion")(gain_db, goal="qos")
+    power = versions.load("models:/gfm-ra-compact@candidate")(gain_db, goal="qos")
     np.testing.assert_allclose(power, expected, atol=1e-4)
 
 
