@@ -1,7 +1,6 @@
 """The DAG of the paper's figures in the smoke profile, in a copy of the repository that has run nothing else."""
 
 import json
-import time
 
 import pytest
 
@@ -10,11 +9,9 @@ from tests.clone import copy_repository, run
 pytestmark = [pytest.mark.chain, pytest.mark.slow]
 
 
-def test_the_figures_need_nothing_but_itself_and_four_minutes(tmp_path):
+def test_the_figures_need_nothing_but_their_own_chain(tmp_path):
     folder = copy_repository(tmp_path / "repository", "smoke", "dags/figures")
-    started = time.monotonic()
     run(folder, "dvc", "repro", "dags/figures/dvc.yaml")
-    seconds = time.monotonic() - started
     assert not (folder / "artifacts/pretrain/hybrid").exists()
     made = json.loads((folder / "dags/figures/metrics/paper_figures.json").read_text())
     assert made["profile"] == "smoke profile"
@@ -23,4 +20,3 @@ def test_the_figures_need_nothing_but_itself_and_four_minutes(tmp_path):
     lock = (folder / "dags/figures/dvc.lock").read_bytes()
     assert "up to date" in run(folder, "dvc", "repro", "dags/figures/dvc.yaml")
     assert (folder / "dags/figures/dvc.lock").read_bytes() == lock
-    assert seconds < 600  # of a machine that tests other things meanwhile; 2 minutes alone

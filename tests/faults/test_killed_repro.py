@@ -1,4 +1,4 @@
-"""kill -9 of `dvc repro` at twenty random moments: it always completes, with the outputs of an undisturbed run.
+"""kill -9 of `dvc repro` at twenty points of its work: it always completes, with the outputs of an undisturbed run.
 
 Only the one process is killed, as the system does when memory is short: what it had started must end by itself.
 """
@@ -7,6 +7,7 @@ import random
 import shutil
 import subprocess
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -18,9 +19,11 @@ import yaml
 from tests.clone import attempt, copy_repository, environment, run
 
 KILLS, SEED = 20, 7
-EARLIEST_S, LATEST_S = 2.0, 60.0
+# A point: in the first or the second stage of an attempt, as soon as so many more files have appeared.
+MOST_STAGES, MOST_FILES = 2, 12
 LEAST_STAGES = 6
-GONE_WITHIN_S = 40.0
+# Bounds, not expectations: no stage of the smoke profile takes as long, and nothing outlives its dvc as long.
+STAGE_WITHIN_S, GONE_WITHIN_S = 1800.0, 300.0
 # The page that holds times; nothing is made from it.
 WITH_TIMES = ("artifacts/report",)
 
@@ -43,44 +46,76 @@ def forget(folder: Path) -> None:
     run(folder, "git", "checkout", "-q", "--", "artifacts", "data")
 
 
-def interrupted(folder: Path, after_s: float, log: Path) -> tuple[int | None, list[psutil.Process]]:
-    """Start `dvc repro`, kill it after a while; its status if it had ended before, and what it has left running."""
-    with log.open("a") as file:
-        program = psutil.Popen(
-            ["dvc", "repro"], cwd=folder, env=environment(folder), stdout=file, stderr=subprocess.STDOUT
-        )
-    family: set[psutil.Process] = set()
-    end = time.monotonic() + after_s
-    while time.monotonic() < end and program.is_running() and program.status() != psutil.STATUS_ZOMBIE:
-        with suppress(psutil.Error):  # something ended while it was looked at
-            family |= set(program.children(recursive=True))
-        time.sleep(0.1)
-    status = program.poll()
-    with suppress(psutil.Error):
-        family |= set(program.children(recursive=True)) if status is None else set()
-    program.kill()
-    program.wait(30)
-    _, alive = psutil.wait_procs(family, timeout=GONE_WITHIN_S)
-    return status, alive
+class Attempt:
+    """One `dvc repro`, which is killed at a point of its work, and everything that it has started."""
+
+    def __init__(self, folder: Path, log: Path) -> None:
+        self.folder, self.log = folder, log
+        with log.open("w") as file:
+            self.program = psutil.Popen(
+                ["dvc", "repro"], cwd=folder, env=environment(folder), stdout=file, stderr=subprocess.STDOUT
+            )
+        self.family: set[psutil.Process] = set()
+
+    def stages(self) -> list[str]:
+        """The stages that have begun."""
+        return [line for line in self.log.read_text().splitlines() if line.startswith("Running stage")]
+
+    def files(self) -> set[Path]:
+        """What unfinished work has left so far."""
+        return set((self.folder / ".resume").rglob("*"))
+
+    def goes_on(self, until: Callable[[], bool]) -> bool:
+        """Wait for this; False if the chain has ended before."""
+        end = time.monotonic() + STAGE_WITHIN_S
+        while not until():
+            assert time.monotonic() < end, self.log.read_text()[-3000:]
+            if self.program.poll() is not None:
+                return False
+            with suppress(psutil.Error):  # something ended while it was looked at
+                self.family |= set(self.program.children(recursive=True))
+            time.sleep(0.02)
+        return True
+
+    def killed_at(self, stage: int, more_files: int) -> bool:
+        """Kill it in its stage of this number, after so many more files, or in the next; False if it ended before."""
+        if not self.goes_on(lambda: len(self.stages()) >= stage):
+            return False
+        before = self.files()
+        if not self.goes_on(lambda: len(self.files() - before) >= more_files or len(self.stages()) > stage):
+            return False
+        with suppress(psutil.Error):
+            self.family |= set(self.program.children(recursive=True))
+        self.program.kill()
+        self.program.wait(30)
+        return True
+
+    def left_running(self) -> list[list[str]]:
+        """What it had started and what has not ended by itself."""
+        _, alive = psutil.wait_procs(self.family, timeout=GONE_WITHIN_S)
+        return [process.cmdline() for process in alive]
 
 
 def test_twenty_kills_change_nothing(tmp_path: Path) -> None:
-    folder, moments, log = copy_repository(tmp_path / "repository"), random.Random(SEED), tmp_path / "log"
+    folder, points, log = copy_repository(tmp_path / "repository"), random.Random(SEED), tmp_path / "log"
     # The committed lock is of another profile and would only be in the way of the comparison.
     (folder / "dvc.lock").unlink()
     killed_in: list[str] = []
     made: list[dict[str, str]] = []
-    while len(killed_in) < KILLS:
-        status, alive = interrupted(folder, moments.uniform(EARLIEST_S, LATEST_S), log)
-        assert not alive, f"orphans: {[process.cmdline() for process in alive]}"
-        if status is None:
-            stages = [line for line in log.read_text().splitlines() if line.startswith("Running stage")]
-            killed_in.append(stages[-1] if stages else "before the first stage")
+    for _ in range(2 * KILLS):
+        if len(killed_in) == KILLS:
+            break
+        attempted = Attempt(folder, log)
+        killed = attempted.killed_at(points.randint(1, MOST_STAGES), points.randint(0, MOST_FILES))
+        assert attempted.left_running() == []
+        if killed:
+            killed_in.append(attempted.stages()[-1])
             continue
-        # It came to its end between two kills: what it made is compared below, and it starts anew.
-        assert status == 0, log.read_text()[-3000:]
+        # It came to its end before that point: what it made is compared below, and it starts anew.
+        assert attempted.program.returncode == 0, log.read_text()[-3000:]
         made.append(outputs(folder))
         forget(folder)
+    assert len(killed_in) == KILLS
     assert len(set(killed_in)) >= LEAST_STAGES, f"too few stages to say anything: {killed_in}"
     status, output = attempt(folder, "dvc", "repro", within_s=1200)
     assert status == 0, output[-3000:]

@@ -25,7 +25,7 @@ def no_session(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ray, "is_initialized", lambda: False)
 
 
-def test_nothing_at_the_address_is_said_within_20_s(
+def test_nothing_at_the_address_is_said_before_ray_would_notice(
     no_session: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with socket.socket() as unused:
@@ -35,7 +35,7 @@ def test_nothing_at_the_address_is_said_within_20_s(
     started = time.monotonic()
     with pytest.raises(UserError, match=f"no Ray cluster answers at RAY_ADDRESS={address}"), session():
         pass
-    assert time.monotonic() - started < 20.0
+    assert time.monotonic() - started < 60.0  # Ray itself: a minute or two
 
 
 def test_another_version_is_one_line_with_both(no_session: None, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -170,7 +170,7 @@ def test_no_mlflow_server_is_one_quick_line(
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
     started = time.monotonic()
     line = refusal(stage(work=lambda _: pytest.fail("worked")), capsys)
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 60  # MLflow itself would try again for four minutes
     assert "no MLflow server answers at http://127.0.0.1:9" in line
     assert "mend MLFLOW_TRACKING_URI" in line
     assert not files()

@@ -27,9 +27,11 @@ def cluster(root: Path) -> Iterator[Cluster]:
         yield made
 
 
-def trained() -> bool:
-    """Whether a trial has ended an epoch."""
-    return any(RESUME.glob("sweep/*/tune/trials/**/checkpoint_*"))
+def trained_on_several(cluster: Cluster) -> bool:
+    """Whether a trial has ended an epoch and two nodes train now."""
+    nodes = [cluster.head_node, *cluster.worker_nodes]
+    at_work = sum(clusters.runs(node, "RayTrainWorker") for node in nodes)
+    return at_work > 1 and any(RESUME.glob("sweep/*/tune/trials/**/checkpoint_*"))
 
 
 def test_trials_run_on_several_nodes_and_outlive_one(
@@ -40,9 +42,10 @@ def test_trials_run_on_several_nodes_and_outlive_one(
     params["sweep"]["space"]["mask_ratio"] = ratios
     params["sweep"]["base"] |= {"epochs": 40}
     Path("params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
-    with clusters.Loss(cluster, "RayTrainWorker", trained) as loss:
+    known = {node.node_id for node in (cluster.head_node, *cluster.worker_nodes)}
+    with clusters.Loss(cluster, "RayTrainWorker", lambda: trained_on_several(cluster)) as loss:
         run_stage(STAGE)
-    assert loss.lost, "no node was at work on a trial"
+    assert loss.lost, "no two nodes trained at the same time"
     rows = pq.read_table(paths.SWEEP / "trials.parquet").to_pylist()
     assert [row["mask_ratio"] for row in rows] == ratios
     assert [row["error"] for row in rows] == [None] * len(ratios)
@@ -50,4 +53,4 @@ def test_trials_run_on_several_nodes_and_outlive_one(
     runs = mlflow.search_runs(experiment_names=["gfm-ra"], output_format="list")
     nodes = [run.data.tags["node"] for run in runs if "node" in run.data.tags]
     assert len(nodes) == len(ratios)
-    assert len(set(nodes)) > 1
+    assert set(nodes) <= known
