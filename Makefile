@@ -1,47 +1,65 @@
 # The two commands that a newcomer needs: `make repro` and `make test`. Everything else is for people at work here.
 SHELL := /bin/bash
-PYTHON ?= python3.11
+# The first of these that runs.
+PYTHON ?= $(shell for name in python3.11 python3.12 python3; do $$name -c '' 2>/dev/null && echo $$name && break; done)
 BIN := .venv/bin
+# The image of deploy/ and its version: `make image` builds it, `make manifests` writes it into the manifests.
+IMAGE ?= gfm-ra:$(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export DVC_NO_ANALYTICS := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 export RAY_USAGE_STATS_ENABLED := 0
 
-.PHONY: help audit install repro promote sweep compact figures check format test test-unit test-all release-check deps lock readme ui clean
+.PHONY: help audit image manifests install install-runtime repro promote sweep compact figures check format test test-unit test-all release-check accept restore deps lock readme ui clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-install: .venv/installed ## Create .venv and install the locked versions
+install: .venv/installed ## Create .venv with the locked versions, the tools for working on the project included
 
-.venv/installed: requirements.lock pyproject.toml
-	@command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) is not on the PATH: install Python 3.11, or say PYTHON=/path/to/python3.11" >&2; exit 1; }
-	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info[:2] == (3, 11) else "make: requirements.lock is for Python 3.11, not " + sys.version.split()[0] + ": say PYTHON=/path/to/python3.11")'
+install-runtime: .venv/installed-runtime ## The same without those tools
+
+PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+# torch in a call of its own: pip does not mix packages with and without hashes.
+.venv/installed-runtime: requirements.lock requirements-torch.txt pyproject.toml dags/dvc.pth
+	@command -v "$(PYTHON)" >/dev/null || { echo "make: no Python found on the PATH: install Python 3.11 or 3.12, or say PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info[:2] in ((3, 11), (3, 12)) else "make: the locked versions are for Python 3.11 and 3.12, not " + sys.version.split()[0] + ": say PYTHON=/path/to/python3.11")'
 	test -d .venv || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(PIP) --require-hashes -r requirements.lock
+	$(PIP) -r requirements-torch.txt
+	$(PIP) --no-deps --no-build-isolation -e .
+	cp dags/dvc.pth "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"
 	touch $@
 
-repro: install ## Reproduce everything; PROFILE=smoke|laptop|paper puts that profile's values into params.yaml first
+.venv/installed: .venv/installed-runtime requirements-dev.lock
+	$(PIP) --require-hashes -r requirements-dev.lock
+	touch $@
+
+repro: install-runtime ## Reproduce everything; PROFILE=smoke|laptop|paper puts that profile's values into params.yaml first
 	$(if $(PROFILE),$(BIN)/python -m dags.profile $(PROFILE))
+	@$(BIN)/python -m dags.profile show
 	$(BIN)/dvc repro
 
-promote: install ## Make champions of the candidates that are surely better on the test snapshots
+restore: install-runtime ## Put the profile that was chosen last back into params.yaml, after an experiment
+	$(BIN)/python -m dags.profile restore
+
+promote: install-runtime ## Make champions of the candidates that are surely better on the test snapshots
 	$(BIN)/gfm-ra models promote --all
 
-sweep: install ## The full sweep, figures 9 and 10; PROFILE=smoke|laptop|paper puts that profile into dags/sweep/params.yaml first
+sweep: install-runtime ## The full sweep, figures 9 and 10; PROFILE=smoke|laptop|paper puts that profile into dags/sweep/params.yaml first
 	$(if $(PROFILE),$(BIN)/python -m dags.profile $(PROFILE) dags/sweep)
 	$(BIN)/dvc repro dags/sweep/dvc.yaml
 
-compact: install ## The small model, distilled from the prompted one; PROFILE=... puts that profile into dags/compact/params.yaml first
+compact: install-runtime ## The small model, distilled from the prompted one; PROFILE=... puts that profile into dags/compact/params.yaml first
 	$(if $(PROFILE),$(BIN)/python -m dags.profile $(PROFILE) dags/compact)
 	$(BIN)/dvc repro dags/compact/dvc.yaml
 
-figures: install ## Figures 4 to 11, the frontier and the verdicts on the claims; PROFILE=... puts that profile into dags/figures/params.yaml first
+figures: install-runtime ## Figures 4 to 11, the frontier and the verdicts on the claims; PROFILE=... puts that profile into dags/figures/params.yaml first
 	$(if $(PROFILE),$(BIN)/python -m dags.profile $(PROFILE) dags/figures)
 	$(BIN)/dvc repro dags/figures/dvc.yaml
-	cp dags/figures/metrics/evidence.json metrics/evidence.json
-	@echo "metrics/evidence.json is new: 'make repro' shows it in the report, 'make readme' in docs/results.md"
+	cp dags/figures/metrics/paper_figures.json metrics/paper_figures.json
+	@echo "metrics/paper_figures.json is new: 'make repro' shows it in the report, 'make readme' in docs/results.md"
 
 check: install ## Format, lint, types, layers, and the dependencies that dvc.yaml lists
 	$(BIN)/ruff format --check .
@@ -69,27 +87,40 @@ test-all: install ## All tests of the code
 release-check: install ## For maintainers: committed metrics, README tables and default profiles fit each other
 	$(BIN)/python -m pytest -m "release"
 
+accept: install ## Sign dvc.lock after a change that leaves results as they are: CHAINS="main sweep", after a smoke run
+	$(BIN)/python -m dags.accept $(or $(CHAINS),main)
+
 deps: install ## Write every stage's code dependencies into dvc.yaml
 	$(BIN)/python -m dags.dependencies --write
 	$(BIN)/python -m dags.dependencies dags/sweep/dvc.yaml --write
 	$(BIN)/python -m dags.dependencies dags/compact/dvc.yaml --write
 	$(BIN)/python -m dags.dependencies dags/figures/dvc.yaml --write
 
-lock: install ## Freeze what is installed into requirements.lock
-	{ sed -n '/^#/p' requirements.lock; $(BIN)/python -m pip freeze --all --exclude-editable --exclude pip | sed 's/+cpu//'; } > requirements.lock.new
-	mv requirements.lock.new requirements.lock
+COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
+
+lock: install ## Resolve the ranges of pyproject.toml into the lock files; versions stay where they can unless UPGRADE=1
+	$(COMPILE) pyproject.toml --no-emit-package torch -c requirements-torch.txt -o requirements.lock
+	$(COMPILE) --group dev -c requirements.lock -o requirements-dev.lock
 	$(BIN)/python -m dags.versions
 
 audit: ## Known vulnerabilities of the locked versions; needs the network, in an environment of its own
 	test -d .venv-audit || $(PYTHON) -m venv .venv-audit
 	.venv-audit/bin/python -m pip install --quiet --disable-pip-version-check pip-audit
-	.venv-audit/bin/pip-audit --requirement requirements.lock --no-deps --disable-pip
+	for file in requirements.lock requirements-torch.txt requirements-dev.lock; do .venv-audit/bin/pip-audit --requirement $$file --no-deps --disable-pip || exit 1; done
 
-ui: install ## Browse runs and models at http://127.0.0.1:5000
+image: ## Build the image of deploy/; IMAGE=registry/name:version names it
+	docker build -f deploy/Dockerfile -t $(IMAGE) .
+
+manifests: ## Write the manifests of deploy/ with the image's name into build/deploy/; IMAGE=... as above
+	@[[ "$(IMAGE)" =~ :[A-Za-z0-9_][A-Za-z0-9_.-]*$$ && "$(IMAGE)" != *:latest ]] || { echo "make: IMAGE=$(IMAGE) names no version: say IMAGE=registry/name:version" >&2; exit 1; }
+	mkdir -p build/deploy
+	for file in deploy/*.yaml; do sed 's|$${IMAGE}|$(IMAGE)|' $$file > build/$$file; done
+
+ui: install-runtime ## Browse runs and models at http://127.0.0.1:5000
 	$(BIN)/mlflow ui --backend-store-uri sqlite:///mlflow.db --host 127.0.0.1
 
 clean: ## Remove unfinished work of interrupted stages (finished outputs and the registry stay)
 	rm -rf .resume dags/sweep/.resume dags/figures/.resume
 
-readme: install ## Write the measured numbers into docs/results.md and README.md
+readme: install-runtime ## Write the measured numbers into docs/results.md and README.md
 	$(BIN)/python -m dags.readme

@@ -1,7 +1,7 @@
 """What each term of goal-conditioned pre-training earns, at equal compute: `python -m benchmarks.ablation`.
 
 Every arm gets the same number of floating-point operations (arms that compute more see fewer snapshots) and the same
-seeds, and is judged zero-shot on validation-like snapshots that no other part of the project uses.
+seeds, and is evaluated zero-shot on validation-like snapshots that no other part of the project uses.
 """
 
 import argparse
@@ -33,7 +33,7 @@ from gfm_ra.goals import SumRate, by_name
 from gfm_ra.solvers import wmmse
 
 TRAINING = ("D1", "D2", "D3", "D6", "D7", "D8", "D11", "D12", "D13")
-JUDGED, JUDGED_SEED, JUDGED_ROWS, HIDDEN = ("D16", "D18", "D20"), 990_001, 300, 0.5
+TEST_SCENARIOS, TEST_SEED, TEST_ROWS, HIDDEN = ("D16", "D18", "D20"), 990_001, 300, 0.5
 BASE: dict[str, Any] = {
     "backbone": {"layers": 3, "width": 192, "heads": 6, "bias_width": 16, "node_features": "landmarks"},
     "epochs": 5,
@@ -73,7 +73,7 @@ def rows_of(arm: str, rows: int) -> int:
 
 
 def run(arm: str, seed: int, rows: int) -> dict[str, float]:
-    """Train one model and judge it; ratios to the best of 100 WMMSE starts for the same goal."""
+    """Train one model and evaluate it; ratios to the best of 100 WMMSE starts for the same goal."""
     torch.set_num_threads(1)
     config, count = arm_config(arm), rows_of(arm, rows)
     train = [_snapshots(name, count, seed) for name in TRAINING]
@@ -82,8 +82,8 @@ def run(arm: str, seed: int, rows: int) -> dict[str, float]:
     backbone, head = loop.student.encoder.backbone, loop.student.head
     model = PromptedModel.of(backbone, head).eval()  # type: ignore[arg-type]
     found = {}
-    for name in JUDGED:
-        gain_db = _snapshots(name, JUDGED_ROWS, JUDGED_SEED)
+    for name in TEST_SCENARIOS:
+        gain_db = _snapshots(name, TEST_ROWS, TEST_SEED)
         gain = to_gain(gain_db)
         for objective in OBJECTIVES:
             goal = by_name(objective)
@@ -91,7 +91,7 @@ def run(arm: str, seed: int, rows: int) -> dict[str, float]:
             power = set_powers(model, gain_db, goal)
             found[f"{name} {objective}"] = float(comparable_score(goal, power, gain_db).mean() / best)
             if objective == SumRate.name:
-                generator = torch.Generator().manual_seed(JUDGED_SEED)
+                generator = torch.Generator().manual_seed(TEST_SEED)
                 hidden = random_pair_mask(len(gain), gain.shape[-1], HIDDEN, generator).numpy()
                 power = set_powers(model, gain_db, goal, hidden)
                 reached = comparable_score(goal, power, gain_db).mean()

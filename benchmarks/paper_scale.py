@@ -1,7 +1,7 @@
-"""The paper's size on one accelerator, from nothing to a verdict: `python -m benchmarks.paper_scale --out runs/large`.
+"""The paper's size on one accelerator, from nothing to its ratios: `python -m benchmarks.paper_scale --out runs/large`.
 
 Pre-trains for so many minutes on D1-D15 drawn as they are needed, then compares on D16-D20 with the best of 100 starts
-of WMMSE: zero-shot, after a polish, and adapted with 64 samples. What is judged are the weights in half precision,
+of WMMSE: zero-shot, after refinement, and adapted with 64 samples. What is evaluated are the weights in half precision,
 which `half/` holds for section pretrain's `weights`. Needs what `components.training` needs, and rich.
 Interrupted, the same command goes on from the last epoch or scenario. `--device cpu --quick` runs the same code small,
 on any machine.
@@ -50,7 +50,7 @@ from gfm_ra.units import db_to_linear
 T = TypeVar("T")
 U = TypeVar("U")
 TRAINED = [f"D{number}" for number in range(1, 16)]
-JUDGED = [f"D{number}" for number in range(16, 21)]
+TEST_SCENARIOS = [f"D{number}" for number in range(16, 21)]
 OBJECTIVES = (SumRate(), ProportionalFair(), QoS())
 STARTS, ITERATIONS, POLISH, SHOTS = 100, 100, 5, 64
 EPOCHS = 10  # checkpoints and validations on the way
@@ -191,15 +191,15 @@ def adapt(folder: Path, name: str, given: argparse.Namespace, device: torch.devi
     return made
 
 
-def judge(
+def evaluate(
     folder: Path, given: argparse.Namespace, device: torch.device
 ) -> dict[str, dict[str, dict[str, Ratio]]]:
-    """Ratios by objective, scenario and `method / reference`; scores of finished scenarios are kept in `judged/`."""
+    """Ratios by objective, scenario and `method / reference`; scores of finished scenarios are kept in `evaluated/`."""
     prompted = load_prompted_model(folder).to(device)
     ratios: dict[str, dict[str, dict[str, Ratio]]] = {objective.name: {} for objective in OBJECTIVES}
-    kept = given.out / "judged"
+    kept = given.out / "evaluated"
     kept.mkdir(exist_ok=True)
-    for name in JUDGED:
+    for name in TEST_SCENARIOS:
         # Which snapshots are drawn depends on how many at a time.
         path = kept / f"{name}-{given.rows}-{given.solved}-{given.starts}.json"
         if not path.is_file():
@@ -229,16 +229,16 @@ def nested(scores: Mapping[str, Mapping[str, T]], change: Callable[[T], U]) -> d
 
 def table(ratios: dict[str, dict[str, dict[str, Ratio]]]) -> Table:
     """One line per objective, method and reference; one column per scenario."""
-    shown = Table("objective", "method / reference", *JUDGED)
+    shown = Table("objective", "method / reference", *TEST_SCENARIOS)
     for objective, by_scenario in ratios.items():
-        for label in by_scenario[JUDGED[0]]:
-            row = [by_scenario[name][label] for name in JUDGED]
+        for label in by_scenario[TEST_SCENARIOS[0]]:
+            row = [by_scenario[name][label] for name in TEST_SCENARIOS]
             shown.add_row(objective, label, *(f"{r.value:.4f} [{r.low:.4f}, {r.high:.4f}]" for r in row))
     return shown
 
 
 def main() -> None:
-    """Train, judge, print and keep the ratios."""
+    """Train, evaluate, print and keep the ratios."""
     parser = argparse.ArgumentParser("python -m benchmarks.paper_scale", description=__doc__)
     add = parser.add_argument
     add("--out", type=Path, required=True, help="folder for checkpoints, the model and evaluation.json")
@@ -269,7 +269,7 @@ def main() -> None:
         algorithm(given)
     except ValidationError as error:
         raise SystemExit(f"these values do not fit together: {error.errors()[0]['msg']}") from None
-    ratios = judge(halved(pretrain(given, device), given.out / "half"), given, device)
+    ratios = evaluate(halved(pretrain(given, device), given.out / "half"), given, device)
     kept = {
         objective: {name: {label: list(r) for label, r in by.items()} for name, by in by_scenario.items()}
         for objective, by_scenario in ratios.items()

@@ -4,16 +4,20 @@ Usage: python -m dags.golden write|check CHAIN [CHAIN ...]      after a run of t
 
 Hashes are kept per kind of processor, in tests/golden/: training gives equal bytes on one kind, not across kinds.
 Shards and score files count by their bytes, weights by their tensors, tables (JSON, CSV) by their bytes. Left out are
-the report, the registry's index and whatever a clock goes into.
+the report, the registry's index and whatever a clock goes into. tests/golden/renamed.json says what files and keys of
+JSON files were called when the hashes were taken; a key is renamed whole, or up to its first dot.
 """
 
 import hashlib
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import load_file
+
+from components.data.shards import json_text
 
 CHAINS = {
     "main": Path("."),
@@ -31,12 +35,13 @@ HASHED = {
     ),
     "sweep": ("data/**/*", "artifacts/sweep/best.json", "metrics/*"),
     "compact": ("artifacts/distil/**/*", "metrics/distil*"),
-    "figures": ("data/**/*", "artifacts/variants/**/*", "artifacts/adapt/**/*"),
+    "figures": ("data/**/*", "artifacts/ablations/**/*", "artifacts/few_shot/**/*"),
 }
 SUFFIXES = (".parquet", ".safetensors", ".json", ".csv")
 # Written by other chains into the main one's folder, or with seconds in them.
-FOREIGN = ("metrics/distil", "metrics/evidence", "metrics/sweep")
+FOREIGN = ("metrics/distil", "metrics/paper_figures", "metrics/sweep")
 FOLDER = Path("tests/golden")
+RENAMED = FOLDER / "renamed.json"
 
 
 def processor() -> str:
@@ -53,9 +58,41 @@ def hash_of(path: Path) -> str:
         for name, tensor in sorted(load_file(path).items()):
             digest.update(f"{name} {tensor.dtype} {list(tensor.shape)}\0".encode())
             digest.update(tensor.contiguous().view(-1).view(torch.uint8).numpy().tobytes())
+    elif path.suffix == ".json":
+        digest.update(_with_old_keys(path).encode())
     else:
         digest.update(path.read_bytes())
     return digest.hexdigest()
+
+
+def _with_old_keys(path: Path) -> str:
+    """A JSON file's text, with the keys that it had when the hashes were taken."""
+    text = path.read_text()
+    content, old = (
+        json.loads(text),
+        {new: old for old, new in json.loads(RENAMED.read_text())["keys"].items()},
+    )
+
+    def rename(value: Any) -> Any:  # noqa: ANN401 (whatever JSON holds)
+        if isinstance(value, list):
+            return [rename(each) for each in value]
+        if not isinstance(value, dict):
+            return value
+        parts = {key: key.split(".", 1) for key in value}
+        return {
+            ".".join([old.get(first, first), *rest]): rename(value[key])
+            for key, (first, *rest) in parts.items()
+        }
+
+    renamed = rename(content)
+    return text if renamed == content else json_text(renamed)
+
+
+def _old_name(name: str) -> str:
+    for old, new in json.loads(RENAMED.read_text())["paths"].items():
+        if name.startswith(new):
+            return old + name.removeprefix(new)
+    return name
 
 
 def hashes(chain: str) -> dict[str, str]:
@@ -67,7 +104,7 @@ def hashes(chain: str) -> dict[str, str]:
             name = path.relative_to(top).as_posix()
             foreign = chain == "main" and name.startswith(FOREIGN)
             if path.is_file() and path.suffix in SUFFIXES and not foreign:
-                found[name] = hash_of(path)
+                found[_old_name(name)] = hash_of(path)
     return found
 
 

@@ -11,21 +11,21 @@ from components.config import Strict
 from components.evaluation.comparison import IMPUTED, SCRATCH, VARIANT
 from pipelines.runtime.errors import UserError, describe_validation
 from pipelines.runtime.stage import read_params
-from pipelines.stages.control import ControlConfig
 from pipelines.stages.evaluate import EvaluateConfig
 from pipelines.stages.finetune import FinetuneConfig
-from pipelines.stages.goals import GoalsConfig
+from pipelines.stages.goal_study import GoalStudyConfig
 from pipelines.stages.pretrain import PretrainConfig
 from pipelines.stages.register import RegisterConfig
 from pipelines.stages.report import ReportConfig
+from pipelines.stages.scratch_baseline import ScratchBaselineConfig
 from pipelines.stages.simulate import SimulateConfig
 from pipelines.stages.solve import SolveConfig
 from pipelines.stages.sweep import SweepConfig
-from pipelines.studies.adapt import AdaptConfig, Study
+from pipelines.studies.ablations import AblationsConfig
 from pipelines.studies.distil import DistilConfig
-from pipelines.studies.evidence import EvidenceConfig
-from pipelines.studies.frontier import FrontierConfig
-from pipelines.studies.variants import VariantsConfig
+from pipelines.studies.few_shot import FewShotStudyConfig, Study
+from pipelines.studies.paper_figures import PaperFiguresConfig
+from pipelines.studies.speed_quality import SpeedQualityConfig
 
 # What pipelines.reporting.paper_figures makes the paper's figures from.
 STUDIES = {"few-shot", "paper-recipe", "pcgnn", "zero-shot", "imputed", "variants"}
@@ -87,79 +87,89 @@ class FiguresParams(Strict):
     seed: int = Field(ge=0)
     simulate: SimulateConfig
     solve: SolveConfig
-    variants: VariantsConfig
-    adapt: AdaptConfig
-    frontier: FrontierConfig
-    evidence: EvidenceConfig
+    ablations: AblationsConfig
+    few_shot: FewShotStudyConfig
+    speed_quality: SpeedQualityConfig
+    paper_figures: PaperFiguresConfig
 
     @model_validator(mode="after")
     def _fits_together(self) -> "FiguresParams":
-        adapt, evidence = self.adapt, self.evidence
+        few_shot, paper_figures = self.few_shot, self.paper_figures
         check_data(self.simulate, self._needs())
-        missing = STUDIES - set(adapt.studies)
+        missing = STUDIES - set(few_shot.studies)
         if missing:
-            raise ValueError(f"adapt.studies has no {sorted(missing)[0]}, which a figure is made from")
-        names = {*evidence.sizes, *evidence.mask_ratios, *evidence.ablation} - {SCRATCH}
-        starts = {start for study in adapt.studies.values() for start in study.starts}
+            raise ValueError(f"few_shot.studies has no {sorted(missing)[0]}, which a figure is made from")
+        names = {*paper_figures.sizes, *paper_figures.mask_ratios, *paper_figures.ablation} - {SCRATCH}
+        starts = {start for study in few_shot.studies.values() for start in study.starts}
         used = names | {start.removeprefix(VARIANT) for start in starts if start.startswith(VARIANT)}
-        unknown = used - set(self.variants.variants)
+        unknown = used - set(self.ablations.variants)
         if unknown:
-            raise ValueError(f"variants.variants has no {sorted(unknown)[0]}, which a later section uses")
-        unadapted = names - {start.removeprefix(VARIANT) for start in adapt.studies["variants"].starts}
+            raise ValueError(f"ablations.variants has no {sorted(unknown)[0]}, which a later section uses")
+        unadapted = names - {start.removeprefix(VARIANT) for start in few_shot.studies["variants"].starts}
         if unadapted:
-            raise ValueError(f"adapt.studies.variants.starts has no {VARIANT}{sorted(unadapted)[0]}")
-        if any(study.seeds > self.variants.seeds for study in self._of_variants()):
+            raise ValueError(f"few_shot.studies.variants.starts has no {VARIANT}{sorted(unadapted)[0]}")
+        if any(study.seeds > self.ablations.seeds for study in self._of_variants()):
             raise ValueError(
-                "variants.seeds must be at least the seeds of the studies that start from variants"
+                "ablations.seeds must be at least the seeds of the studies that start from variants"
             )
-        judged = {scenario for study in adapt.studies.values() for scenario in study.judged}
-        unsolved = {*judged, *self.frontier.scenarios, *evidence.scenarios} - set(self.solve.scenarios)
+        evaluated = {scenario for study in few_shot.studies.values() for scenario in study.test_scenarios}
+        unsolved = {*evaluated, *self.speed_quality.scenarios, *paper_figures.scenarios} - set(
+            self.solve.scenarios
+        )
         if unsolved or "test" not in self.solve.splits:
             raise ValueError(
-                "solve must cover the test split of every scenario that a later section judges on"
+                "solve must cover the test split of every scenario that a later section evaluates on"
             )
-        if not evidence.rows == adapt.test_rows == self.frontier.rows:
+        if not paper_figures.rows == few_shot.test_rows == self.speed_quality.rows:
             raise ValueError(
-                "evidence.rows, adapt.test_rows and frontier.rows must be the same: runs are paired"
+                "paper_figures.rows, few_shot.test_rows and speed_quality.rows must be the same: runs are paired"
             )
-        if adapt.polish_iterations != self.frontier.polish_iterations:
-            raise ValueError("adapt.polish_iterations and frontier.polish_iterations must be the same")
-        said = f"best of {self.solve.starts} starts, {self.solve.iterations} iterations"
-        if evidence.reference != said or evidence.adapted != adapt.models.get("hybrid"):
+        if few_shot.refinement_iterations != self.speed_quality.refinement_iterations:
             raise ValueError(
-                f"evidence.reference must be {said!r}, and evidence.adapted what adapt.models.hybrid is"
+                "few_shot.refinement_iterations and speed_quality.refinement_iterations must be the same"
             )
-        unjudged = [
+        reference = f"best of {self.solve.starts} starts, {self.solve.iterations} iterations"
+        if paper_figures.reference != reference or paper_figures.adapted != few_shot.models.get("hybrid"):
+            raise ValueError(
+                f"paper_figures.reference must be {reference!r}, "
+                "and paper_figures.adapted what few_shot.models.hybrid is"
+            )
+        unevaluated = [
             name
             for name in STUDIES - {"variants"}
-            if not set(evidence.scenarios) <= set(adapt.studies[name].judged)
+            if not set(paper_figures.scenarios) <= set(few_shot.studies[name].test_scenarios)
         ]
-        if unjudged or evidence.small_scenario not in adapt.studies["variants"].judged:
-            where = unjudged[0] if unjudged else "variants"
-            raise ValueError(f"adapt.studies.{where}.judged lacks a scenario that the evidence shows")
+        if unevaluated or paper_figures.small_scenario not in few_shot.studies["variants"].test_scenarios:
+            where = unevaluated[0] if unevaluated else "variants"
+            raise ValueError(
+                f"few_shot.studies.{where}.test_scenarios lacks a scenario that the figures show"
+            )
         return self
 
     def _of_variants(self) -> list[Study]:
         return [
             study
-            for study in self.adapt.studies.values()
+            for study in self.few_shot.studies.values()
             if any(start.startswith(VARIANT) for start in study.starts)
         ]
 
     def _needs(self) -> list[Need]:
         needs: list[Need] = []
-        for name in self.variants.scenarios:
-            needs += [("variants.train_rows", name, "train", self.variants.train_rows)]
-            needs += [("variants.val_rows", name, "val", self.variants.val_rows)]
-        for title, study in self.adapt.studies.items():
-            user = f"adapt.studies.{title}"
+        for name in self.ablations.scenarios:
+            needs += [("ablations.train_rows", name, "train", self.ablations.train_rows)]
+            needs += [("ablations.val_rows", name, "val", self.ablations.val_rows)]
+        for title, study in self.few_shot.studies.items():
+            user = f"few_shot.studies.{title}"
             if any(study.shots):
                 needs += [(user, name, "train", max(study.shots)) for name in study.scenarios]
-                needs += [(user, name, "val", self.adapt.val_rows) for name in study.scenarios]
-            needs += [(user, name, "test", self.adapt.test_rows) for name in study.judged]
+                needs += [(user, name, "val", self.few_shot.val_rows) for name in study.scenarios]
+            needs += [(user, name, "test", self.few_shot.test_rows) for name in study.test_scenarios]
             if IMPUTED in study.starts:
-                needs += [(user, name, "val", self.adapt.val_rows) for name in study.judged]
-        needs += [("frontier.rows", name, "test", self.frontier.rows) for name in self.frontier.scenarios]
+                needs += [(user, name, "val", self.few_shot.val_rows) for name in study.test_scenarios]
+        needs += [
+            ("speed_quality.rows", name, "test", self.speed_quality.rows)
+            for name in self.speed_quality.scenarios
+        ]
         return needs
 
 
@@ -172,26 +182,26 @@ class Params(Strict):
     sweep: SweepConfig
     pretrain: PretrainConfig
     finetune: FinetuneConfig
-    control: ControlConfig
+    scratch_baseline: ScratchBaselineConfig
     evaluate: EvaluateConfig
-    goals: GoalsConfig
+    goal_study: GoalStudyConfig
     register_: RegisterConfig = Field(alias="register")
     report: ReportConfig
 
     @model_validator(mode="after")
     def _data_will_be_there(self) -> "Params":
         check_data(self.simulate, self._needs())
-        wanted = {*self.evaluate.scenarios, self.control.scenario, *self.register_.scenarios}
+        wanted = {*self.evaluate.scenarios, self.scratch_baseline.scenario, *self.register_.scenarios}
         unsolved = [name for name in wanted if name not in self.solve.scenarios]
         if unsolved or not {self.evaluate.split, "test"} <= set(self.solve.splits):
             raise ValueError(
-                "evaluate.scenarios, control.scenario, register.scenarios and evaluate.split must be among those of "
-                "the solve section"
+                "evaluate.scenarios, scratch_baseline.scenario, register.scenarios and evaluate.split must be "
+                "among those of section solve"
             )
-        strangers = [name for name in self.goals.adaptation.goals if name not in self.goals.goals]
+        strangers = [name for name in self.goal_study.adaptation.goals if name not in self.goal_study.goals]
         if strangers:
             raise ValueError(
-                f"goals.adaptation.goals names {strangers[0]}, which goals.goals does not describe"
+                f"goal_study.adaptation.goals names {strangers[0]}, which goal_study.goals does not describe"
             )
         if {"hybrid", "prompted"} - set(self.pretrain.models):
             raise ValueError("pretrain.models must name hybrid and prompted: later stages use both")
@@ -201,14 +211,16 @@ class Params(Strict):
         shots = self.finetune.shots
         needs: list[Need] = [*sweep_needs(self.sweep)]
         needs += [
-            ("pretrain.scenarios", name, split, 1)
-            for name in self.pretrain.scenarios
+            (f"pretrain.{model}.scenarios", name, split, 1)
+            for model in self.pretrain.models
+            for name in self.pretrain.model(model).scenarios
             for split in ("train", "val")
         ]
         needs += [("finetune.shots", name, "train", shots) for name in self.finetune.scenarios]
-        control = self.control
-        needs += [("control.shots x control.seeds", control.scenario, "train", control.shots * control.seeds)]
-        needs += [("control.scenario", control.scenario, split, 1) for split in ("val", "test")]
+        baseline = self.scratch_baseline
+        rows = baseline.shots * baseline.seeds
+        needs += [("scratch_baseline.shots x scratch_baseline.seeds", baseline.scenario, "train", rows)]
+        needs += [("scratch_baseline.scenario", baseline.scenario, split, 1) for split in ("val", "test")]
         needs += [("finetune.scenarios", name, "val", 1) for name in self.finetune.scenarios]
         needs += [
             ("solve.scenarios", name, split, 1)
@@ -216,10 +228,11 @@ class Params(Strict):
             for split in self.solve.splits
         ]
         needs += [("register.scenarios", name, "val", 1) for name in self.register_.scenarios]
-        goals, few_shot = self.goals, self.goals.adaptation
-        needs += [("goals.rows", name, "test", goals.rows) for name in (*goals.scenarios, few_shot.scenario)]
-        rows = few_shot.shots * few_shot.seeds
-        needs += [("goals.adaptation.shots x seeds", few_shot.scenario, "train", rows)]
+        study, adaptation = self.goal_study, self.goal_study.adaptation
+        evaluated = (*study.scenarios, adaptation.scenario)
+        needs += [("goal_study.rows", name, "test", study.rows) for name in evaluated]
+        rows = adaptation.shots * adaptation.seeds
+        needs += [("goal_study.adaptation.shots x seeds", adaptation.scenario, "train", rows)]
         return needs
 
 
@@ -269,5 +282,5 @@ def load_compact(path: Path) -> CompactParams:
 
 
 def load_figures(path: Path) -> FiguresParams:
-    """The same for the parameters of the DAG of the evidence."""
+    """The same for the parameters of the DAG of the paper's figures."""
     return parse_as(FiguresParams, read_params(path), path)

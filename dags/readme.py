@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.reporting import speed_quality
+from pipelines.reporting.claims import status_in_words
 from pipelines.reporting.plots import draw
 
 README, RESULTS = Path("README.md"), Path("docs/results.md")
@@ -18,8 +19,6 @@ METRICS = Path("metrics")
 LAYERS = ("gfm_ra", "components", "pipelines", "dags")
 OBJECTIVES = ("sum-rate", "proportional-fair", "qos")
 METHODS = ("gfm-ra-prompted", "gfm-ra-prompted-polished", "gfm-ra", "wmmse", "full-reuse")
-# A claim about 21 million weights and half a million steps is not refuted by a small model.
-VERDICTS = {"does not hold": "not reproduced at this size"}
 POLISH_ITERATIONS = 5  # in no metrics file; a test holds it to the parameters
 
 
@@ -29,7 +28,7 @@ def measured(folder: Path = METRICS) -> str:
     def read(name: str) -> dict[str, Any]:
         return json.loads((folder / f"{name}.json").read_text())
 
-    goals = read("goals-full")
+    goals = read("goal_study-full")
     parts = [
         _evaluation(read("ratios")),
         _missing(goals),
@@ -51,9 +50,9 @@ def summary(folder: Path = METRICS) -> str:
 
 
 def claims(folder: Path = METRICS) -> str:
-    """The paper's claims with verdicts, and where a network pays off, from the committed evidence."""
-    evidence = json.loads((folder / "evidence.json").read_text())
-    header = ["figure", "claim", "paper", "measured", "verdict"]
+    """The paper's claims with their status, and where a network pays off, from the committed evidence."""
+    evidence = json.loads((folder / "paper_figures.json").read_text())
+    header = ["figure", "claim", "paper", "measured", "status"]
     paper, ours = (
         [
             [
@@ -61,7 +60,7 @@ def claims(folder: Path = METRICS) -> str:
                 row["claim"],
                 row["paper"],
                 row["measured"],
-                f"**{VERDICTS.get(row['verdict'], row['verdict'])}**",
+                f"**{status_in_words(row)}**",
             ]
             for row in evidence["claims"]
             if row["ours"] == mine
@@ -71,7 +70,7 @@ def claims(folder: Path = METRICS) -> str:
     (command,) = {row["command"] for row in evidence["claims"]}
     explained = (
         f"Measured at the {evidence['profile']}, {evidence['snapshots']} test snapshots per scenario, means with 95 % "
-        "intervals over snapshots and, where something was trained, over seeds; the rule behind each verdict is code "
+        "intervals over snapshots and, where something was trained, over seeds; the rule behind each status is code "
         f"(`pipelines/reporting/claims.py`) and shown in the report. Every row comes from `{command}`."
     )
     parts = [_table(header, paper), explained, "Beyond the paper:", _table(header, ours), _frontier(evidence)]
@@ -80,13 +79,13 @@ def claims(folder: Path = METRICS) -> str:
 
 def _frontier(evidence: dict[str, Any]) -> str:
     rows = []
-    for verdict in evidence["frontier"]["verdicts"]:
-        best, classical, strongest = (verdict[key] for key in ("network", "as_good", "strongest"))
+    for finding in evidence["speed_quality"]["findings"]:
+        best, classical, strongest = (finding[key] for key in ("network", "as_good", "strongest"))
         rows.append(
             [
-                f"{verdict['objective']}, batch {verdict['batch']}",
-                str(verdict["links"]),
-                _method(best) if verdict["pays"] else "none: WMMSE wins",
+                f"{finding['objective']}, batch {finding['batch']}",
+                str(finding["links"]),
+                _method(best) if finding["pays"] else "none: WMMSE wins",
                 _method(classical),
                 _method(strongest),
             ]
@@ -94,7 +93,8 @@ def _frontier(evidence: dict[str, Any]) -> str:
     header = ["", "K", "best network that pays off", "fastest WMMSE as good as it", "strongest WMMSE"]
     return (
         f"{_table(header, rows)}\n\nRatio to the best WMMSE for the objective ({evidence['reference']}), and time "
-        f"per network on one thread of {evidence['frontier']['machine'].partition(',')[0]}. A network pays off where "
+        f"per network on one thread of {evidence['speed_quality']['machine'].partition(',')[0]}. A network pays off "
+        "where "
         "no WMMSE, truncated or from many starts, nor full reuse, reaches the low end of its interval in its time."
     )
 
@@ -178,10 +178,10 @@ def _pretraining(hybrid: dict[str, Any], prompted: dict[str, Any]) -> str:
 
     gains = ", ".join(f"{prompted[f'advantage_{name}']:+.2f} ({name})" for name in OBJECTIVES)
     return (
-        f"Pre-training by Algorithm 1 ended {hybrid['verdict']}: masked links are predicted with {edges(hybrid)} "
+        f"Pre-training by Algorithm 1 ended {hybrid['status']}: masked links are predicted with {edges(hybrid)} "
         f"(predicting the mean: {hybrid['mean_predictor_rmse_db']:.2f} dB, shadowing and fading alone: "
         f"{hybrid['noise_floor_db']:.2f} dB), effective rank {hybrid['effective_rank']:.1f}. The goal-conditioned one "
-        f"ended {prompted['verdict']}: {edges(prompted)}, effective rank {prompted['effective_rank']:.1f}, and on "
+        f"ended {prompted['status']}: {edges(prompted)}, effective rank {prompted['effective_rank']:.1f}, and on "
         f"validation snapshots utilities beyond full reuse, relative to what full reuse has at stake, of {gains}."
     )
 
@@ -238,7 +238,7 @@ def pages() -> dict[Path, dict[str, str]]:
 
 def picture(path: Path = PICTURE, folder: Path = METRICS) -> None:
     """Draw sum rate against time per network from the committed evidence: D18, one network at a time."""
-    rows = json.loads((folder / "evidence.json").read_text())["frontier"]["rows"]
+    rows = json.loads((folder / "paper_figures.json").read_text())["speed_quality"]["rows"]
     shown = speed_quality.figure([row for row in rows if row["scenario"] == "D18"], "sum-rate", 1)
     draw(path, shown)
 

@@ -1,8 +1,9 @@
 """The locked versions of the libraries that can change a result's bytes: versions.yaml.
 
-Usage: python -m dags.versions (writes it from requirements.lock)
+Usage: python -m dags.versions (writes it from the lock files)
 """
 
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -11,7 +12,8 @@ import yaml
 from pipelines.runtime.errors import UserError
 from pipelines.runtime.import_closure import ROOT
 
-PATH, LOCK = ROOT / "versions.yaml", ROOT / "requirements.lock"
+PATH = ROOT / "versions.yaml"
+LOCKS = (ROOT / "requirements.lock", ROOT / "requirements-torch.txt")
 HEADER = (
     "# Versions of the libraries that can change a result's bytes, as locked; `make lock` writes them, "
     "stage check compares.\n"
@@ -42,9 +44,9 @@ def check_installed(path: Path = PATH) -> None:
         )
 
 
-def locked(lock: Path = LOCK) -> dict[str, str]:
-    """The libraries' versions in the lock."""
-    lines = (line.split(" ")[0].partition("==") for line in lock.read_text().splitlines())
+def locked(locks: Sequence[Path] = LOCKS) -> dict[str, str]:
+    """The libraries' versions in the lock files; what follows a version is its marker and its hashes."""
+    lines = (line.split(" ")[0].partition("==") for lock in locks for line in lock.read_text().splitlines())
     found = {name: number for name, separator, number in lines if separator}
     return {name: found[name] for name in LIBRARIES}
 

@@ -26,7 +26,7 @@ class Finding(NamedTuple):
 
     subject: str
     state: str
-    said: str
+    detail: str
 
 
 def examine(cluster: bool = True) -> Iterator[Finding]:
@@ -72,18 +72,18 @@ def _packages() -> Iterator[Finding]:
 
 def _disk() -> Finding:
     free = shutil.disk_usage(Path.cwd()).free
-    said = f"{free / 2**30:.1f} GiB free here"
+    detail = f"{free / 2**30:.1f} GiB free here"
     if free < MIN_FREE_BYTES:
-        return Finding("disk", FAULT, f"{said}: a stage needs {MIN_FREE_BYTES / 2**20:.0f} MiB")
-    return Finding("disk", OK, said)
+        return Finding("disk", FAULT, f"{detail}: a stage needs {MIN_FREE_BYTES / 2**20:.0f} MiB")
+    return Finding("disk", OK, detail)
 
 
 def _memory() -> Finding:
     total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    said = f"{cores()} cores, {total:.0f} GiB"
+    detail = f"{cores()} cores, {total:.0f} GiB"
     if total < 4.0:
-        return Finding("machine", NOTE, f"{said}: the laptop profile wants 4 GiB or more")
-    return Finding("machine", OK, said)
+        return Finding("machine", NOTE, f"{detail}: the laptop profile wants 4 GiB or more")
+    return Finding("machine", OK, detail)
 
 
 def _cluster() -> Finding:

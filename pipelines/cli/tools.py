@@ -141,7 +141,7 @@ def doctor(
     console, faults = Console(highlight=False), 0
     for finding in examine(cluster):
         console.print(f"[{COLOURS[finding.state]}]{finding.state:>5}[/]  {finding.subject}: ", end="")
-        console.print(redacted(finding.said), markup=False)
+        console.print(redacted(finding.detail), markup=False)
         faults += finding.state == FAULT
     if faults:
         raise typer.Exit(1)

@@ -23,11 +23,11 @@ from pipelines.cluster.pretraining import Trained
 from pipelines.cluster.session import ROOT
 from pipelines.runtime.errors import UserError
 
-# Of the last epoch: what the stage reports, and the verdict on it.
+# Of the last epoch: what the stage reports, and the status on it.
 NEEDED = ("epoch", "validation_loss", "edge_rmse_db", "mean_predictor_rmse_db", "effective_rank")
 
 
-class ReadyMade(Strict):
+class ExternalWeights(Strict):
     """A folder that `components.training` has left as `backbone/`; the digest makes its content a parameter."""
 
     folder: str = Field(min_length=1)  # from the repository's root
@@ -40,7 +40,7 @@ def digest_of(folder: Path, names: list[str]) -> str:
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
-def take(weights: ReadyMade, algorithm: PretrainingConfig, made: Path) -> Trained:
+def take(weights: ExternalWeights, algorithm: PretrainingConfig, made: Path) -> Trained:
     """Copy the model into `made`, a new folder, if it is the one that the parameters mean.
 
     Raises:
@@ -68,7 +68,7 @@ def take(weights: ReadyMade, algorithm: PretrainingConfig, made: Path) -> Traine
     if found != weights.sha256:
         raise UserError(
             f"{folder} has the digest {found}, params.yaml says {weights.sha256 or 'nothing'}: "
-            "write it into pretrain.weights if these are the weights that you mean"
+            "write it into weights.sha256 of section pretrain if these are the weights that you mean"
         )
     made.mkdir(parents=True, exist_ok=True)
     for name in names:

@@ -14,7 +14,7 @@ from components.data.shards import Manifest, load_split
 from components.training.checkpoint import BACKBONE_NAME, CONFIG_NAME, MODEL_NAME
 from components.training.config import PretrainingConfig
 from components.training.validation import Metrics
-from pipelines.cluster.progress_reporter import LiveBoard
+from pipelines.cluster.progress_reporter import ProgressReporter
 from pipelines.cluster.room import Need
 from pipelines.cluster.trainer import TrainingData, make_trainer
 from pipelines.cluster.workers import workers
@@ -46,7 +46,7 @@ class Trained(NamedTuple):
 
 def need_of(config: SpreadConfig, section: str) -> Need:
     """The workers that a run trains on at the same time."""
-    remedy = f"lower {section}.workers or {section}.threads_per_worker, "
+    remedy = f"lower workers or threads_per_worker of {section}, "
     return Need(section, config.workers, config.accelerator, config.threads_per_worker, remedy)
 
 
@@ -76,11 +76,11 @@ def train_on_cluster(
     with workers(need_of(config, label.partition("@")[0]), seen):
         with (
             Meter(context.console, label, 1, "steps") as meter,
-            LiveBoard(meter, context.run, _note) as board,
+            ProgressReporter(meter, context.run, _note) as reporter,
         ):
             trainer = make_trainer(
                 "pretrain", storage, algorithm, data, context.seed, config.workers,
-                config.threads_per_worker, config.accelerator == "gpu", board.actor, mentor,
+                config.threads_per_worker, config.accelerator == "gpu", reporter.actor, mentor,
             )  # fmt: skip
             result = _fit(trainer)
         if result.checkpoint is None:
@@ -89,7 +89,7 @@ def train_on_cluster(
             history = _history(Path(folder))
             made = _copy_model(Path(folder), context.scratch / "made" / "model")
     assert len(history) == algorithm.epochs, "Ray Train gave back a checkpoint that is not the newest"
-    return Trained(made, history, _speed_rows(board.metrics, time.monotonic() - started))
+    return Trained(made, history, _speed_rows(reporter.metrics, time.monotonic() - started))
 
 
 def _fit(trainer: TorchTrainer) -> Result:
@@ -144,7 +144,7 @@ def _speed_rows(epochs: Sequence[Metrics], seconds: float) -> list[list[str]]:
     ]
 
 
-def summary_rows(last: Metrics, verdict: str) -> list[list[str]]:
+def summary_rows(last: Metrics, status: str) -> list[list[str]]:
     """The last epoch for people."""
     explained = {
         "healthy": "healthy",
@@ -163,5 +163,5 @@ def summary_rows(last: Metrics, verdict: str) -> list[list[str]]:
             for name, value in last.items()
             if name.startswith("advantage_")
         ),
-        ["verdict", explained[verdict]],
+        ["status", explained[status]],
     ]

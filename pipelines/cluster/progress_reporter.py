@@ -16,7 +16,7 @@ SECONDS_BETWEEN_POSTS = 0.5
 SECONDS_BETWEEN_LOOKS = 0.5
 
 
-class _Board:
+class _ProgressActor:
     def __init__(self) -> None:
         self.progress = (0, 1)
         self.metrics: list[dict[str, float]] = []
@@ -32,11 +32,11 @@ class _Board:
         return self.progress, news
 
 
-class Poster:
-    """A worker's end of the board: cheap enough to be called after every step."""
+class WorkerReporter:
+    """A worker's end: cheap enough to be called after every step."""
 
-    def __init__(self, board: Any) -> None:  # noqa: ANN401 (an actor handle has no public type)
-        self._board = board
+    def __init__(self, actor: Any) -> None:  # noqa: ANN401 (an actor handle has no public type)
+        self._actor = actor
         self._last = 0.0
 
     def tick(self, done: int, total: int, snapshots: int) -> None:
@@ -44,14 +44,14 @@ class Poster:
         now = time.monotonic()
         if now - self._last >= SECONDS_BETWEEN_POSTS or done == total:
             self._last = now
-            self._board.post_progress.remote(done, total)
+            self._actor.post_progress.remote(done, total)
 
     def metrics(self, metrics: dict[str, float]) -> None:
         """Post the metrics of an epoch."""
-        self._board.post_metrics.remote(metrics)
+        self._actor.post_metrics.remote(metrics)
 
 
-class LiveBoard:
+class ProgressReporter:
     """The driver's end: a context manager that moves the bar and logs to MLflow from a thread of its own."""
 
     def __init__(self, meter: Meter, run: Run, note: Callable[[dict[str, float]], str]) -> None:
@@ -59,13 +59,13 @@ class LiveBoard:
         # No CPU of its own: on two cores it would keep a training worker from starting.
         # On the driver's own node: it needs no CPU, so that Ray would put it on any, one that may be lost included.
         here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
-        self.actor: Any = ray.remote(_Board).options(num_cpus=0, scheduling_strategy=here).remote()
+        self.actor: Any = ray.remote(_ProgressActor).options(num_cpus=0, scheduling_strategy=here).remote()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self._last_note = ""
         self.metrics: list[dict[str, float]] = []  # everything posted so far
 
-    def __enter__(self) -> "LiveBoard":
+    def __enter__(self) -> "ProgressReporter":
         self._thread.start()
         return self
 

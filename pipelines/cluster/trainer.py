@@ -19,7 +19,7 @@ from components.training.config import PretrainingConfig
 from components.training.determinism import make_deterministic
 from components.training.pretraining import Pretraining
 from components.training.validation import Metrics
-from pipelines.cluster.progress_reporter import Poster
+from pipelines.cluster.progress_reporter import WorkerReporter
 from pipelines.cluster.session import worker_resources
 
 # A worker that dies (out of memory, lost node) is replaced and goes on from the last checkpoint.
@@ -53,11 +53,13 @@ def train_worker(settings: dict[str, Any]) -> None:
     data: TrainingData = settings["data"]
     mentor = None if settings["mentor"] is None else load_prompted_model(settings["mentor"])
     loop = Pretraining(config, data.load("train"), data.load("val"), settings["seed"], group, mentor)
-    poster = Poster(settings["board"]) if group.rank == 0 and settings["board"] is not None else None
+    reporter = None
+    if group.rank == 0 and settings["progress_actor"] is not None:
+        reporter = WorkerReporter(settings["progress_actor"])
 
     def report(metrics: Metrics, save: Callable[[Path], None]) -> None:
-        if poster is not None:
-            poster.metrics(metrics)
+        if reporter is not None:
+            reporter.metrics(metrics)
         with tempfile.TemporaryDirectory() as folder:
             checkpoint = None
             if group.rank == 0:
@@ -67,8 +69,8 @@ def train_worker(settings: dict[str, Any]) -> None:
             train.report(metrics, checkpoint=checkpoint)
 
     def tick(done: int, total: int, snapshots: int) -> None:
-        if poster is not None:
-            poster.tick(done, total, snapshots)
+        if reporter is not None:
+            reporter.tick(done, total, snapshots)
 
     last = train.get_checkpoint()
     if last is None:
@@ -87,7 +89,7 @@ def make_trainer(
     workers: int,
     threads: int,
     use_gpu: bool,
-    board: Any = None,  # noqa: ANN401 (an actor handle has no public type)
+    progress_actor: Any = None,  # noqa: ANN401 (an actor handle has no public type)
     mentor: Path | None = None,
 ) -> TorchTrainer:
     """A trainer that resumes by itself if a run of that name was interrupted in that storage.
@@ -99,7 +101,7 @@ def make_trainer(
         "data": data,
         "seed": seed,
         "threads": threads,
-        "board": board,
+        "progress_actor": progress_actor,
         "mentor": mentor,
     }
     resources = worker_resources("gpu" if use_gpu else "cpu", threads)

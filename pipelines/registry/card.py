@@ -44,6 +44,8 @@ def model_card(
         "- It promises nothing about a single network. Where that matters use the guard (`gfm-ra allocate --guard`): "
         "never worse than full reuse and one WMMSE run by true utility.",
         "- Gains must be known; the exported graph takes no missing ones.",
+        "## Licence",
+        "- MIT, for these weights as for the code that made them.",
     ]
     return "\n".join(parts) + "\n"
 

@@ -10,7 +10,7 @@ from components.evaluation.references import OBJECTIVES
 from components.evaluation.scores import PAPER_REFERENCE
 from pipelines.reporting.plots import Figure, Row
 from pipelines.reporting.report_figures import UNITS
-from pipelines.reporting.results import Arm, Ledger
+from pipelines.reporting.results import Arm, Results
 from pipelines.runtime import paths
 
 IMPUTED_NAME = "WMMSE on imputed gains"
@@ -47,12 +47,12 @@ class Variants(NamedTuple):
 
 
 class Figures:
-    """Makes the figures from a ledger, whose studies have the names few-shot, paper-recipe, pcgnn, zero-shot,
+    """Makes the figures from a results, whose studies have the names few-shot, paper-recipe, pcgnn, zero-shot,
     imputed and variants."""
 
-    def __init__(self, ledger: Ledger, judged: Sequence[str], variants: Variants) -> None:
-        self.book, self.judged, self.variants = ledger, list(judged), variants
-        self.arms = ledger.arms()
+    def __init__(self, results: Results, scenarios: Sequence[str], variants: Variants) -> None:
+        self.results, self.scenarios, self.variants = results, list(scenarios), variants
+        self.arms = results.arms()
 
     def all(self) -> list[Figure]:
         """Figures 4 to 11 of the paper."""
@@ -69,11 +69,13 @@ class Figures:
         for objective in OBJECTIVES:
             for reference, title in self._references(objective):
                 panel = f"{UNITS[objective]} / {title}"
-                for scenario in self.judged:
-                    x, where = f"K = {self.book.links[scenario]}", [scenario]
-                    under = self.book.reference(objective, reference, "score", where)
+                for scenario in self.scenarios:
+                    x, where = f"K = {self.results.links[scenario]}", [scenario]
+                    under = self.results.reference(objective, reference, "score", where)
                     for label, values, runs in self._contenders(objective, where):
-                        rows += _row(panel, label, x, self.book.ratio(values, under), runs, self.book.rows)
+                        rows += _row(
+                            panel, label, x, self.results.ratio(values, under), runs, self.results.rows
+                        )
         return Figure(
             "figure4", "Figure 4: three objectives on networks that pre-training never saw (D16-D20)",
             "number of links", "ratio of means", "bars", rows,
@@ -91,9 +93,9 @@ class Figures:
     def _contenders(self, objective: str, where: Sequence[str]) -> Iterator[tuple[str, Any, int]]:
         for method, label in CLASSICAL.items():
             if method != PAPER_REFERENCE or objective != "sum-rate":
-                yield label, self.book.reference(objective, method, "score", where), 1
+                yield label, self.results.reference(objective, method, "score", where), 1
         for label, arm in self.trained(objective):
-            yield label, self.book.column(arm, "score", where), self.book.runs(arm)
+            yield label, self.results.column(arm, "score", where), self.results.runs(arm)
 
     def trained(self, objective: str) -> list[tuple[str, Arm]]:
         """Learned methods with as many samples as they were given, by label."""
@@ -123,12 +125,12 @@ class Figures:
                 (IMPUTED_NAME, Arm("imputed", IMPUTED, objective, 0)),
             ]
             for reference, title in self._references(objective):
-                under = self.book.reference(objective, reference, "score", self.judged)
+                under = self.results.reference(objective, reference, "score", self.scenarios)
                 for label, arm in methods:
                     for share in self._shares(arm):
-                        values = self.book.column(arm, "score", self.judged, share)
-                        found = self.book.ratio(values, under)
-                        panel, runs = f"{UNITS[objective]} / {title}", self.book.runs(arm, share)
+                        values = self.results.column(arm, "score", self.scenarios, share)
+                        found = self.results.ratio(values, under)
+                        panel, runs = f"{UNITS[objective]} / {title}", self.results.runs(arm, share)
                         rows += _row(panel, label, 100.0 * share, found, runs, self._snapshots())
         return Figure(
             "figure5", "Figure 5: part of the channel state is missing (mean over D16-D20)",
@@ -136,25 +138,25 @@ class Figures:
         )  # fmt: skip
 
     def _shares(self, arm: Arm) -> list[float]:
-        return [share for share in SHARES if self.book.runs(arm, share)]
+        return [share for share in SHARES if self.results.runs(arm, share)]
 
     def _snapshots(self) -> int:
-        return self.book.rows * len(self.judged)
+        return self.results.rows * len(self.scenarios)
 
     # Figures 6 and 7.
     def few_shot(self, name: str, objective: str) -> Figure:
         """Ratio against samples, pre-trained and from scratch, by each recipe; zero-shot as a level."""
         reference, title = self._references(objective)[-1]
-        under = self.book.reference(objective, reference, "score", self.judged)
+        under = self.results.reference(objective, reference, "score", self.scenarios)
         panel, rows = f"{UNITS[objective]} / {title}", []
         for label, arm in self._curves(objective):
-            values = self.book.column(arm, "score", self.judged)
+            values = self.results.column(arm, "score", self.scenarios)
             rows += _row(
                 panel,
                 label,
                 arm.shots,
-                self.book.ratio(values, under),
-                self.book.runs(arm),
+                self.results.ratio(values, under),
+                self.results.runs(arm),
                 self._snapshots(),
             )
         rows += self._levels(objective, panel, "score", under)
@@ -176,17 +178,17 @@ class Figures:
     ) -> Iterator[Row]:
         """The prompted model without any sample, drawn across the whole width."""
         arm = Arm("zero-shot", paths.PROMPTED, objective, 0)
-        values = self.book.column(arm, column, self.judged)
-        reference = self.book.column(arm, own_under, self.judged) if own_under else under
+        values = self.results.column(arm, column, self.scenarios)
+        reference = self.results.column(arm, own_under, self.scenarios) if own_under else under
         for shots in sorted({a.shots for _, a in self._curves(objective)}):
-            found = self.book.ratio(values, reference, score=column == "score")
+            found = self.results.ratio(values, reference, score=column == "score")
             yield from _row(panel, ZERO_SHOT, shots, found, 1, self._snapshots())
 
     # Figure 8.
     def violations(self) -> Figure:
         """QoS: what it costs in sum rate, and what the links below the least rate get."""
         rows: list[Row] = []
-        where, objective = self.judged, "qos"
+        where, objective = self.scenarios, "qos"
         best = {PAPER_REFERENCE: "WMMSE-Best", "best-qos": "best WMMSE for QoS"}
         for panel, column, denominator in (
             ("sum rate / WMMSE-Best's", "sum_rate", None),
@@ -198,21 +200,21 @@ class Figures:
 
             def under(of: Any, denominator: str | None = denominator) -> Any:  # noqa: ANN401
                 fixed = {
-                    None: self.book.reference(objective, PAPER_REFERENCE, "sum_rate", where),
-                    "links": self.book.constant(where),
-                    "best": self.book.reference(objective, "best-qos", "score", where),
+                    None: self.results.reference(objective, PAPER_REFERENCE, "sum_rate", where),
+                    "links": self.results.constant(where),
+                    "best": self.results.reference(objective, "best-qos", "score", where),
                 }
                 return fixed[denominator] if denominator in fixed else of(denominator)
 
             for label, arm in self._curves(objective):
-                values = self.book.column(arm, column, where)
-                reference = under(lambda name, arm=arm: self.book.column(arm, name, where))
-                found = self.book.ratio(values, reference, score=False)
-                rows += _row(panel, label, arm.shots, found, self.book.runs(arm), self._snapshots())
+                values = self.results.column(arm, column, where)
+                reference = under(lambda name, arm=arm: self.results.column(arm, name, where))
+                found = self.results.ratio(values, reference, score=False)
+                rows += _row(panel, label, arm.shots, found, self.results.runs(arm), self._snapshots())
             for method, label in best.items():
-                values = self.book.reference(objective, method, column, where)
-                reference = under(lambda name, m=method: self.book.reference(objective, m, name, where))
-                found = self.book.ratio(values, reference, score=False)
+                values = self.results.reference(objective, method, column, where)
+                reference = under(lambda name, m=method: self.results.reference(objective, m, name, where))
+                found = self.results.ratio(values, reference, score=False)
                 for count in shots:
                     rows += _row(panel, label, count, found, 1, self._snapshots())
             rows += self._levels(
@@ -235,10 +237,10 @@ class Figures:
 
     def _at(self, label: str, x: float, arm: Arm, hidden: float = 0.0) -> Iterator[Row]:
         where = [self.variants.scenario]
-        under = self.book.reference(arm.objective, PAPER_REFERENCE, "score", where)
-        found = self.book.ratio(self.book.column(arm, "score", where, hidden), under)
+        under = self.results.reference(arm.objective, PAPER_REFERENCE, "score", where)
+        found = self.results.ratio(self.results.column(arm, "score", where, hidden), under)
         panel = f"{UNITS[arm.objective]} / WMMSE-Best, {self.variants.scenario}"
-        return _row(panel, label, x, found, self.book.runs(arm, hidden), self.book.rows)
+        return _row(panel, label, x, found, self.results.runs(arm, hidden), self.results.rows)
 
     def scaling(self) -> Figure:
         """Ratio against model size, by number of samples."""

@@ -23,8 +23,8 @@ class Arm(NamedTuple):
     shots: int
 
 
-class Ledger:
-    """Runs of stage adapt and the classical references on the same snapshots."""
+class Results:
+    """Runs of stage few_shot and the classical references on the same snapshots."""
 
     def __init__(self, runs: Path, data: Path, references: Path, rows: int, seed: int) -> None:
         self.seed, self.rows = seed, rows

@@ -1,4 +1,4 @@
-"""What the frontier says: which methods nothing beats at their speed, where a network pays off, where WMMSE wins."""
+"""Quality against time: which methods nothing beats at their speed, where a network pays off, where WMMSE wins."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,7 +9,7 @@ from components.evaluation.intervals import mean_ratio
 from components.evaluation.ratios import Ratio
 from components.evaluation.references import OBJECTIVES
 from pipelines.reporting.plots import Figure, Row
-from pipelines.reporting.results import Ledger
+from pipelines.reporting.results import Results
 from pipelines.reporting.speed_quality_methods import GPU, POLISHED, REFERENCE, family, is_network
 
 
@@ -23,7 +23,7 @@ def points(
     """A row per objective, scenario, batch size and method: milliseconds, ratio with interval, on the front or not.
 
     Args:
-        latency: rows of stage frontier.
+        latency: rows of stage speed_quality.
         scores: its scores, "scenario/objective" -> method -> [N].
         trained: ratios of methods that were fine-tuned, by scenario, objective and method.
         links: K of every scenario.
@@ -67,7 +67,7 @@ def _beats(one: Row, other: Row) -> bool:
     return no_worse and (one["value"] > other["value"] or one["ms"] < other["ms"])
 
 
-def verdicts(rows: Sequence[Row]) -> list[dict[str, Any]]:
+def findings(rows: Sequence[Row]) -> list[dict[str, Any]]:
     """For every objective, K and batch size: the best network, and the fastest classical method that is as good.
 
     A network pays off if no classical method reaches the low end of its interval in its time.
@@ -127,20 +127,20 @@ def figure(rows: Sequence[Row], objective: str, batch: int) -> Figure:
 
 
 def trained_ratios(
-    ledger: Ledger, arms: dict[str, Any], scenarios: Sequence[str]
+    results: Results, arms: dict[str, Any], scenarios: Sequence[str]
 ) -> dict[tuple[str, str, str], Ratio]:
     """Ratios of fine-tuned methods to the strong reference, plain and polished, by scenario, objective and method."""
     found: dict[tuple[str, str, str], Ratio] = {}
     for method, by_objective in arms.items():
         for arm in by_objective:
             for scenario in scenarios:
-                under = ledger.reference(arm.objective, f"best-{arm.objective}", "score", [scenario])
+                under = results.reference(arm.objective, f"best-{arm.objective}", "score", [scenario])
                 for label, column in ((method, "score"), (f"{method}{POLISHED}", "polished")):
                     try:
-                        values = ledger.column(arm, column, [scenario])
-                    except KeyError:  # judged on other scenarios only
+                        values = results.column(arm, column, [scenario])
+                    except KeyError:  # evaluated on other scenarios only
                         continue
-                    ratio = ledger.ratio(values, under)
+                    ratio = results.ratio(values, under)
                     if ratio is not None:
                         found[scenario, arm.objective, label] = ratio
     return found

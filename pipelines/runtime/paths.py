@@ -9,10 +9,10 @@ HEADS = Path("artifacts/finetune")
 COMPACT = Path("artifacts/distil")
 EVALUATION = Path("artifacts/evaluate")
 # Of the DAG of the paper's figures.
-VARIANTS = Path("artifacts/variants")
-ADAPTED = Path("artifacts/adapt")
-FRONTIER = Path("artifacts/frontier")
-FIGURES = Path("artifacts/evidence")
+ABLATIONS = Path("artifacts/ablations")
+FEW_SHOT = Path("artifacts/few_shot")
+SPEED_QUALITY = Path("artifacts/speed_quality")
+FIGURES = Path("artifacts/paper_figures")
 SWEEP = Path("artifacts/sweep")
 REGISTER = Path("artifacts/register/registered.json")
 REGISTER_COMPACT = Path("artifacts/register/compact.json")
@@ -20,10 +20,10 @@ REPORT = Path("artifacts/report")
 METRICS = Path("metrics")
 # Every method's means and ratios with intervals, committed; metrics("evaluate") is the headline of it.
 RATIOS = METRICS / "ratios.json"
-GOALS = METRICS / "goals-full.json"
-# Every value of the figures with its interval, and the verdicts on the paper's claims: made by the DAG of the figures,
+GOAL_STUDY = METRICS / "goal_study-full.json"
+# Every value of the figures with its interval, and the status of the paper's claims: made by the DAG of the figures,
 # and copied beside the main DAG's metrics when they are to be shown.
-EVIDENCE = METRICS / "evidence.json"
+PAPER_FIGURES = METRICS / "paper_figures.json"
 OVERRIDES = Path("dags/overrides")
 # What pre-training makes: Algorithm 1's backbone, and the goal-conditioned model beyond the paper.
 HYBRID, PROMPTED = "hybrid", "prompted"

@@ -79,8 +79,11 @@ def _walk(output: str, stages: Mapping[str, Any]) -> dict[str, list[str]]:
         kind = name.partition("@")[0]
         if kind not in TRAINING or output not in (entry["path"] for entry in stage.get("outs", ())):
             continue
-        sections = [tree[kind] for tree in stage.get("params", {}).values() if kind in tree]
-        found = {kind: [str(scenario) for each in sections for scenario in each.get("scenarios", ())]}
+        trees = stage.get("params", {}).values()
+        # A section, or the parts of it that the stage depends on: of two that name scenarios the later one counts.
+        parts = [part for tree in trees for name, part in tree.items() if name.partition(".")[0] == kind]
+        named = [part["scenarios"] for part in parts if isinstance(part, dict) and "scenarios" in part]
+        found = {kind: [str(scenario) for scenario in named[-1]] if named else []}
         for entry in stage.get("deps", ()):
             found |= _walk(entry["path"], stages)
         return found

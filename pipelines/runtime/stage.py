@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 import yaml
 from pydantic import ValidationError
@@ -58,12 +58,24 @@ class Stage(Generic[ConfigT]):
     """A stage's name, parameter section, inputs, outputs and work."""
 
     name: str
-    section: type[ConfigT]
+    section: type[Strict]
     work: Callable[[Context[ConfigT]], Outcome]
     inputs: Callable[[ConfigT], Sequence[Path]]
     outputs: Sequence[Path]
     variant: str = ""  # the matrix item, for a stage that runs once per item
     params: Path = PARAMS  # of the DAG that it belongs to
+    part: Callable[[Any], ConfigT] | None = (
+        None  # of the section, for an item that depends on a part of it only
+    )
+
+    def parse(self, params: dict[str, object]) -> ConfigT:
+        """What the stage is given of the parameters.
+
+        Raises:
+            UserError: the section is missing, or a parameter is unknown, mistyped or out of range.
+        """
+        section = parse_section(params, self.name, self.section, self.params)
+        return cast(ConfigT, section) if self.part is None else self.part(section)
 
     @property
     def label(self) -> str:
@@ -143,10 +155,7 @@ def run(stage: Stage[ConfigT], console: Console) -> None:
     """Check everything that can be checked early, do the work, put the outputs in place, print the summary."""
     started = time.monotonic()
     params = read_params(stage.params)
-    config, seed = (
-        parse_section(params, stage.name, stage.section, stage.params),
-        parse_seed(params, stage.params),
-    )
+    config, seed = stage.parse(params), parse_seed(params, stage.params)
     inputs = stage.inputs(config)
     _check_inputs(inputs)
     key = resume_key(stage, config, seed)

@@ -29,9 +29,9 @@ from pipelines.runtime.machine import cores
 from pipelines.serving.batcher import Batcher
 from pipelines.serving.requests import (
     NPY,
+    HTTPError,
     Inputs,
     Limits,
-    Refusal,
     answer_together,
     check_program,
     grouped,
@@ -41,7 +41,7 @@ from pipelines.serving.requests import (
 )
 
 NAME = "gfm-ra"
-# Gains up to which a request counts as small: these are answered together, the others part by part in a lane of
+# Gains up to which a request counts as small: these are answered together, the others part by part in an executor of
 # their own, so that nobody waits for a large one.
 SMALL, PART = 128 * 128, 256 * 256
 TOGETHER = 32  # small requests in one run, at most
@@ -58,12 +58,12 @@ class Measurements:
             "requests", "Requests by HTTP status", ["status"], **replica
         )
         self.snapshots = prometheus_client.Counter("snapshots", "Networks answered", **replica)
-        self.waiting = prometheus_client.Gauge("requests_under_way", "Requests not answered yet", **replica)
+        self.waiting = prometheus_client.Gauge("requests_in_progress", "Requests not answered yet", **replica)
         self.together = prometheus_client.Histogram(
-            "requests_per_run", "Small requests per run", buckets=(1, 2, 4, 8, 16, 32), **replica
+            "batch_size", "Small requests answered together", buckets=(1, 2, 4, 8, 16, 32), **replica
         )
         self.seconds = prometheus_client.Histogram(
-            "request_seconds", "From headers to answer",
+            "request_duration_seconds", "From headers to answer",
             buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10), **replica,
         )  # fmt: skip
 
@@ -86,10 +86,10 @@ class PowerService:
             "/metrics": ("GET", self.metrics),
         }
         if request.url.path not in known:
-            return _refused(Refusal(404, f"there are {', '.join(known)}"))
+            return _error_response(HTTPError(404, f"there are {', '.join(known)}"))
         method, handler = known[request.url.path]
         if request.method != method:
-            return _refused(Refusal(405, f"{request.url.path} takes {method}"))
+            return _error_response(HTTPError(405, f"{request.url.path} takes {method}"))
         return await handler(request)
 
     async def health(self, _: Request) -> Response:
@@ -103,7 +103,7 @@ class PowerService:
         )
 
     async def check_health(self) -> None:
-        """For Ray Serve: a replica whose lane is stuck is replaced."""
+        """For Ray Serve: a replica whose executor is stuck is replaced."""
         probe = self.program.prepare(np.zeros((1, 2, 2), np.float32), {})
         await asyncio.wait_for(self._run(self.small, self.program.run, probe), self.limits.timeout_s)
 
@@ -113,12 +113,14 @@ class PowerService:
         with self.measured.waiting.track_inprogress():
             try:
                 response = await self._answer(request)
-            except Refusal as refusal:
-                response = _refused(refusal)
+            except HTTPError as error:
+                response = _error_response(error)
             # Whatever else: it concerns this request only, and is counted and told as ours.
             except Exception:
                 logging.getLogger("ray.serve").exception("a request failed")
-                response = _refused(Refusal(500, "this request failed; the log of the service says why"))
+                response = _error_response(
+                    HTTPError(500, "this request failed; the log of the service says why")
+                )
         self.measured.requests.labels(str(response.status_code)).inc()
         self.measured.seconds.observe(time.perf_counter() - started)
         return response
@@ -140,9 +142,9 @@ class PowerService:
 
     async def _body(self, request: Request) -> bytes:
         limit = self.limits.max_body
-        too_large = Refusal(413, f"the body is too large: at most {limit} bytes are read")
-        said = request.headers.get("content-length", "")
-        if said.isdecimal() and int(said) > limit:
+        too_large = HTTPError(413, f"the body is too large: at most {limit} bytes are read")
+        length = request.headers.get("content-length", "")
+        if length.isdecimal() and int(length) > limit:
             raise too_large
         chunks, length = [], 0
         async for chunk in request.stream():
@@ -171,15 +173,15 @@ class PowerService:
         try:
             return await asyncio.wait_for(work, self.limits.timeout_s)
         except TimeoutError:
-            raise Refusal(status, message) from None
+            raise HTTPError(status, message) from None
 
     @staticmethod
-    async def _run(lane: ThreadPoolExecutor, work, *arguments):  # noqa: ANN001, ANN002, ANN205
-        return await asyncio.get_running_loop().run_in_executor(lane, work, *arguments)
+    async def _run(executor: ThreadPoolExecutor, work, *arguments):  # noqa: ANN001, ANN002, ANN205
+        return await asyncio.get_running_loop().run_in_executor(executor, work, *arguments)
 
 
-def _refused(refusal: Refusal) -> Response:
-    return JSONResponse({"error": str(refusal)}, status_code=refusal.status)
+def _error_response(error: HTTPError) -> Response:
+    return JSONResponse({"error": str(error)}, status_code=error.status)
 
 
 def application(folder: Path, model: str, replicas: int, limits: Limits) -> serve.Application:

@@ -10,7 +10,7 @@ Answer = TypeVar("Answer")
 
 
 class Batcher(Generic[Question, Answer]):
-    """Nobody waits for company: a lone request runs at once, and only a busy lane makes batches.
+    """Nobody waits for company: a lone request runs at once, and only a busy worker makes batches.
 
     (Ray Serve's own batching closes a batch when its waiting time is over, even if an earlier one still runs: without a
     waiting time every batch has one request in it.)
@@ -19,14 +19,14 @@ class Batcher(Generic[Question, Answer]):
     def __init__(self, answer: Callable[[list[Question]], Awaitable[list[Answer]]], most: int) -> None:
         self._answer, self._most = answer, most
         self._waiting: deque[tuple[Question, asyncio.Future[Answer]]] = deque()
-        self._lane: asyncio.Task[None] | None = None
+        self._worker: asyncio.Task[None] | None = None
 
     async def submit(self, question: Question) -> Answer:
         """The answer to one question, or what answering it alone raises."""
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._waiting.append((question, future))
-        if self._lane is None or self._lane.done():
-            self._lane = asyncio.create_task(self._drain())
+        if self._worker is None or self._worker.done():
+            self._worker = asyncio.create_task(self._drain())
         return await future
 
     async def _drain(self) -> None:

@@ -1,4 +1,4 @@
-"""What a client may send to the service: bytes to checked inputs, or a refusal with an HTTP status."""
+"""What a client may send to the service: bytes to checked inputs, or an error with an HTTP status."""
 
 import io
 import json
@@ -48,7 +48,7 @@ class Limits(NamedTuple):
     timeout_s: float = 10.0  # for sending the body, and again for the answer
 
 
-class Refusal(Exception):
+class HTTPError(Exception):
     """A request that gets no powers; the message is for the client."""
 
     def __init__(self, status: int, message: str) -> None:
@@ -63,44 +63,44 @@ def parse(body: bytes, content_type: str, query: dict[str, str], program: Progra
     query.
 
     Raises:
-        Refusal: it is not that, not a gain matrix, or too large.
+        HTTPError: it is not that, not a gain matrix, or too large.
     """
     fields = _from_npy(body, query) if content_type.startswith(NPY) else _from_json(body)
     if unknown := sorted(set(fields) - set(FIELDS)):
-        raise Refusal(400, f"{', '.join(unknown)}: unknown; send {', '.join(FIELDS)}")
+        raise HTTPError(400, f"{', '.join(unknown)}: unknown; send {', '.join(FIELDS)}")
     if "gain_db" not in fields:
-        raise Refusal(
+        raise HTTPError(
             400, 'gain_db is missing: send {"gain_db": [[[...]]]}, K x K numbers per network, in dB'
         )
     params = {name: value for name, value in fields.items() if name != "gain_db"}
     if params and not program.any_goal:
-        raise Refusal(400, f"this model is for one goal: leave out {', '.join(params)}")
+        raise HTTPError(400, f"this model is for one goal: leave out {', '.join(params)}")
     for name, goal in GOAL_OF.items():
         if params.get(name) is not None and params.get("goal") != goal:
-            raise Refusal(400, f"{name} belongs to goal {goal}: send both or neither")
+            raise HTTPError(400, f"{name} belongs to goal {goal}: send both or neither")
     try:
         gain_db = np.asarray(fields["gain_db"])
         gain_db = gain_db[None] if gain_db.ndim == 2 else gain_db
         _within(gain_db.shape, limits)
         return program.prepare(gain_db, params)
     except ValueError as error:
-        raise Refusal(400, " ".join(str(error).split())) from None
+        raise HTTPError(400, " ".join(str(error).split())) from None
 
 
 def _within(shape: tuple[int, ...], limits: Limits) -> None:
     if len(shape) == 3 and shape[-1] > limits.max_links:
-        raise Refusal(413, f"K = {shape[-1]} links: at most {limits.max_links} are served")
+        raise HTTPError(413, f"K = {shape[-1]} links: at most {limits.max_links} are served")
     if len(shape) == 3 and shape[0] > limits.max_batch:
-        raise Refusal(413, f"{shape[0]} networks in one request: at most {limits.max_batch} are served")
+        raise HTTPError(413, f"{shape[0]} networks in one request: at most {limits.max_batch} are served")
 
 
 def _from_json(body: bytes) -> dict[str, Any]:
     try:
         fields = json.loads(body)
     except (ValueError, RecursionError):
-        raise Refusal(400, "the body is no JSON") from None
+        raise HTTPError(400, "the body is no JSON") from None
     if not isinstance(fields, dict):
-        raise Refusal(400, 'the body must be an object: {"gain_db": [[[...]]]}')
+        raise HTTPError(400, 'the body must be an object: {"gain_db": [[[...]]]}')
     return fields
 
 
@@ -113,7 +113,7 @@ def _from_npy(body: bytes, query: dict[str, str]) -> dict[str, Any]:
         if "weights" in fields:
             fields["weights"] = [float(word) for word in fields["weights"].split(",")]
     except ValueError:
-        raise Refusal(400, "alpha, min_rate, penalty and weights in the query must be numbers") from None
+        raise HTTPError(400, "alpha, min_rate, penalty and weights in the query must be numbers") from None
     # The header decides how much memory is taken, so it is read before the data.
     stream = io.BytesIO(body)
     try:
@@ -135,7 +135,7 @@ def _from_npy(body: bytes, query: dict[str, str]) -> dict[str, Any]:
         RecursionError,
         TokenError,
     ) as error:
-        raise Refusal(400, f"the body is no .npy file ({' '.join(str(error).split())[:100]})") from None
+        raise HTTPError(400, f"the body is no .npy file ({' '.join(str(error).split())[:100]})") from None
 
 
 def grouped(requests: list[Inputs]) -> list[list[int]]:

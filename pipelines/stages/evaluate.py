@@ -37,7 +37,7 @@ class EvaluateConfig(Strict):
 
     scenarios: tuple[str, ...] = Field(min_length=1)
     split: Literal["val", "test"] = "test"
-    polish_iterations: int = Field(default=5, ge=1)  # of WMMSE, from the prompted model's powers
+    refinement_iterations: int = Field(default=5, ge=1)  # of WMMSE, from the prompted model's powers
     resamples: int = Field(default=1000, ge=100)
     confidence: float = Field(default=0.95, gt=0, lt=1)
 
@@ -60,7 +60,11 @@ def evaluate_task(
     goal = by_name(objective)
     powers[PROMPTED] = set_powers(load_prompted_model(prompted), gain_db, goal)
     powers[POLISHED] = wmmse(
-        to_gain(gain_db), goal, iterations=config.polish_iterations, initial_power=powers[PROMPTED], threads=1
+        to_gain(gain_db),
+        goal,
+        iterations=config.refinement_iterations,
+        initial_power=powers[PROMPTED],
+        threads=1,
     )
     wanted = [
         "full-reuse",
@@ -103,22 +107,22 @@ def work(context: Context[EvaluateConfig]) -> Outcome:
             )
             for objective, scenario in pairs
         ]
-        judged = []
+        evaluated = []
         for reference in pending:
-            judged.append(ray.get(reference))
-            meter.update(len(judged))
-    return _outcome(context, dict(zip(pairs, judged, strict=True)))
+            evaluated.append(ray.get(reference))
+            meter.update(len(evaluated))
+    return _outcome(context, dict(zip(pairs, evaluated, strict=True)))
 
 
 def _outcome(
     context: Context[EvaluateConfig],
-    judged: dict[tuple[str, str], tuple[dict[str, np.ndarray], dict[str, Any]]],
+    evaluated: dict[tuple[str, str], tuple[dict[str, np.ndarray], dict[str, Any]]],
 ) -> Outcome:
     made = context.scratch / "made"
     made.mkdir(parents=True, exist_ok=True)
     metrics: dict[str, dict[str, dict[str, Any]]] = {}
     rows = []
-    for (objective, scenario), (_, table) in judged.items():
+    for (objective, scenario), (_, table) in evaluated.items():
         metrics.setdefault(objective, {})[scenario] = table
         rows.append([objective, scenario, *_row(table)])
     headline = {
@@ -131,7 +135,7 @@ def _outcome(
     (made / "metrics.json").write_text(json_text(headline))
     (made / "ratios.json").write_text(json_text(metrics))
     write_table(
-        made / "scores.parquet", _scores_table({pair: scored for pair, (scored, _) in judged.items()})
+        made / "scores.parquet", _scores_table({pair: scored for pair, (scored, _) in evaluated.items()})
     )
     outputs = {
         paths.metrics("evaluate"): made / "metrics.json",

@@ -25,7 +25,7 @@ from components.training.determinism import make_deterministic
 from components.training.finetuning import Finetuning, FinetuningConfig
 from components.training.validation import Metrics
 from gfm_ra.goals import by_name
-from pipelines.cluster.progress_reporter import LiveBoard, Poster
+from pipelines.cluster.progress_reporter import ProgressReporter, WorkerReporter
 from pipelines.cluster.room import Need
 from pipelines.cluster.trainer import history_csv
 from pipelines.cluster.workers import workers
@@ -59,7 +59,7 @@ def finetune_task(
     data: Path,
     seed: int,
     scratch: Path,
-    board: Any,  # noqa: ANN401
+    progress_actor: Any,  # noqa: ANN401
 ) -> list[Metrics]:
     """Adapt and write the model folder `scratch/model`; goes on from `scratch/checkpoint` if there is one."""
     torch.set_num_threads(config.threads)
@@ -80,14 +80,14 @@ def finetune_task(
         seed,
         group,
     )
-    poster = Poster(board)
+    reporter = WorkerReporter(progress_actor)
     checkpoint = scratch / "checkpoint"
 
     def report(metrics: Metrics, save: Callable[[Path], None]) -> None:
         replace_checkpoint(checkpoint, save)
-        poster.metrics(metrics)
+        reporter.metrics(metrics)
 
-    loop.run(report, poster.tick, resume_from=newest_checkpoint(checkpoint))
+    loop.run(report, reporter.tick, resume_from=newest_checkpoint(checkpoint))
     folder = scratch / "model"
     folder.mkdir(exist_ok=True)
     card = ModelCard(backbone=model.backbone.config, objective=objective)
@@ -114,11 +114,11 @@ def work_on(objective: str) -> Callable[[Context[FinetuneConfig]], Outcome]:
         with (
             workers(need, [data, backbone, scratch]),
             Meter(context.console, label, 1, "steps") as meter,
-            LiveBoard(meter, context.run, _note) as board,
+            ProgressReporter(meter, context.run, _note) as reporter,
         ):
             gpus = 1 if config.accelerator == "gpu" else 0
             task = ray.remote(finetune_task).options(num_cpus=config.threads, num_gpus=gpus)
-            arguments = (config, objective, backbone, data, context.seed, scratch, board.actor)
+            arguments = (config, objective, backbone, data, context.seed, scratch, reporter.actor)
             history = ray.get(task.remote(*arguments))
         return _outcome(objective, scratch, history)
 

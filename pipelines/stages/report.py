@@ -15,6 +15,7 @@ from components.data.shards import Manifest, read_json, sha256_of
 from components.evaluation.references import OBJECTIVES
 from components.evaluation.scores import MODEL, POLISHED, PROMPTED
 from pipelines.reporting import report_figures, speed_quality
+from pipelines.reporting.claims import status_in_words
 from pipelines.reporting.plots import Figure, draw
 from pipelines.runtime import paths, runs
 from pipelines.runtime.machine import cores, machine, versions
@@ -54,8 +55,8 @@ def work(context: Context[ReportConfig]) -> Outcome:
 def _content(context: Context[ReportConfig]) -> dict[str, Any]:
     """Everything that the page says, by the names that the template uses."""
     evaluation = read_json(paths.RATIOS)
-    goals = read_json(paths.GOALS)
-    evidence = read_json(paths.EVIDENCE)
+    goals = read_json(paths.GOAL_STUDY)
+    evidence = read_json(paths.PAPER_FIGURES)
     trials = pq.read_table(paths.SWEEP / "trials.parquet").to_pylist()
     return {
         "title": context.config.title,
@@ -72,7 +73,7 @@ def _content(context: Context[ReportConfig]) -> dict[str, Any]:
         "pretrain": {model: read_json(paths.metrics(f"pretrain-{model}")) for model in MODELS},
         "advantage": report_figures.ADVANTAGE,
         "scenarios": Manifest.load(paths.DATA).scenarios,
-        "control": read_json(paths.metrics("control")),
+        "control": read_json(paths.metrics("scratch_baseline")),
         "trials": sorted(trials, key=lambda row: -(row["few_shot_ratio"] or 0.0)),
         "registered": read_json(paths.REGISTER),
         "evidence": evidence,
@@ -127,7 +128,7 @@ def evidence_figures(evidence: dict[str, Any]) -> list[Figure]:
     """The paper's figures and the frontier's, as they stand in the metrics file."""
     figures = [Figure(**values) for values in evidence["figures"].values() if values["rows"]]
     figures.sort(key=lambda figure: int(figure.name.removeprefix("figure")))
-    points = evidence["frontier"]["rows"]
+    points = evidence["speed_quality"]["rows"]
     for batch in sorted({row["batch"] for row in points}):
         figures += [speed_quality.figure(points, objective, batch) for objective in OBJECTIVES]
     return figures
@@ -138,6 +139,7 @@ def _render(made: Path, content: dict[str, Any]) -> str:
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["image"] = lambda name: base64.b64encode((made / name).read_bytes()).decode()
+    environment.filters["status_in_words"] = status_in_words
     return environment.from_string(TEMPLATE.read_text()).render(content)
 
 
@@ -147,9 +149,9 @@ INPUTS = [
     paths.SWEEP,
     paths.REGISTER,
     paths.RATIOS,
-    paths.GOALS,
-    paths.EVIDENCE,
-    paths.metrics("control"),
+    paths.GOAL_STUDY,
+    paths.PAPER_FIGURES,
+    paths.metrics("scratch_baseline"),
     *(paths.metrics(f"pretrain-{model}") for model in MODELS),
     *(paths.history(f"pretrain-{model}") for model in MODELS),
     *(paths.history(f"finetune-{objective}") for objective in OBJECTIVES),

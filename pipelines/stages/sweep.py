@@ -28,7 +28,7 @@ from pipelines.runtime import paths
 from pipelines.runtime.progress import Meter
 from pipelines.runtime.stage import Context, Outcome, Stage, main
 from pipelines.tuning.config import SweepConfig
-from pipelines.tuning.log import Announcer, TrialLog
+from pipelines.tuning.log import TrialCallback, TrialLog
 from pipelines.tuning.results import Record, outcome
 from pipelines.tuning.space import Range, decoded
 from pipelines.tuning.trial import DRIVER_RESOURCES, MAX_LOST_WORKERS, SCORE, run_trial
@@ -99,7 +99,7 @@ def make_tuner(context: Context[SweepConfig], storage: str, reference: float) ->
             name="sweep",
             storage_path=storage,
             verbose=0,
-            callbacks=[Announcer()],
+            callbacks=[TrialCallback()],
             failure_config=tune.FailureConfig(max_failures=MAX_LOST_WORKERS),
             # A population may still need what its best had a while ago.
             checkpoint_config=tune.CheckpointConfig(num_to_keep=4),
@@ -184,11 +184,11 @@ def work(context: Context[SweepConfig]) -> Outcome:
         # Failed trials are in the table and in MLflow; Tune's own tracebacks would bury both.
         logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
         log = TrialLog(context.scratch / "logged.json", context.run, meter)
-        Announcer.listener, slots_there = log.ended_live, slots(context.config)
+        TrialCallback.listener, slots_there = log.ended_live, slots(context.config)
         try:
             results = make_tuner(context, storage, reference).fit()
         finally:
-            Announcer.listener = None
+            TrialCallback.listener = None
     found: dict[str, Record] = {}
     for result in results:
         metrics, config = result.metrics or {}, result.config or {}

@@ -21,13 +21,13 @@ from pipelines.runtime import paths
 from pipelines.runtime.stage import Context, Outcome, Stage, main
 
 LATENCY_LINKS, LATENCY_SECONDS = 50, 2.0
-CANDIDATES = ("mentor", "compact", "compact int8")
+CANDIDATES = ("teacher", "compact", "compact int8")
 
 
 class DistilConfig(SpreadConfig):
-    """How the small model is trained, and on which validation scenarios it is compared with its mentor."""
+    """How the small model is trained, and on which validation scenarios it is compared with its teacher."""
 
-    judged: tuple[str, ...] = Field(min_length=1)
+    validation_scenarios: tuple[str, ...] = Field(min_length=1)
 
     @model_validator(mode="after")
     def _takes_goals(self) -> "DistilConfig":
@@ -35,7 +35,7 @@ class DistilConfig(SpreadConfig):
             raise ValueError("utility_weight must be above 0: without it there are no powers to distil")
         if self.distillation_weight == 0:
             raise ValueError(
-                "distillation_weight must be above 0: a model without a mentor belongs to pretrain"
+                "distillation_weight must be above 0: a model without a teacher belongs to pretrain"
             )
         return self
 
@@ -47,10 +47,10 @@ class DistilConfig(SpreadConfig):
 
 
 def candidates(context: Context[DistilConfig], model: Path) -> dict[str, Path]:
-    """Exported graphs by name: the mentor, the small model, and the small model with weights in 8 bits."""
+    """Exported graphs by name: the teacher, the small model, and the small model with weights in 8 bits."""
     graphs = {name: context.scratch / f"{name.replace(' ', '-')}.onnx" for name in CANDIDATES}
-    mentor, compact, small = graphs.values()
-    export_onnx(load_prompted_model(paths.pretrained(paths.PROMPTED)), mentor)
+    teacher, compact, small = graphs.values()
+    export_onnx(load_prompted_model(paths.pretrained(paths.PROMPTED)), teacher)
     export_onnx(load_prompted_model(model), compact)
     quantize(compact, small)
     return graphs
@@ -68,9 +68,9 @@ def latency_ms(graph: Path) -> float:
 
 
 def work(context: Context[DistilConfig]) -> Outcome:
-    """Train the small model and compare it with its mentor."""
+    """Train the small model and compare it with its teacher."""
     validation = validation_snapshots(
-        context.config.judged, OBJECTIVES, context.seed
+        context.config.validation_scenarios, OBJECTIVES, context.seed
     )  # what is missing shows at once
     trained = train_on_cluster(
         context, STAGE.label, context.config.algorithm(), paths.pretrained(paths.PROMPTED).resolve()

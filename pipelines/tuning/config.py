@@ -13,7 +13,7 @@ from pipelines.tuning.space import MUTABLE, Choice, Range, Scheduler, Search, Sp
 
 
 class SweepConfig(Strict):
-    """What varies, what every trial shares, the downstream judgement, and how trials are spread over a cluster."""
+    """What varies, what every trial shares, the downstream evaluation, and how trials are spread over a cluster."""
 
     space: Space
     search: Search = Search()
@@ -41,7 +41,7 @@ class SweepConfig(Strict):
             except ValidationError as error:
                 raise ValueError(describe_validation(error, "space")) from None
             if trial.distillation_weight > 0:
-                raise ValueError("distillation_weight needs a mentor: it belongs to section distil")
+                raise ValueError("distillation_weight needs a teacher: it belongs to section distil")
             if self.rank_by == ZERO_SHOT and not trial.goal_conditioned:
                 raise ValueError("rank_by zero_shot_ratio needs utility_weight above 0 in every trial")
         self._check_search()
@@ -84,7 +84,7 @@ class SweepConfig(Strict):
         return PretrainingConfig.model_validate_json(json.dumps(merged))
 
     def segments(self) -> list[int]:
-        """Epochs after which a trial is judged, the last one included."""
+        """Epochs after which a trial is evaluated, the last one included."""
         if self.scheduler.kind == "fifo":
             return [self.base.epochs]
         return [*range(self.scheduler.every, self.base.epochs, self.scheduler.every), self.base.epochs]

@@ -18,15 +18,15 @@ from pipelines.tuning.trial import FAILED, SCORE
 Ended = Callable[[str, dict[str, Any], dict[str, Any]], None]
 
 
-class Announcer(tune.Callback):
+class TrialCallback(tune.Callback):
     """From Tune to whoever listens in this process; it holds nothing, so that Tune can store it with the sweep."""
 
     listener: ClassVar[Ended | None] = None
 
     def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:  # noqa: ANN401
         """A trial ended, with or without a score; one that was lost may be repeated, and is logged at the end."""
-        if Announcer.listener is not None:
-            Announcer.listener(trial.trial_id, trial.config["choice"], trial.last_result or {})
+        if TrialCallback.listener is not None:
+            TrialCallback.listener(trial.trial_id, trial.config["choice"], trial.last_result or {})
 
 
 class TrialLog:

@@ -157,7 +157,7 @@ def hidden(path: Path, rows: Sequence[Row], config: FewShotConfig) -> None:
 
 
 def _mean(rows: Sequence[Row], name: str) -> float:
-    """Mean over the rows that have the value: what was stopped early was not judged in full."""
+    """Mean over the rows that have the value: what was stopped early was not evaluated in full."""
     values = [row[name] for row in rows if row[name] is not None]
     return float(np.mean(values)) if values else float("nan")
 

@@ -72,11 +72,12 @@ def outcome(context: Context[SweepConfig], records: Sequence[Record]) -> Outcome
     """
     finished = [record for record in records if record.score is not None]
     if not finished:
-        told = next(
-            filter(None, (record.result.get("error", record.error) for record in records)), "no error told"
+        reason = next(
+            filter(None, (record.result.get("error", record.error) for record in records)),
+            "no error was reported",
         )
         raise UserError(
-            f"no trial of the sweep finished ({told}); all errors are in MLflow, in the runs below this one"
+            f"no trial of the sweep finished ({reason}); all errors are in MLflow, in the runs below this one"
         )
     best = max(finished, key=lambda record: record.score or 0.0)
     made = context.scratch / "made"

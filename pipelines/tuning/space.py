@@ -128,7 +128,7 @@ class Search(Strict):
 
 
 class Scheduler(Strict):
-    """What becomes of a trial while it trains; it is judged every `every` epochs unless the kind is fifo."""
+    """What becomes of a trial while it trains; it is evaluated every `every` epochs unless the kind is fifo."""
 
     kind: Literal["fifo", "asha", "pbt"] = "fifo"
     every: int = Field(default=1, ge=1)

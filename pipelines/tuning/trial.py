@@ -80,7 +80,7 @@ def describe(error: BaseException) -> str:
 
 
 def run_trial(parameters: dict[str, Any]) -> None:
-    """Ray Tune's function: train, judge and report, segment by segment.
+    """Ray Tune's function: train, evaluate and report, segment by segment.
 
     A trial that fails reports so and ends in peace: Tune starts again only what the machine has taken away.
     """

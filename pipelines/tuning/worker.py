@@ -1,4 +1,4 @@
-"""What the training workers of a sweep's trial run: one segment of pre-training, and the judgement at its end.
+"""What the training workers of a sweep's trial run: one segment of pre-training, and the evaluation at its end.
 
 Every trial starts such processes, so nothing is imported here that they do not need (no Tune, no MLflow, no solvers).
 """
@@ -74,7 +74,7 @@ class Segment:
 
 
 def train_segment(segment: Segment) -> None:
-    """What each training worker runs; the first one also judges, on the device that it has."""
+    """What each training worker runs; the first one also evaluates, on the device that it has."""
     # Whoever starts up next to this process goes first: the slot that it is to fill stands idle until then.
     os.nice(START_UP_FIRST)
     started, started_s, context = time.perf_counter(), time.time(), train.get_context()
@@ -94,14 +94,14 @@ def train_segment(segment: Segment) -> None:
                 save(Path(folder) / "state")
                 loop.save_result(Path(folder))
                 if done == segment.until:
-                    judged = segment.judge(Path(folder), group)
-                    if not all(map(math.isfinite, judged.values())):
+                    scores = segment.judge(Path(folder), group)
+                    if not all(map(math.isfinite, scores.values())):
                         raise TrialError(f"a downstream ratio is not a number after epoch {done}")
-                    metrics |= judged
+                    metrics |= scores
                 checkpoint = Checkpoint.from_directory(folder)
-            told = {"training_seconds": time.perf_counter() - started, "node": _node()}
-            told |= {"started_s": started_s, "ended_s": time.time()}
-            train.report(metrics | told, checkpoint=checkpoint)
+            timing = {"training_seconds": time.perf_counter() - started, "node": _node()}
+            timing |= {"started_s": started_s, "ended_s": time.time()}
+            train.report(metrics | timing, checkpoint=checkpoint)
         if done == segment.until:
             raise _SegmentEnd
 

@@ -1,4 +1,4 @@
-"""The DAG of the evidence in the smoke profile, in a copy of the repository that has run nothing else."""
+"""The DAG of the paper's figures in the smoke profile, in a copy of the repository that has run nothing else."""
 
 import json
 import time
@@ -10,13 +10,13 @@ from tests.clone import copy_repository, run
 pytestmark = [pytest.mark.chain, pytest.mark.slow]
 
 
-def test_the_evidence_needs_nothing_but_itself_and_four_minutes(tmp_path):
+def test_the_figures_need_nothing_but_itself_and_four_minutes(tmp_path):
     folder = copy_repository(tmp_path / "repository", "smoke", "dags/figures")
     started = time.monotonic()
     run(folder, "dvc", "repro", "dags/figures/dvc.yaml")
     seconds = time.monotonic() - started
     assert not (folder / "artifacts/pretrain/hybrid").exists()
-    made = json.loads((folder / "dags/figures/metrics/evidence.json").read_text())
+    made = json.loads((folder / "dags/figures/metrics/paper_figures.json").read_text())
     assert made["profile"] == "smoke profile"
     assert set(made["figures"]) == {f"figure{number}" for number in range(4, 12)}
     assert "up to date" in run(folder, "dvc", "status", "dags/figures/dvc.yaml")

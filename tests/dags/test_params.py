@@ -44,20 +44,53 @@ def drop(path: str) -> Callable[[Tree], None]:
 
 # Every mistake with words that its line must hold: the culprit's full name, and what to do or what is allowed.
 MISTAKES = {
-    "unknown key": (put("pretrain.epochss", 3), ["pretrain.epochss", "check the spelling"]),
-    "unknown nested key": (put("pretrain.backbone.depth", 3), ["pretrain.backbone.depth", "spelling"]),
+    "unknown key": (put("pretrain.common.epochss", 3), ["pretrain.common.epochss", "check the spelling"]),
+    "unknown nested key": (
+        put("pretrain.common.backbone.depth", 3),
+        ["pretrain.common.backbone.depth", "spelling"],
+    ),
+    "unknown key of a model": (
+        put("pretrain.prompted.epochss", 3),
+        ["pretrain", "prompted.epochss", "spelling"],
+    ),
+    "wrong value of a model": (put("pretrain.hybrid.mask_ratio", 2.0), ["hybrid.mask_ratio", "less than 1"]),
+    "the sweep's choice for one": (
+        put("pretrain.hybrid.from_sweep", True),
+        ["hybrid.from_sweep", "move it up"],
+    ),
     "unknown section": (put("pretran", {}), ["pretran", "check the spelling"]),
     "missing section": (drop("solve"), ["solve is missing", "add it"]),
-    "missing value": (drop("pretrain.scenarios"), ["pretrain.scenarios is missing"]),
-    "text for a number": (put("pretrain.epochs", "three"), ["pretrain.epochs", "valid integer", "'three'"]),
-    "number as text": (put("pretrain.learning_rate", "1e-3"), ["pretrain.learning_rate", "valid number"]),
-    "fraction of an epoch": (put("pretrain.epochs", 2.5), ["pretrain.epochs", "integer", "2.5"]),
+    "missing value": (drop("pretrain.common.scenarios"), ["pretrain.common.scenarios is missing"]),
+    "text for a number": (
+        put("pretrain.common.epochs", "three"),
+        ["pretrain.common.epochs", "valid integer", "'three'"],
+    ),
+    "number as text": (
+        put("pretrain.common.learning_rate", "1e-3"),
+        ["pretrain.common.learning_rate", "valid number"],
+    ),
+    "fraction of an epoch": (
+        put("pretrain.common.epochs", 2.5),
+        ["pretrain.common.epochs", "integer", "2.5"],
+    ),
     "boolean for a number": (put("finetune.shots", True), ["finetune.shots", "integer"]),
     "negative seed": (put("seed", -1), ["seed", "greater than or equal to 0"]),
-    "nothing masked": (put("pretrain.mask_ratio", 0.0), ["pretrain.mask_ratio", "greater than 0"]),
-    "everything masked": (put("pretrain.mask_ratio", 1.0), ["pretrain.mask_ratio", "less than 1"]),
-    "heads do not divide": (put("pretrain.backbone.heads", 7), ["pretrain.backbone", "heads 7", "divisors"]),
-    "zero workers": (put("pretrain.workers", 0), ["pretrain.workers", "greater than or equal to 1"]),
+    "nothing masked": (
+        put("pretrain.common.mask_ratio", 0.0),
+        ["pretrain.common.mask_ratio", "greater than 0"],
+    ),
+    "everything masked": (
+        put("pretrain.common.mask_ratio", 1.0),
+        ["pretrain.common.mask_ratio", "less than 1"],
+    ),
+    "heads do not divide": (
+        put("pretrain.common.backbone.heads", 7),
+        ["common.backbone", "heads 7", "divisors"],
+    ),
+    "zero workers": (
+        put("pretrain.common.workers", 0),
+        ["pretrain.common.workers", "greater than or equal to 1"],
+    ),
     "empty annulus": (
         put("simulate.custom", {"tiny": CUSTOM | {"min_distance_m": 60.0}}),
         ["simulate.custom.tiny", "min_distance_m < max_distance_m", "60"],
@@ -74,7 +107,10 @@ MISTAKES = {
         put("finetune.shots", 9999),
         ["finetune.shots", "9999", "simulate.scenarios"],
     ),
-    "pretraining on nothing": (put("pretrain.scenarios", ["D2"]), ["pretrain.scenarios", "D2", "makes 0"]),
+    "pretraining on nothing": (
+        put("pretrain.hybrid.scenarios", ["D2"]),
+        ["hybrid.scenarios", "D2", "makes 0"],
+    ),
     "sweep beyond the data": (
         put("sweep.train_rows", 9999),
         ["sweep.scenarios", "9999", "simulate.scenarios"],
@@ -85,7 +121,7 @@ MISTAKES = {
     "evaluating what is not solved": (put("evaluate.scenarios", ["D1"]), ["evaluate.scenarios", "solve"]),
     "registering without data": (put("register.scenarios", ["D9"]), ["register.scenarios", "D9"]),
     "a bad point of the space": (put("sweep.space.mask_ratio", [0.3, 1.5]), ["sweep", "mask_ratio", "1.5"]),
-    "not a number": (put("pretrain.learning_rate", float("nan")), ["pretrain.learning_rate"]),
+    "not a number": (put("pretrain.common.learning_rate", float("nan")), ["pretrain.common.learning_rate"]),
 }
 
 
@@ -115,7 +151,7 @@ def test_a_mistake_is_one_line_that_names_culprit_and_remedy(good: Tree, mistake
 def test_every_mistake_is_named_at_once(good: Tree) -> None:
     tree = mistaken(good, "unknown key")
     tree["finetune"]["shots"] = "many"
-    with pytest.raises(UserError, match=r"(?s)(?=.*pretrain\.epochss)(?=.*finetune\.shots)"):
+    with pytest.raises(UserError, match=r"(?s)(?=.*pretrain\.common\.epochss)(?=.*finetune\.shots)"):
         parse(tree, Path("params.yaml"))
 
 
@@ -143,7 +179,7 @@ def test_check_exits_1_with_one_line_and_writes_nothing(root: Path, good: Tree, 
     assert answer.returncode == 1
     assert answer.stdout == ""
     (line,) = answer.stderr.splitlines()
-    assert "pretrain.mask_ratio" in line
+    assert "pretrain.common.mask_ratio" in line
     assert [path.name for path in tmp_path.iterdir()] == ["params.yaml"]
 
 

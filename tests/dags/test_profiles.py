@@ -56,7 +56,8 @@ def test_the_laptop_profile_is_the_default_of_the_figures(root: Path) -> None:
 
 def test_the_paper_profile_is_table_one(root: Path) -> None:
     paper = load(root / "dags/profiles/paper.yaml")
-    algorithm, backbone, recipe = paper.pretrain.algorithm(), paper.pretrain.backbone, paper.finetune.recipe()
+    hybrid, recipe = paper.pretrain.model("hybrid"), paper.finetune.recipe()
+    algorithm, backbone = hybrid.algorithm(), hybrid.backbone
     assert (backbone.layers, backbone.width, backbone.heads, backbone.node_features) == (6, 768, 32, "direct")
     assert (algorithm.mask_ratio, algorithm.consistency_weight, algorithm.ema_decay) == (0.3, 0.1, 0.996)
     assert (algorithm.learning_rate, algorithm.batch_size, algorithm.epochs) == (1e-4, 512, 200)
@@ -67,7 +68,7 @@ def test_the_paper_profile_is_table_one(root: Path) -> None:
     )
     assert (recipe.warmup_epochs, recipe.epochs) == (10, 100)
     assert (recipe.backbone_learning_rate, recipe.head_learning_rate) == (1e-4, 1e-3)
-    assert set(paper.pretrain.scenarios) == {f"D{number}" for number in range(1, 16)}
+    assert set(hybrid.scenarios) == {f"D{number}" for number in range(1, 16)}
     assert set(paper.evaluate.scenarios) == {f"D{number}" for number in range(16, 21)}
     assert (paper.solve.starts, paper.finetune.shots) == (100, 2048)
 
@@ -84,6 +85,26 @@ def test_own_values_are_not_overwritten(copy: Path) -> None:
     with pytest.raises(UserError, match=r"params\.yaml holds values of your own"):
         profile.apply("smoke")
     assert (copy / "params.yaml").read_text() == own
+
+
+def test_restoring_puts_the_chosen_profile_back_and_keeps_what_it_replaced(copy: Path) -> None:
+    profile.apply("smoke")
+    changed = text("smoke").replace("mask_ratio: 0.3", "mask_ratio: 0.5")
+    (copy / "params.yaml").write_text(changed)
+    assert profile.restore() == "the smoke profile"
+    assert (copy / "params.yaml").read_text() == text("smoke")
+    assert (copy / "params.replaced.yaml").read_text() == changed
+    assert (
+        profile.describe()
+        == "params.yaml holds the smoke profile: all of it takes 5 to 16 minutes on two cores"
+    )
+
+
+def test_restoring_without_a_chosen_profile_gives_the_committed_values(copy: Path) -> None:
+    (copy / "params.yaml").write_text(text("laptop").replace("seed: 1", "seed: 5"))
+    assert "values of your own" in profile.describe()
+    assert profile.restore() == "the committed values"
+    assert (copy / "params.yaml").read_text() == text("laptop")
 
 
 def test_own_values_may_go_once_they_are_committed(copy: Path) -> None:
@@ -118,36 +139,36 @@ def test_the_sweeps_dag_has_profiles_of_its_own(copy: Path) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_evidence_has_profiles_with_every_study(root: Path, name: str) -> None:
+def test_the_figures_have_profiles_with_every_study(root: Path, name: str) -> None:
     assert tuple(profile.names("dags/figures")) == NAMES
     folder = root / "dags/figures"
     params = load_figures(folder / f"profiles/{name}.yaml")
-    assert params.evidence.profile == f"{name} profile"
-    studies = params.adapt.studies
+    assert params.paper_figures.profile == f"{name} profile"
+    studies = params.few_shot.studies
     if name == "smoke":
         return
-    assert set(studies["few-shot"].judged) == {f"D{number}" for number in range(16, 21)}
+    assert set(studies["few-shot"].test_scenarios) == {f"D{number}" for number in range(16, 21)}
     assert {64, 256, 2048} <= set(studies["few-shot"].shots)
     assert studies["pcgnn"].shots == (2048, 20480)
     assert min(study.seeds for title, study in studies.items() if title not in ("zero-shot", "imputed")) >= 3
-    assert params.variants.seeds >= 3
+    assert params.ablations.seeds >= 3
     # What pre-training has seen would say nothing about generalisation.
-    assert not set(params.variants.scenarios) & set(studies["few-shot"].judged)
+    assert not set(params.ablations.scenarios) & set(studies["few-shot"].test_scenarios)
 
 
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"evidence": {"rows": 7}}, "evidence.rows, adapt.test_rows and frontier.rows"),
-        ({"evidence": {"sizes": ["huge"]}}, "huge"),
+        ({"paper_figures": {"rows": 7}}, "paper_figures.rows, few_shot.test_rows and speed_quality.rows"),
+        ({"paper_figures": {"sizes": ["huge"]}}, "huge"),
         ({"solve": {"scenarios": ["D16"]}}, "solve must cover"),
-        ({"variants": {"seeds": 1}}, "variants.seeds"),
-        ({"adapt": {"val_rows": 9999}}, "9999"),
-        ({"evidence": {"reference": "best of 3"}}, "best of 10 starts, 30 iterations"),
-        ({"evidence": {"small_scenario": "D16"}}, "variants.judged"),
+        ({"ablations": {"seeds": 1}}, "ablations.seeds"),
+        ({"few_shot": {"val_rows": 9999}}, "9999"),
+        ({"paper_figures": {"reference": "best of 3"}}, "best of 10 starts, 30 iterations"),
+        ({"paper_figures": {"small_scenario": "D16"}}, "variants.test_scenarios"),
     ],
 )
-def test_sections_of_the_evidence_that_do_not_fit_are_named(
+def test_sections_of_the_figures_that_do_not_fit_are_named(
     root: Path, tmp_path: Path, change: dict[str, dict[str, object]], told: str
 ) -> None:
     tree = yaml.safe_load((root / "dags/figures/profiles/smoke.yaml").read_text())

@@ -33,23 +33,23 @@ def test_the_readme_is_short_and_its_links_lead_somewhere():
 
 @pytest.mark.release
 def test_the_evidence_that_is_shown_is_what_its_dag_left():
-    shown, made = ROOT / "metrics/evidence.json", ROOT / "dags/figures/metrics/evidence.json"
+    shown, made = ROOT / "metrics/paper_figures.json", ROOT / "dags/figures/metrics/paper_figures.json"
     assert shown.read_bytes() == made.read_bytes(), "run `make figures`"
 
 
 @pytest.mark.release
 def test_every_number_of_the_claims_comes_from_the_evidence():
-    evidence = json.loads((ROOT / "metrics/evidence.json").read_text())
+    evidence = json.loads((ROOT / "metrics/paper_figures.json").read_text())
     known = {f"{row[key]:.3f}" for figure in evidence["figures"].values() for row in figure["rows"]
              for key in ("value", "low", "high")}  # fmt: skip
-    known |= {f"{row['value']:.3f}" for row in evidence["frontier"]["rows"]}
-    times = {f"{row['ms']:.3g}" for row in evidence["frontier"]["rows"]}
+    known |= {f"{row['value']:.3f}" for row in evidence["speed_quality"]["rows"]}
+    times = {f"{row['ms']:.3g}" for row in evidence["speed_quality"]["rows"]}
     page = claims(ROOT / "metrics")
     shown = re.findall(r"(?<![\d.])\d+\.\d{3}(?!\d)", page)
     assert len(shown) > 50
     # Differences between two values of a figure are made in reporting/claims.py and stand in the file as text.
-    told = " ".join(row["measured"] for row in evidence["claims"])
-    assert {number for number in shown if number not in known | times and number not in told} == set()
+    measured = " ".join(row["measured"] for row in evidence["claims"])
+    assert {number for number in shown if number not in known | times and number not in measured} == set()
     assert set(re.findall(r"in ([\d.e-]+) ms", page)) <= times
 
 
@@ -76,7 +76,9 @@ def made_up(tmp_path):
         return {"mean": 1.0, "to_strong": numbers.ratio(), "to_paper": numbers.ratio()}
 
     def one_goal():
-        return {key: numbers.ratio() for key in ("zero-shot", "guarded", "wmmse-for-the-goal", "full-reuse")}
+        return {
+            key: numbers.ratio() for key in ("zero-shot", "with_fallback", "wmmse-for-the-goal", "full-reuse")
+        }
 
     def by_share():
         return {
@@ -94,13 +96,13 @@ def made_up(tmp_path):
             "proportional-fair": {"D16": {"snapshots": 50} | silent},
             "qos": {"D16": table},
         },
-        "goals-full": {
+        "goal_study-full": {
             "snapshots": 50,
             "goals": {"alpha-3": {"D16": one_goal()}},
             "missing": {name: {"D16": by_share()} for name in readme.OBJECTIVES},
         },
-        "pretrain-hybrid": {"verdict": "healthy"} | {name: numbers.one() for name in summary},
-        "pretrain-prompted": {"verdict": "plateau"}
+        "pretrain-hybrid": {"status": "healthy"} | {name: numbers.one() for name in summary},
+        "pretrain-prompted": {"status": "plateau"}
         | {name: numbers.one() for name in (*summary, *advantages)},
     }
     for name, values in content.items():
@@ -132,6 +134,6 @@ def test_the_measured_tables_are_tables_and_name_what_is_missing_as_such(made_up
 @pytest.mark.release
 def test_the_polish_that_the_table_names_is_the_one_that_is_measured():
     section = Params.model_fields["evaluate"].annotation
-    assert parse_section(read_params(ROOT / "params.yaml"), "evaluate", section).polish_iterations == (
+    assert parse_section(read_params(ROOT / "params.yaml"), "evaluate", section).refinement_iterations == (
         readme.POLISH_ITERATIONS
     )

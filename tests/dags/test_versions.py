@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from dags.versions import check_installed, locked
+from dags.versions import LOCKS, check_installed, locked
 from pipelines.runtime.errors import UserError
 
 
 def test_the_file_says_what_the_lock_says(root: Path) -> None:
-    assert yaml.safe_load((root / "versions.yaml").read_text()) == locked(root / "requirements.lock")
+    assert yaml.safe_load((root / "versions.yaml").read_text()) == locked(LOCKS)
 
 
 def test_the_installed_versions_are_the_locked_ones(root: Path) -> None:

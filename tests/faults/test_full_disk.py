@@ -13,14 +13,15 @@ from tests.clone import attempt, copy_repository, environment, run
 
 SIZE_MB, LEFT_KB = 600, 24
 # Stages that write less than that: for them the disk is full from the start.
-LITTLE = ("pipelines.stages.control", "pipelines.stages.goals")
+LITTLE = ("pipelines.stages.scratch_baseline", "pipelines.stages.goal_study")
 # In the order of the chain; the early check of free space is switched off, since it would refuse every one at once.
 STAGES = (
     ("simulate",), ("solve",), ("sweep",), ("pretrain", "--model", "hybrid"), ("pretrain", "--model", "prompted"),
-    ("finetune", "--objective", "qos"), ("control",), ("evaluate",), ("goals",), ("register",), ("report",),
+    ("finetune", "--objective", "qos"), ("scratch_baseline",), ("evaluate",), ("goal_study",), ("register",),
+    ("report",),
 )  # fmt: skip
 OTHER_DAGS = ("dags/compact", "dags/figures")
-FIGURES = ("variants", "adapt", "frontier", "evidence")
+FIGURES = ("ablations", "few_shot", "speed_quality", "paper_figures")
 PROGRAMS = (
     *((f"pipelines.stages.{stage[0]}", *stage[1:]) for stage in STAGES),
     ("pipelines.studies.distil",),

@@ -26,7 +26,7 @@ from pipelines.cli import main as cli
 from pipelines.registry import aliases, pyfunc_program, versions
 from pipelines.runtime import runs
 from pipelines.runtime.errors import EXPECTED
-from pipelines.serving.requests import NPY, Limits, Program, Refusal, parse
+from pipelines.serving.requests import NPY, HTTPError, Limits, Program, parse
 from pipelines.stages.register import PARAMETERS
 
 CONFIG = BackboneConfig(layers=1, width=16, heads=4, bias_width=8, node_features="landmarks")
@@ -191,7 +191,7 @@ def test_the_service_gives_powers_or_refuses(
     refusal = None
     try:
         inputs = parse(body, kind, query, program, Limits(max_links=5, max_batch=2))
-    except Refusal as error:
+    except HTTPError as error:
         refusal, inputs = error, {}
     if refusal is not None:
         assert refusal.status in (400, 413)

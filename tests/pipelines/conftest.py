@@ -37,14 +37,16 @@ PARAMS: Tree = {
     "solve": {"scenarios": ["near", "far"], "splits": ["test"], "starts": 4, "iterations": 20},
     "pretrain": {
         "models": ["hybrid", "prompted"],
+        "common": {
+            "scenarios": ["near", "far"],
+            "workers": 2,
+            "backbone": {"layers": 1, "width": 16, "heads": 4, "bias_width": 8},
+            "epochs": 2,
+            "batch_size": 8,
+            "learning_rate": 1e-3,
+            "schedule": {"kind": "cosine", "warmup_steps": 2},
+        },
         "prompted": {"utility_weight": 10.0},
-        "scenarios": ["near", "far"],
-        "workers": 2,
-        "backbone": {"layers": 1, "width": 16, "heads": 4, "bias_width": 8},
-        "epochs": 2,
-        "batch_size": 8,
-        "learning_rate": 1e-3,
-        "schedule": {"kind": "cosine", "warmup_steps": 2},
     },
     "register": {"scenarios": ["near", "far"]},
     "sweep": {

@@ -34,7 +34,9 @@ LOCK = {
     "stages": {
         "pretrain@hybrid": {
             "cmd": "x",
-            "params": {"params.yaml": {"pretrain": {"scenarios": ["D1", "D2"]}}},
+            "params": {
+                "params.yaml": {"pretrain.common": {"scenarios": ["D1", "D2"]}, "pretrain.hybrid": {}}
+            },
             "outs": [{"path": "artifacts/pretrain/hybrid", "md5": "0"}],
         },
         "finetune@sum-rate": {

@@ -38,7 +38,7 @@ KEPT = [BACKBONE_NAME, CONFIG_NAME, MODEL_NAME]
 def trained(module_workspace: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What a machine without Ray, MLflow and DVC sends."""
     params = yaml.safe_load(Path("params.yaml").read_text())
-    algorithm = PretrainConfig.model_validate_json(json.dumps(params["pretrain"])).algorithm(MODEL)
+    algorithm = PretrainConfig.model_validate_json(json.dumps(params["pretrain"])).model(MODEL).algorithm()
     folder = tmp_path_factory.mktemp("elsewhere")
     (folder / "config.json").write_text(algorithm.model_dump_json())
     words = ["--simulate", "16", "--scenarios", "D1", "--device", "cpu", "--out", str(folder / "run")]
@@ -53,8 +53,9 @@ def folder(workspace: Path, simulated: Path, trained: Path) -> Path:
 
 
 def run(params: Tree, run_stage: Callable[[Stage], str], folder: Path, sha256: str, **changes: Any) -> str:
-    weights = {MODEL: {"folder": str(folder), "sha256": sha256}}
-    values = params | {"pretrain": params["pretrain"] | {"weights": weights} | changes}
+    weights = {"folder": str(folder), "sha256": sha256}
+    own = params["pretrain"][MODEL] | {"weights": weights} | changes
+    values = params | {"pretrain": params["pretrain"] | {MODEL: own}}
     Path("params.yaml").write_text(yaml.safe_dump(values, sort_keys=False))
     return run_stage(stage(MODEL))
 
@@ -105,7 +106,7 @@ def test_other_content_is_refused_and_its_digest_told(
 def test_another_architecture_is_refused(
     folder: Path, params: Tree, run_stage: Callable[[Stage], str]
 ) -> None:
-    other = params["pretrain"]["backbone"] | {"layers": 3}
+    other = params["pretrain"]["common"]["backbone"] | {"layers": 3}
     with pytest.raises(UserError, match="architecture"):
         run(params, run_stage, folder, digest(folder), backbone=other)
 

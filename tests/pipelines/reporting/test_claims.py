@@ -3,7 +3,7 @@
 import pytest
 
 from pipelines.reporting import claims
-from pipelines.reporting.claims import CLAIMS, FAILS, HOLDS, PARTLY, UNKNOWN, judged
+from pipelines.reporting.claims import CLAIMS, FAILS, HOLDS, PARTLY, UNKNOWN, evaluate, status_in_words
 from pipelines.reporting.paper_figures import IMPUTED_NAME, ZERO_SHOT
 from pipelines.reporting.plots import Figure
 
@@ -39,9 +39,9 @@ def verdict(check, **rows):
 
 
 def test_nothing_measured_is_said_to_be_so():
-    found = judged(figures())
+    found = evaluate(figures())
     assert len(found) == len(CLAIMS) == len({(row["claim"]) for row in found})
-    assert {row["verdict"] for row in found} == {UNKNOWN}
+    assert {row["status"] for row in found} == {UNKNOWN}
 
 
 @pytest.mark.parametrize(("least", "expected"), [(0.995, HOLDS), (0.96, PARTLY), (0.90, FAILS)])
@@ -137,3 +137,17 @@ def test_our_own_claims_are_judged_by_the_same_kind_of_rule():
     cells = [row(PANELS["figure4"][0], ZERO_SHOT, "K = 20", value) for value in (1.004,)]
     assert verdict(claims.zero_shot_wins, figure4=cells) == HOLDS
     assert verdict(claims.zero_shot_wins, figure4=[cells[0] | {"value": 0.999}]) == FAILS
+
+
+@pytest.mark.parametrize(
+    ("status", "ours", "words"),
+    [
+        (FAILS, False, "not reproduced at this size"),
+        (FAILS, True, FAILS),
+        (HOLDS, False, HOLDS),
+        (PARTLY, False, PARTLY),
+        (UNKNOWN, False, UNKNOWN),
+    ],
+)
+def test_a_small_model_does_not_refute_the_paper(status, ours, words):
+    assert status_in_words({"status": status, "ours": ours}) == words

@@ -26,7 +26,7 @@ CLASSICAL = [("wmmse-1", 0.01, 0.8), ("wmmse-100", 0.05, 0.97), ("starts-100", 1
 
 
 def verdict(*networks):
-    (found,) = speed_quality.verdicts(made(networks, CLASSICAL))
+    (found,) = speed_quality.findings(made(networks, CLASSICAL))
     return found
 
 

@@ -53,7 +53,7 @@ stages:
 """
 
 
-def test_a_distilled_model_has_learnt_from_its_mentor_s_scenarios_too(tmp_path: Path) -> None:
+def test_a_distilled_model_has_learnt_from_its_teacher_s_scenarios_too(tmp_path: Path) -> None:
     lock, compact = tmp_path / "dvc.lock", tmp_path / "compact.lock"
     lock.write_text(LOCK.replace("pretrain/hybrid", "pretrain/prompted"))
     compact.write_text(COMPACT)

@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -11,6 +12,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +33,9 @@ from pipelines.stages.register import PARAMETERS
 
 pytestmark = pytest.mark.slow
 MODEL = "gfm-ra-prompted"
-TIMEOUT_S = 2.0
+# How long a slow client is borne with: long enough for a busy machine to answer a dozen others meanwhile.
+TIMEOUT_S = 20.0
+ANSWERED_WITHIN_S = 300.0  # a bound, not an expectation
 
 
 @pytest.fixture(scope="module")
@@ -147,7 +151,7 @@ def test_health_and_metrics_tell_what_happens(server: Server) -> None:
     status, body = server.ask("GET", "/health")
     assert (status, json.loads(body)["model"]) == (200, f"models:/{MODEL}/1")
     before = server.ask("GET", "/metrics")[1].decode()
-    assert "gfm_ra_request_seconds_bucket" in before
+    assert "gfm_ra_request_duration_seconds_bucket" in before
     server.allocate(gain_db=[[1.0]])
     server.allocate(gain_db="x")
     after = server.ask("GET", "/metrics")[1].decode()
@@ -169,35 +173,27 @@ def test_wrong_paths_and_methods_are_told(server: Server) -> None:
     assert server.ask("GET", "/allocate")[0] == 405
 
 
-def slow_client(port: int, seconds: float, answers: list[bytes]) -> None:
-    with socket.create_connection(("127.0.0.1", port)) as client:
-        client.sendall(b"POST /allocate HTTP/1.1\r\nhost: x\r\ncontent-length: 1000\r\n\r\n{")
-        client.settimeout(seconds)
-        try:
-            answers.append(client.recv(200))
-        except TimeoutError:
-            answers.append(b"")
+def slow_client(port: int) -> socket.socket:
+    """A client whose promised body never comes."""
+    client = socket.create_connection(("127.0.0.1", port))
+    client.sendall(b"POST /allocate HTTP/1.1\r\nhost: x\r\ncontent-length: 1000\r\n\r\n{")
+    client.settimeout(ANSWERED_WITHIN_S)
+    return client
 
 
 def test_malformed_oversized_and_slow_requests_harm_nobody(server: Server, model: PromptedModel) -> None:
     gain_db = gains(1, 8)
-    right, good = expected(model, gain_db, SumRate()), threading.Event()
-    waits: list[float] = []
+    right = expected(model, gain_db, SumRate())
 
     def well_behaved() -> None:
-        while not good.is_set():
-            started = time.monotonic()
+        for _ in range(5):
             status, answer = server.allocate(gain_db=gain_db.tolist())
-            waits.append(time.monotonic() - started)
             assert status == 200
             np.testing.assert_allclose(answer["power"], right, atol=1e-4)
 
-    answers: list[bytes] = []
-    crowd = [threading.Thread(target=slow_client, args=(server.port, 15.0, answers)) for _ in range(20)]
-    with ThreadPoolExecutor(2) as pool:
+    with ExitStack() as open_clients, ThreadPoolExecutor(2) as pool:
+        crowd = [open_clients.enter_context(slow_client(server.port)) for _ in range(20)]
         clients = [pool.submit(well_behaved) for _ in range(2)]
-        for thread in crowd:
-            thread.start()
         for body in (
             b"no json",
             b"[" * 100_000,
@@ -207,14 +203,11 @@ def test_malformed_oversized_and_slow_requests_harm_nobody(server: Server, model
             assert server.ask("POST", "/allocate", body)[0] == 400
         assert server.allocate(gain_db=np.zeros((1, 65, 65)).tolist())[0] == 413
         assert oversized(server) == 413
-        for thread in crowd:
-            thread.join()
-        good.set()
         for each in clients:
             each.result()
-    assert [answer.split(b" ")[1] for answer in answers] == [b"408"] * 20
-    assert len(waits) > 20
-    assert np.quantile(waits, 0.9) < TIMEOUT_S / 2
+        # All others were answered before the slow ones were given up.
+        assert select.select(crowd, [], [], 0)[0] == []
+        assert [client.recv(200).split(b" ")[1] for client in crowd] == [b"408"] * 20
 
 
 def oversized(server: Server) -> int:
@@ -257,16 +250,18 @@ def test_it_finishes_what_is_under_way_and_ends(model: PromptedModel, root: Path
         threads = [threading.Thread(target=ask) for _ in range(4)]
         for thread in threads:
             thread.start()
-        time.sleep(2.0)
+        deadline = time.monotonic() + ANSWERED_WITHIN_S
+        while statuses.count(200) <= 4:  # requests are under way
+            assert time.monotonic() < deadline, server.log.read_text()
+            time.sleep(0.05)
         server.process.send_signal(signal.SIGTERM)
-        assert server.process.wait(60) == 0
+        assert server.process.wait(ANSWERED_WITHIN_S) == 0
         stop.set()
         for thread in threads:
-            thread.join(30)
+            thread.join(ANSWERED_WITHIN_S)
         # Refused (503, 404) once it stops, but never broken off.
         assert set(statuses) <= {200, 404, 503}, server.log.read_text()
-        assert statuses.count(200) > 4
-        psutil.wait_procs(server.family, timeout=20)
+        psutil.wait_procs(server.family, timeout=ANSWERED_WITHIN_S)
         assert not [process for process in server.family if process.is_running()]
     finally:
         server.end()

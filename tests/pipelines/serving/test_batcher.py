@@ -21,8 +21,8 @@ class Lane:
         return [2 * question for question in questions]
 
 
-async def ask(lane: Lane, most: int, questions: list[int]) -> list[int | BaseException]:
-    batcher = Batcher(lane.answer, most)
+async def ask(executor: Lane, most: int, questions: list[int]) -> list[int | BaseException]:
+    batcher = Batcher(executor.answer, most)
     return await asyncio.gather(*(batcher.submit(each) for each in questions), return_exceptions=True)
 
 
@@ -31,21 +31,21 @@ def test_everybody_gets_the_answer_to_their_own_question() -> None:
 
 
 def test_what_arrives_at_once_runs_together_and_no_run_is_too_large() -> None:
-    lane = Lane()
-    asyncio.run(ask(lane, 4, list(range(10))))
-    assert [len(run) for run in lane.runs] == [4, 4, 2]
+    executor = Lane()
+    asyncio.run(ask(executor, 4, list(range(10))))
+    assert [len(run) for run in executor.runs] == [4, 4, 2]
 
 
 def test_a_lone_question_runs_at_once() -> None:
-    lane = Lane()
+    executor = Lane()
 
     async def one_after_the_other() -> None:
-        batcher = Batcher(lane.answer, 4)
+        batcher = Batcher(executor.answer, 4)
         for number in range(3):
             assert await batcher.submit(number) == 2 * number
 
     asyncio.run(one_after_the_other())
-    assert lane.runs == [[0], [1], [2]]
+    assert executor.runs == [[0], [1], [2]]
 
 
 def test_a_question_that_fails_harms_no_other() -> None:
@@ -55,10 +55,10 @@ def test_a_question_that_fails_harms_no_other() -> None:
 
 
 def test_a_question_that_is_given_up_costs_nothing() -> None:
-    lane = Lane()
+    executor = Lane()
 
     async def give_up() -> None:
-        batcher = Batcher(lane.answer, 1)
+        batcher = Batcher(executor.answer, 1)
         first = asyncio.create_task(batcher.submit(1))
         second = asyncio.create_task(batcher.submit(2))
         third = asyncio.create_task(batcher.submit(3))
@@ -69,4 +69,4 @@ def test_a_question_that_is_given_up_costs_nothing() -> None:
             await second
 
     asyncio.run(give_up())
-    assert lane.runs == [[1], [3]]
+    assert executor.runs == [[1], [3]]

@@ -1,4 +1,4 @@
-"""Laws of what the service accepts: powers or a refusal with a status, whatever the bytes are."""
+"""Laws of what the service accepts: powers or a error with a status, whatever the bytes are."""
 
 import contextlib
 import io
@@ -19,9 +19,9 @@ from pipelines.registry import pyfunc_program, versions
 from pipelines.runtime import runs
 from pipelines.serving.requests import (
     NPY,
+    HTTPError,
     Limits,
     Program,
-    Refusal,
     answer_together,
     grouped,
     parse,
@@ -113,13 +113,13 @@ def test_one_network_needs_no_outer_list(one_goal: Program) -> None:
     ids=str,
 )  # fmt: skip
 def test_what_is_no_request_is_refused(any_goal: Program, body: bytes, status: int, said: str) -> None:
-    with pytest.raises(Refusal, match=said) as caught:
+    with pytest.raises(HTTPError, match=said) as caught:
         parse(body, "application/json", {}, any_goal, LIMITS)
     assert caught.value.status == status
 
 
 def test_a_goal_for_a_model_of_one_goal_is_refused(one_goal: Program) -> None:
-    with pytest.raises(Refusal, match="leave out goal"):
+    with pytest.raises(HTTPError, match="leave out goal"):
         parse(as_json(gain_db=[[1]], goal="qos"), "", {}, one_goal, LIMITS)
 
 
@@ -137,7 +137,7 @@ def lying(shape: str) -> bytes:
     ids=["empty", "cut", "short", "pickle", "huge", "negative"],
 )  # fmt: skip
 def test_what_is_no_npy_is_refused_before_memory_is_taken(one_goal: Program, body: bytes) -> None:
-    with pytest.raises(Refusal) as caught:
+    with pytest.raises(HTTPError) as caught:
         parse(body, NPY, {}, one_goal, LIMITS)
     assert caught.value.status == 400
 
@@ -145,7 +145,7 @@ def test_what_is_no_npy_is_refused_before_memory_is_taken(one_goal: Program, bod
 @given(body=st.binary(max_size=200), kind=st.sampled_from(["application/json", NPY]))
 def test_no_bytes_raise_anything_but_a_refusal(one_goal: Program, body: bytes, kind: str) -> None:
     for content in (body, b'{"gain_db": ' + body, npy(gains(1, 2))[: len(body)] + body):
-        with contextlib.suppress(Refusal):
+        with contextlib.suppress(HTTPError):
             parse(content, kind, {}, one_goal, LIMITS)
 
 
@@ -180,12 +180,12 @@ def test_parts_hold_at_most_so_many_gains(one_goal: Program, limit: int, runs: i
 def test_a_number_without_its_goal_or_beyond_its_range_is_refused(
     any_goal: Program, fields: dict, said: str
 ) -> None:
-    with pytest.raises(Refusal, match=said):
+    with pytest.raises(HTTPError, match=said):
         parse(as_json(gain_db=gains(1, 2).tolist(), **fields), "application/json", {}, any_goal, LIMITS)
 
 
 @pytest.mark.parametrize("header", [b"{'descr': (", b"-" * 6000, b"1+" * 3000 + b"1"])
 def test_a_header_that_is_no_literal_is_refused(one_goal: Program, header: bytes) -> None:
     body = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header
-    with pytest.raises(Refusal, match=r"no \.npy file"):
+    with pytest.raises(HTTPError, match=r"no \.npy file"):
         parse(body, NPY, {}, one_goal, LIMITS)

@@ -41,7 +41,8 @@ def own_data(workspace: Path, simulated: Path, params: Tree) -> Path:
 
 
 def write(params: Tree, **changes: Any) -> None:
-    values = params | {"pretrain": params["pretrain"] | LONG | changes}
+    section = params["pretrain"]
+    values = params | {"pretrain": section | {"common": section["common"] | LONG | changes}}
     Path("params.yaml").write_text(yaml.safe_dump(values, sort_keys=False))
 
 
@@ -89,7 +90,13 @@ def test_work_that_ended_before_its_outputs_were_placed_is_not_lost(
         raise KeyboardInterrupt
 
     stopped = Stage(
-        STAGE.name, STAGE.section, stop_at_the_end, STAGE.inputs, STAGE.outputs, variant=STAGE.variant
+        STAGE.name,
+        STAGE.section,
+        stop_at_the_end,
+        STAGE.inputs,
+        STAGE.outputs,
+        variant=STAGE.variant,
+        part=STAGE.part,
     )
     with pytest.raises(SystemExit) as caught:
         main(stopped)

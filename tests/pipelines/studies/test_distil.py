@@ -1,4 +1,4 @@
-"""Laws of distillation as a stage: a small model for any goal, compared with its mentor, registered by its own name."""
+"""Distillation as a stage: a small model for any goal, compared with its teacher, registered by its own name."""
 
 import json
 import shutil
@@ -41,13 +41,13 @@ def write(distil: Tree) -> None:
 
 def section(**changes: Any) -> Tree:
     return {
-        "scenarios": ["near", "far"], "judged": ["near"], "workers": 1, "backbone": SMALL, "epochs": 2,
+        "scenarios": ["near", "far"], "validation_scenarios": ["near"], "workers": 1, "backbone": SMALL, "epochs": 2,
         "conditioning": {"feedback_steps": 1}, "utility_weight": 10.0, "consistency_weight": 0.0,
         "distillation_weight": 10.0, "batch_size": 8, "learning_rate": 1.0e-3,
     } | changes  # fmt: skip
 
 
-def make_mentor() -> None:
+def make_teacher() -> None:
     torch.manual_seed(0)
     config = BackboneConfig(layers=2, width=32, heads=4, bias_width=8)
     model, folder = PromptedModel(config, ConditioningConfig()), paths.pretrained(paths.PROMPTED)
@@ -59,15 +59,15 @@ def test_a_small_model_is_made_compared_and_registered(
     ray_session: None, workspace: Path, simulated: Path, run_stage: Callable[[Stage], str]
 ) -> None:
     shutil.copytree(simulated, paths.DATA)
-    make_mentor()
+    make_teacher()
     write(section())
     printed = run_stage(STAGE)
-    assert all(name in printed for name in ("mentor", "compact", "compact int8"))
+    assert all(name in printed for name in ("teacher", "compact", "compact int8"))
     card = load_card(paths.COMPACT)
     assert (card.backbone.width, card.conditioning) == (16, ConditioningConfig(feedback_steps=1))
     found = json.loads(paths.metrics("distil").read_text())
     assert len(found) == 9
-    assert all(0.0 < found[f"{name}.sum-rate"] < 1.2 for name in ("mentor", "compact", "compact_int8"))
+    assert all(0.0 < found[f"{name}.sum-rate"] < 1.2 for name in ("teacher", "compact", "compact_int8"))
     assert len(paths.history("distil").read_text().splitlines()) == 3
 
     run_stage(register.stage(register.Group.COMPACT))
@@ -85,7 +85,7 @@ def test_a_small_model_is_made_compared_and_registered(
     [
         ({"utility_weight": 0.0, "distillation_weight": 0.0}, "utility_weight must be above 0"),
         ({"distillation_weight": 0.0}, "distillation_weight must be above 0"),
-        ({"judged": []}, "distil.judged"),
+        ({"validation_scenarios": []}, "distil.validation_scenarios"),
         ({"speed": 1}, "distil.speed"),
     ],
 )
@@ -100,7 +100,9 @@ def test_wrong_parameters_are_one_line(
     assert said.count("\n") == 1
 
 
-def test_without_a_mentor_it_says_what_makes_one(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_a_teacher_it_says_what_makes_one(
+    workspace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     write(section())
     paths.DATA.mkdir(parents=True)
     with pytest.raises(SystemExit, match="1"):

@@ -1,8 +1,6 @@
 """Laws of a cluster: trials run on several nodes, and the loss of a node costs no trial."""
 
 import shutil
-import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,11 +9,10 @@ import mlflow
 import pyarrow.parquet as pq
 import pytest
 import yaml
-from ray._private.state import available_resources_per_node
 from ray.cluster_utils import Cluster
 
 from pipelines.runtime import paths
-from pipelines.runtime.stage import Stage
+from pipelines.runtime.stage import RESUME, Stage
 from pipelines.stages.sweep import STAGE
 from tests import clusters
 
@@ -30,19 +27,9 @@ def cluster(root: Path) -> Iterator[Cluster]:
         yield made
 
 
-def lose(cluster: Cluster, lost: list[str]) -> None:
-    """Kill a node, rudely, as soon as a trial has trained on it for a moment."""
-    node = (
-        cluster.worker_nodes[-1] if isinstance(cluster.worker_nodes, list) else list(cluster.worker_nodes)[-1]
-    )
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline:
-        if available_resources_per_node().get(node.node_id, {}).get("CPU", 0.0) == 0.0:
-            time.sleep(8.0)
-            cluster.remove_node(node, allow_graceful=False)
-            lost.append(node.node_id)
-            return
-        time.sleep(0.2)
+def trained() -> bool:
+    """Whether a trial has ended an epoch."""
+    return any(RESUME.glob("sweep/*/tune/trials/**/checkpoint_*"))
 
 
 def test_trials_run_on_several_nodes_and_outlive_one(
@@ -53,12 +40,9 @@ def test_trials_run_on_several_nodes_and_outlive_one(
     params["sweep"]["space"]["mask_ratio"] = ratios
     params["sweep"]["base"] |= {"epochs": 40}
     Path("params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
-    lost: list[str] = []
-    thread = threading.Thread(target=lose, args=(cluster, lost), daemon=True)
-    thread.start()
-    run_stage(STAGE)
-    thread.join(1)
-    assert len(lost) == 1
+    with clusters.Loss(cluster, "RayTrainWorker", trained) as loss:
+        run_stage(STAGE)
+    assert loss.lost, "no node was at work on a trial"
     rows = pq.read_table(paths.SWEEP / "trials.parquet").to_pylist()
     assert [row["mask_ratio"] for row in rows] == ratios
     assert [row["error"] for row in rows] == [None] * len(ratios)

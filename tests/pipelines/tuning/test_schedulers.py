@@ -1,4 +1,4 @@
-"""Laws of searchers and schedulers: early stopping, mutation through checkpoints, mu judged zero-shot."""
+"""Laws of searchers and schedulers: early stopping, mutation through checkpoints, mu evaluated zero-shot."""
 
 import shutil
 from collections.abc import Callable, Iterator

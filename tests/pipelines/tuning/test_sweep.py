@@ -18,7 +18,7 @@ from components.training.config import PretrainingConfig
 from pipelines.cluster.session import session
 from pipelines.runtime import paths
 from pipelines.runtime.stage import Stage, main
-from pipelines.stages.pretrain import PretrainConfig, with_overrides
+from pipelines.stages.pretrain import ModelConfig, with_overrides
 from pipelines.stages.sweep import STAGE
 
 Tree = dict[str, Any]
@@ -71,8 +71,8 @@ def test_the_best_choice_is_the_tables_best_and_fits_pretraining(swept: tuple[Pa
     winner = max((row for row in rows if row[SCORE] is not None), key=lambda row: row[SCORE])
     assert best["mask_ratio"] == winner["mask_ratio"]
     PretrainingConfig.model_validate_json(json.dumps(best))
-    base = PretrainConfig(models=("hybrid",), scenarios=("near",), mask_ratio=0.9)
-    merged = with_overrides(base, folder / paths.overrides(True))
+    base = ModelConfig(scenarios=("near",), mask_ratio=0.9)
+    merged = with_overrides(base, "hybrid", folder / paths.overrides(True))
     assert merged.mask_ratio == best["mask_ratio"]
     assert merged.backbone.width == 16
     assert merged.scenarios == base.scenarios

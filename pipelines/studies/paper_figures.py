@@ -1,4 +1,4 @@
-"""Stage evidence: the paper's figures with our numbers, the frontier, and a verdict on every claim.
+"""Stage paper_figures: the paper's figures with our numbers, quality against time, and the status of every claim.
 
 Each figure is left as Parquet, PNG and Vega-Lite; all values together are one committed metrics file, from which the
 report and README take theirs.
@@ -20,13 +20,13 @@ from pipelines.cluster.session import ROOT
 from pipelines.reporting import claims, speed_quality
 from pipelines.reporting.paper_figures import Figures, Variants
 from pipelines.reporting.plots import Figure, draw, vega
-from pipelines.reporting.results import Arm, Ledger
+from pipelines.reporting.results import Arm, Results
 from pipelines.runtime import paths
 from pipelines.runtime.stage import Context, Outcome, Stage, main
 from pipelines.tuning.plots import parameters
 
 
-class EvidenceConfig(Strict):
+class PaperFiguresConfig(Strict):
     """Which runs make up which figure."""
 
     profile: str = Field(min_length=1)  # named beside every number
@@ -34,7 +34,7 @@ class EvidenceConfig(Strict):
         min_length=1
     )  # what "best WMMSE" means, in words: stage solve's starts and iterations
     adapted: str  # folder of the backbone that the few-shot curves adapt, from the top of the repository
-    rows: int = Field(ge=1)  # test snapshots per scenario, those of stage adapt
+    rows: int = Field(ge=1)  # test snapshots per scenario, those of stage few_shot
     scenarios: tuple[str, ...] = Field(min_length=1)  # that the averages are over
     small_scenario: str  # of figures 9 to 11
     sizes: tuple[str, ...] = Field(min_length=1)
@@ -42,19 +42,21 @@ class EvidenceConfig(Strict):
     ablation: tuple[str, ...] = Field(min_length=1)
 
 
-def work(context: Context[EvidenceConfig]) -> Outcome:
-    """Make every figure and judge every claim."""
+def work(context: Context[PaperFiguresConfig]) -> Outcome:
+    """Make every figure and evaluate every claim."""
     config = context.config
-    ledger = Ledger(paths.ADAPTED / "runs.parquet", paths.DATA, paths.REFERENCES, config.rows, context.seed)
-    figures = Figures(ledger, config.scenarios, describe(config))
+    results = Results(
+        paths.FEW_SHOT / "runs.parquet", paths.DATA, paths.REFERENCES, config.rows, context.seed
+    )
+    figures = Figures(results, config.scenarios, describe(config))
     made = figures.all()
-    points = frontier(ledger, figures, context.seed)
+    points = speed_quality_points(results, figures, context.seed)
     made += [
         speed_quality.figure(points, objective, batch)
         for batch in sorted({row["batch"] for row in points})
         for objective in OBJECTIVES
     ]
-    verdicts = claims.judged(made)
+    evaluated = claims.evaluate(made)
     folder = context.scratch / "made"
     folder.mkdir(parents=True, exist_ok=True)
     for figure in made:
@@ -68,62 +70,67 @@ def work(context: Context[EvidenceConfig]) -> Outcome:
         "figures": {
             figure.name: figure._asdict() for figure in made if not figure.name.startswith("frontier")
         },
-        "frontier": {
+        "speed_quality": {
             "machine": _latency()["machine"],
             "rows": points,
-            "verdicts": speed_quality.verdicts(points),
+            "findings": speed_quality.findings(points),
         },
-        "claims": verdicts,
-        "variants": summaries(config),
+        "claims": evaluated,
+        "ablations": summaries(config),
     }
-    metrics = context.scratch / "evidence.json"
+    metrics = context.scratch / "paper_figures.json"
     metrics.write_text(json_text(content))
-    rows = [[found["figure"], found["claim"], found["measured"][:60], found["verdict"]] for found in verdicts]
+    rows = [
+        [found["figure"], found["claim"], found["measured"][:60], claims.status_in_words(found)]
+        for found in evaluated
+    ]
     return Outcome(
-        {paths.FIGURES: folder, paths.EVIDENCE: metrics}, ["figure", "claim", "measured", "verdict"], rows
+        {paths.FIGURES: folder, paths.PAPER_FIGURES: metrics},
+        ["figure", "claim", "measured", "status"],
+        rows,
     )
 
 
-def describe(config: EvidenceConfig) -> Variants:
+def describe(config: PaperFiguresConfig) -> Variants:
     """Sizes and mask ratios of the small models, from what they left."""
     names = {*config.sizes, *config.mask_ratios, *config.ablation} - {SCRATCH}
     weights, rho = {}, {}
     for name in names:
-        folder = paths.VARIANTS / name / "0"
+        folder = paths.ABLATIONS / name / "0"
         backbone = load_card(folder).backbone
         weights[name] = parameters(backbone.model_dump())
         rho[name] = float(read_json(folder / "summary.json")["mask_ratio"])
     return Variants(config.sizes, config.mask_ratios, config.ablation, weights, rho, config.small_scenario)
 
 
-def summaries(config: EvidenceConfig) -> dict[str, list[dict[str, Any]]]:
+def summaries(config: PaperFiguresConfig) -> dict[str, list[dict[str, Any]]]:
     """How the pre-training of every small model ended, a plateau included."""
     names = sorted({*config.sizes, *config.mask_ratios, *config.ablation} - {SCRATCH})
     return {
-        name: [read_json(path) for path in sorted((paths.VARIANTS / name).glob("*/summary.json"))]
+        name: [read_json(path) for path in sorted((paths.ABLATIONS / name).glob("*/summary.json"))]
         for name in names
     }
 
 
-def frontier(ledger: Ledger, figures: Figures, seed: int) -> list[dict[str, Any]]:
-    """The frontier's points: timed by stage frontier, the fine-tuned ones judged by stage adapt."""
+def speed_quality_points(results: Results, figures: Figures, seed: int) -> list[dict[str, Any]]:
+    """Quality against time: timed by stage speed_quality, the fine-tuned ones evaluated by stage few_shot."""
     timed = _latency()["rows"]
     scenarios = list(dict.fromkeys(row["scenario"] for row in timed))
     arms: dict[str, list[Arm]] = {}
-    for arm in ledger.arms():
+    for arm in results.arms():
         if (
             arm.study in ("pcgnn", "few-shot", "variants")
             and arm == figures.most(arm)
             and arm.start != SCRATCH
         ):
             arms.setdefault(arm.start, []).append(arm)
-    trained = speed_quality.trained_ratios(ledger, arms, scenarios)
-    scores = read_json(paths.FRONTIER / "scores.json")
-    return speed_quality.points(timed, scores, trained, ledger.links, seed)
+    trained = speed_quality.trained_ratios(results, arms, scenarios)
+    scores = read_json(paths.SPEED_QUALITY / "scores.json")
+    return speed_quality.points(timed, scores, trained, results.links, seed)
 
 
 def _latency() -> dict[str, Any]:
-    return read_json(paths.FRONTIER / "latency.json")
+    return read_json(paths.SPEED_QUALITY / "latency.json")
 
 
 def write(folder: Path, figure: Figure) -> None:
@@ -136,18 +143,18 @@ def write(folder: Path, figure: Figure) -> None:
 
 
 STAGE = Stage(
-    "evidence",
-    EvidenceConfig,
+    "paper_figures",
+    PaperFiguresConfig,
     work,
     inputs=lambda config: [
         paths.DATA,
         paths.REFERENCES,
-        paths.VARIANTS,
-        paths.ADAPTED,
-        paths.FRONTIER,
+        paths.ABLATIONS,
+        paths.FEW_SHOT,
+        paths.SPEED_QUALITY,
         ROOT / config.adapted,
     ],
-    outputs=[paths.FIGURES, paths.EVIDENCE],
+    outputs=[paths.FIGURES, paths.PAPER_FIGURES],
 )
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""From small models to verdicts: variants, adapt, frontier and evidence for real, as small as they can be."""
+"""From small models to claims: the stages of the figures for real, as small as they can be."""
 
 import json
 import shutil
@@ -22,8 +22,8 @@ from pipelines.runtime import paths
 from pipelines.runtime.errors import UserError
 from pipelines.runtime.stage import Stage
 from pipelines.stages import solve
-from pipelines.studies import adapt, evidence, frontier, variants
-from pipelines.studies.adapt import AdaptConfig
+from pipelines.studies import ablations, few_shot, paper_figures, speed_quality
+from pipelines.studies.few_shot import FewShotStudyConfig
 
 Tree = dict[str, Any]
 RECIPE = {"warmup_epochs": 0, "epochs": 1, "batch_size": 8}
@@ -32,12 +32,18 @@ FIGURES = tuple(f"figure{number}" for number in range(4, 12))
 
 def sections(folder: Path) -> Tree:
     """Parameters of the DAG's sections in a folder."""
-    here = str(folder / paths.VARIANTS)
-    common = {"scenarios": ["near", "far"], "judged": ["near", "far"], "recipe": RECIPE, "seeds": 2}
-    one = {"shots": [0], "scenarios": ["near"], "judged": ["near", "far"], "hidden": [0.5], "seeds": 1}
+    here = str(folder / paths.ABLATIONS)
+    common = {"scenarios": ["near", "far"], "test_scenarios": ["near", "far"], "recipe": RECIPE, "seeds": 2}
+    one = {
+        "shots": [0],
+        "scenarios": ["near"],
+        "test_scenarios": ["near", "far"],
+        "hidden": [0.5],
+        "seeds": 1,
+    }
     small = {"layers": 1, "width": 8, "heads": 2, "bias_width": 4, "node_features": "landmarks"}
     return {
-        "variants": {
+        "ablations": {
             "scenarios": ["near"], "train_rows": 16, "val_rows": 8, "seeds": 2,
             "base": {"backbone": small | {"width": 16}, "epochs": 2, "batch_size": 8, "learning_rate": 1e-3},
             "variants": {
@@ -45,7 +51,7 @@ def sections(folder: Path) -> Tree:
                 "prompted": {"utility_weight": 10.0}, "small": {"backbone": small},
             },
         },
-        "adapt": {
+        "few_shot": {
             "models": {"hybrid": f"{here}/hybrid/0", "prompted": f"{here}/prompted/0"},
             "test_rows": 20, "val_rows": 8,
             "studies": {
@@ -62,12 +68,12 @@ def sections(folder: Path) -> Tree:
                 },
             },
         },
-        "frontier": {
+        "speed_quality": {
             "scenarios": ["far"], "rows": 20, "iterations": [1, 20], "starts": [4], "batches": [1, 4], "seconds": 0.01,
             "prompted": {"prompted": f"{here}/prompted/0"},
             "one_goal": {"hybrid": f"{here}/hybrid/0", "variant:small": f"{here}/small/0"},
         },
-        "evidence": {
+        "paper_figures": {
             "profile": "test", "reference": "best of 4", "adapted": f"{here}/hybrid/0", "rows": 20,
             "scenarios": ["near", "far"], "small_scenario": "far",
             "sizes": ["small", "hybrid"], "mask_ratios": ["hybrid", "rho-0.5"],
@@ -90,20 +96,20 @@ def made(
     shutil.copytree(simulated, paths.DATA)
     params = yaml.safe_load(Path("params.yaml").read_text()) | sections(module_workspace)
     Path("params.yaml").write_text(yaml.safe_dump(params))
-    for module in (solve, variants, adapt, frontier, evidence):
+    for module in (solve, ablations, few_shot, speed_quality, paper_figures):
         assert "done in" in run_stage(module.STAGE)
     return module_workspace
 
 
 def rows(made: Path) -> list[Tree]:
-    return read_rows(made / paths.ADAPTED / "runs.parquet")  # type: ignore[return-value]
+    return read_rows(made / paths.FEW_SHOT / "runs.parquet")  # type: ignore[return-value]
 
 
 def test_every_arm_has_its_seeds_and_what_depends_on_none_has_one(made: Path) -> None:
     found: dict[tuple[str, str, str, int], set[int]] = {}
     for row in rows(made):
         found.setdefault((row["study"], row["start"], row["objective"], row["shots"]), set()).add(row["run"])
-    config = AdaptConfig.model_validate_json(json.dumps(sections(made)["adapt"]))
+    config = FewShotStudyConfig.model_validate_json(json.dumps(sections(made)["few_shot"]))
     expected = {(name, *arm) for name, study in config.studies.items() for arm in study.arms()}
     assert set(found) == expected
     for (study, *_), runs in found.items():
@@ -121,7 +127,7 @@ def test_hidden_pairs_are_judged_where_they_were_asked_for(made: Path) -> None:
 
 def test_an_arm_takes_the_rate_that_its_first_seed_does_best_with(made: Path) -> None:
     tried: dict[tuple[Any, ...], dict[float, float]] = {}
-    for *arm, rate, reached in json.loads((made / paths.ADAPTED / "tried.json").read_text()):
+    for *arm, rate, reached in json.loads((made / paths.FEW_SHOT / "tried.json").read_text()):
         tried.setdefault(tuple(arm), {})[rate] = reached
     two = {arm: by_rate for arm, by_rate in tried.items() if arm[0] == "few-shot"}
     assert all(len(by_rate) == 2 for by_rate in two.values())
@@ -146,17 +152,17 @@ def test_seeds_differ_in_what_they_learn_from_but_not_in_what_is_hidden(made: Pa
     )
     assert not np.array_equal(first["score"], second["score"])
     manifest = Manifest.load(made / paths.DATA)
-    parts = [adapt.samples(manifest, made / paths.DATA, "near", 8, number) for number in (0, 1)]
+    parts = [few_shot.samples(manifest, made / paths.DATA, "near", 8, number) for number in (0, 1)]
     assert not np.array_equal(*parts)
     # Not enough for everybody: all seeds share the same.
     assert np.array_equal(
-        *(adapt.samples(manifest, made / paths.DATA, "near", 40, number) for number in (0, 1))
+        *(few_shot.samples(manifest, made / paths.DATA, "near", 40, number) for number in (0, 1))
     )
 
 
 def test_every_figure_is_there_three_times_and_its_values_are_the_committed_ones(made: Path) -> None:
     folder = made / paths.FIGURES
-    content = json.loads((made / paths.EVIDENCE).read_text())
+    content = json.loads((made / paths.PAPER_FIGURES).read_text())
     assert set(content["figures"]) == set(FIGURES)
     for name, figure in content["figures"].items():
         assert figure["rows"], name
@@ -172,7 +178,7 @@ def test_every_figure_is_there_three_times_and_its_values_are_the_committed_ones
 
 
 def test_a_bar_is_the_ratio_of_means_on_the_same_snapshots(made: Path) -> None:
-    content = json.loads((made / paths.EVIDENCE).read_text())
+    content = json.loads((made / paths.PAPER_FIGURES).read_text())
     found = {
         (row["panel"], row["series"], row["x"]): row["value"] for row in content["figures"]["figure4"]["rows"]
     }
@@ -195,7 +201,7 @@ def test_a_bar_is_the_ratio_of_means_on_the_same_snapshots(made: Path) -> None:
 
 
 def test_violations_are_shares_and_rates_below_the_least_rate(made: Path) -> None:
-    figure = json.loads((made / paths.EVIDENCE).read_text())["figures"]["figure8"]["rows"]
+    figure = json.loads((made / paths.PAPER_FIGURES).read_text())["figures"]["figure8"]["rows"]
     by_panel: dict[str, list[Tree]] = {}
     for row in figure:
         by_panel.setdefault(row["panel"], []).append(row)
@@ -206,31 +212,31 @@ def test_violations_are_shares_and_rates_below_the_least_rate(made: Path) -> Non
     assert best == {1.0}
 
 
-def test_the_frontier_times_every_method_and_judges_it(made: Path) -> None:
-    content = json.loads((made / paths.EVIDENCE).read_text())["frontier"]
+def test_speed_quality_times_and_evaluates_every_method(made: Path) -> None:
+    content = json.loads((made / paths.PAPER_FIGURES).read_text())["speed_quality"]
     methods = {row["method"] for row in content["rows"]}
     networks = {"pcgnn", "prompted", "hybrid", "variant:small"}
     assert methods == {"full-reuse", "wmmse-1", "wmmse-20", "starts-4"} | networks | {
         f"{name}+polish" for name in networks
     }
     assert all(row["ms"] > 0 for row in content["rows"])
-    assert {(row["links"], row["batch"]) for row in content["verdicts"]} == {(8, 1), (8, 4)}
+    assert {(row["links"], row["batch"]) for row in content["findings"]} == {(8, 1), (8, 4)}
 
 
-def test_every_claim_has_a_verdict(made: Path) -> None:
-    found = json.loads((made / paths.EVIDENCE).read_text())["claims"]
-    judged = [row for row in found if row["verdict"] != "not measured"]
-    assert len(judged) >= len(found) - 1  # the profile has no mask ratio but two
+def test_every_claim_has_a_status(made: Path) -> None:
+    found = json.loads((made / paths.PAPER_FIGURES).read_text())["claims"]
+    evaluated = [row for row in found if row["status"] != "not measured"]
+    assert len(evaluated) >= len(found) - 1  # the profile has no mask ratio but two
 
 
 def test_what_is_done_is_not_done_again(made: Path, run_stage: Callable[[Stage], str]) -> None:
-    before = {path: sha256_of(path) for path in (made / paths.VARIANTS).rglob("*") if path.is_file()}
-    run_stage(variants.STAGE)
+    before = {path: sha256_of(path) for path in (made / paths.ABLATIONS).rglob("*") if path.is_file()}
+    run_stage(ablations.STAGE)
     assert {path: sha256_of(path) for path in before} == before
 
 
 def test_an_interrupted_variant_goes_on_to_the_same_bits(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    config = variants.VariantsConfig.model_validate_json(json.dumps(sections(made)["variants"]))
+    config = ablations.AblationsConfig.model_validate_json(json.dumps(sections(made)["ablations"]))
     arguments = (
         config,
         "hybrid",
@@ -239,20 +245,20 @@ def test_an_interrupted_variant_goes_on_to_the_same_bits(made: Path, monkeypatch
         made / "again" / "0",
         made / "again" / "checkpoint",
     )
-    keep = variants.replace_checkpoint
+    keep = ablations.replace_checkpoint
 
     def once(folder: Path, save: Callable[[Path], None]) -> None:
         keep(folder, save)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(variants, "replace_checkpoint", once)
+    monkeypatch.setattr(ablations, "replace_checkpoint", once)
     with pytest.raises(KeyboardInterrupt):
-        variants.pretrain_variant(*arguments)
-    monkeypatch.setattr(variants, "replace_checkpoint", keep)
+        ablations.pretrain_variant(*arguments)
+    monkeypatch.setattr(ablations, "replace_checkpoint", keep)
     assert not (made / "again" / "0").exists()
-    variants.pretrain_variant(*arguments)
+    ablations.pretrain_variant(*arguments)
     for path in (made / "again" / "0").iterdir():
-        assert path.read_bytes() == (made / paths.VARIANTS / "hybrid" / "0" / path.name).read_bytes()
+        assert path.read_bytes() == (made / paths.ABLATIONS / "hybrid" / "0" / path.name).read_bytes()
 
 
 def test_a_missing_model_is_named_before_anything_is_trained(
@@ -260,11 +266,11 @@ def test_a_missing_model_is_named_before_anything_is_trained(
 ) -> None:
     params = yaml.safe_load(Path("params.yaml").read_text())
     broken = deepcopy(params)
-    broken["adapt"]["studies"]["variants"]["starts"] += ["variant:nobody"]
+    broken["few_shot"]["studies"]["variants"]["starts"] += ["variant:nobody"]
     Path("params.yaml").write_text(yaml.safe_dump(broken))
     try:
         with pytest.raises(UserError, match="nobody"):
-            run_stage(adapt.STAGE)
+            run_stage(few_shot.STAGE)
     finally:
         Path("params.yaml").write_text(yaml.safe_dump(params))
 
@@ -279,15 +285,15 @@ def test_a_missing_model_is_named_before_anything_is_trained(
     ],
 )
 def test_impossible_studies_are_refused(tmp_path: Path, change: Callable[[Tree], object], told: str) -> None:
-    tree = sections(tmp_path)["adapt"]
+    tree = sections(tmp_path)["few_shot"]
     change(tree)
     with pytest.raises(ValidationError, match=told):
-        AdaptConfig.model_validate_json(json.dumps(tree))
+        FewShotStudyConfig.model_validate_json(json.dumps(tree))
 
 
 @pytest.mark.parametrize("name", ["../outside", "a/b", ".hidden"])
 def test_a_variant_names_a_folder_and_nothing_else(tmp_path: Path, name: str) -> None:
-    tree = sections(tmp_path)["variants"]
+    tree = sections(tmp_path)["ablations"]
     tree["variants"][name] = {}
     with pytest.raises(ValidationError, match="it names a folder"):
-        variants.VariantsConfig.model_validate_json(json.dumps(tree))
+        ablations.AblationsConfig.model_validate_json(json.dumps(tree))

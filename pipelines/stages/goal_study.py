@@ -1,4 +1,4 @@
-"""Stage goals: the prompted model where a fine-tuned head cannot follow.
+"""Stage goal_study: the prompted model where a fine-tuned head cannot follow.
 
 Goals between and outside the trained ones, channel state that is partly missing, the guard, and what a few samples
 add to zero-shot, cheapest adaptation first. All on test snapshots, each against the strongest classical method for
@@ -48,8 +48,8 @@ class Adaptation(Strict):
     ways: dict[str, FinetuningConfig]
 
 
-class GoalsConfig(Strict):
-    """Which goals, how much missing knowledge, and how the answers are judged."""
+class GoalStudyConfig(Strict):
+    """Which goals, how much missing knowledge, and how the answers are evaluated."""
 
     scenarios: tuple[str, ...] = Field(min_length=1)
     rows: int = Field(ge=1)  # test snapshots per scenario
@@ -58,7 +58,7 @@ class GoalsConfig(Strict):
     iterations: int = Field(default=100, ge=1)
     hidden_shares: tuple[float, ...] = (0.0, 0.1, 0.3, 0.5)
     quantiles: tuple[float, ...] = (0.5, 0.75, 0.9)
-    polish_iterations: int = Field(default=5, ge=1)
+    refinement_iterations: int = Field(default=5, ge=1)
     adaptation: Adaptation
     resamples: int = Field(default=1000, ge=100)
     confidence: float = Field(default=0.95, gt=0, lt=1)
@@ -72,18 +72,18 @@ class Place(NamedTuple):
     seed: int
 
 
-def judge_goal(config: GoalsConfig, place: Place, scenario: str, name: str) -> dict[str, Any]:
+def evaluate_goal(config: GoalStudyConfig, place: Place, scenario: str, name: str) -> dict[str, Any]:
     """Ratios to utility-WMMSE-Best for one goal on one scenario, and how often each candidate of the guard wins."""
     torch.set_num_threads(1)
     gain_db = load_split(place.data, Manifest.load(place.data), scenario, "test", config.rows)
     gain, goal = to_gain(gain_db), config.goals[name].build(gain_db.shape[-1])
     best = wmmse(gain, goal, starts=config.starts, iterations=config.iterations, seed=place.seed, threads=1)
-    guarded = Allocator(load_prompted_model(place.model), goal).explain(
-        gain, goal, polish_iterations=config.polish_iterations, guard=True
+    with_fallback = Allocator(load_prompted_model(place.model), goal).explain(
+        gain, goal, polish_iterations=config.refinement_iterations, guard=True
     )
     powers = {
         "zero-shot": set_powers(load_prompted_model(place.model), gain_db, goal),
-        "guarded": guarded.power,
+        "with_fallback": with_fallback.power,
         "wmmse-for-the-goal": wmmse(gain, goal, iterations=config.iterations, threads=1),
         "full-reuse": full_reuse(gain),
     }
@@ -92,14 +92,14 @@ def judge_goal(config: GoalsConfig, place: Place, scenario: str, name: str) -> d
         method: _ratio(comparable_score(goal, power, gain_db), reference, config, place.seed)
         for method, power in powers.items()
     }
-    found["guard_wins"] = {
-        str(source): round(float((guarded.source == source).mean()), 4)
-        for source in np.unique(guarded.source)
+    found["fallback_wins"] = {
+        str(source): round(float((with_fallback.source == source).mean()), 4)
+        for source in np.unique(with_fallback.source)
     }
     return found
 
 
-def judge_missing(config: GoalsConfig, place: Place, scenario: str, objective: str) -> dict[str, Any]:
+def evaluate_missing(config: GoalStudyConfig, place: Place, scenario: str, objective: str) -> dict[str, Any]:
     """Ratios to the best WMMSE with full knowledge, by share of hidden pairs: the model, and WMMSE on imputed gains."""
     torch.set_num_threads(1)
     gain_db = load_split(place.data, Manifest.load(place.data), scenario, "test", config.rows)
@@ -134,7 +134,7 @@ def judge_missing(config: GoalsConfig, place: Place, scenario: str, objective: s
     return found
 
 
-def adapt(config: GoalsConfig, place: Place, name: str, way: str, number: int) -> float | None:
+def adapt(config: GoalStudyConfig, place: Place, name: str, way: str, number: int) -> float | None:
     """Test ratio of the prompted model for one goal after one way of adapting, on its own few samples."""
     torch.set_num_threads(1)
     adaptation, manifest = config.adaptation, Manifest.load(place.data)
@@ -153,7 +153,9 @@ def adapt(config: GoalsConfig, place: Place, name: str, way: str, number: int) -
     return float(reached.mean() / reference.mean()) if reference.mean() > 0.0 else None
 
 
-def _ratio(values: np.ndarray, reference: np.ndarray, config: GoalsConfig, seed: int) -> list[float] | None:
+def _ratio(
+    values: np.ndarray, reference: np.ndarray, config: GoalStudyConfig, seed: int
+) -> list[float] | None:
     """Ratio of means with its interval, or None where the best that is known has no positive utility."""
     if reference.mean() <= 0.0:
         return None
@@ -166,14 +168,14 @@ def _over_seeds(ratios: Sequence[float | None]) -> list[float] | None:
     return [round(value, 5) for value in mean_over_seeds(known)] if len(known) == len(ratios) else None
 
 
-def work(context: Context[GoalsConfig]) -> Outcome:
+def work(context: Context[GoalStudyConfig]) -> Outcome:
     """All three studies as Ray tasks of one CPU each."""
     config, adaptation = context.config, context.config.adaptation
     place = Place(paths.DATA.resolve(), paths.pretrained(paths.PROMPTED).resolve(), context.seed)
     ways = [ZERO_SHOT, *adaptation.ways]
     jobs: list[tuple[Callable[..., Any], tuple[Any, ...]]] = [
-        *((judge_goal, (scenario, name)) for name in config.goals for scenario in config.scenarios),
-        *((judge_missing, (scenario, name)) for name in OBJECTIVES for scenario in config.scenarios),
+        *((evaluate_goal, (scenario, name)) for name in config.goals for scenario in config.scenarios),
+        *((evaluate_missing, (scenario, name)) for name in OBJECTIVES for scenario in config.scenarios),
         *(
             (adapt, (name, way, number))
             for name in adaptation.goals
@@ -182,8 +184,8 @@ def work(context: Context[GoalsConfig]) -> Outcome:
         ),
     ]
     with (
-        workers(Need("goals"), [place.data, place.model]),
-        Meter(context.console, "goals", len(jobs), "judgements") as meter,
+        workers(Need("goal_study"), [place.data, place.model]),
+        Meter(context.console, "goal_study", len(jobs), "evaluations") as meter,
     ):
         tasks: dict[Any, Any] = {function: ray.remote(function).options(num_cpus=1) for function, _ in jobs}
         pending = [tasks[function].remote(config, place, *arguments) for function, arguments in jobs]
@@ -208,9 +210,9 @@ def work(context: Context[GoalsConfig]) -> Outcome:
     return _outcome(context, full)
 
 
-def _outcome(context: Context[GoalsConfig], full: dict[str, Any]) -> Outcome:
+def _outcome(context: Context[GoalStudyConfig], full: dict[str, Any]) -> Outcome:
     context.scratch.mkdir(parents=True, exist_ok=True)
-    made, headline = context.scratch / "goals-full.json", context.scratch / "goals.json"
+    made, headline = context.scratch / "goal_study-full.json", context.scratch / "goal_study.json"
     made.write_text(json_text(full))
     zero_shot = {
         goal: {scenario: found[ZERO_SHOT] and found[ZERO_SHOT][0] for scenario, found in by_scenario.items()}
@@ -218,7 +220,7 @@ def _outcome(context: Context[GoalsConfig], full: dict[str, Any]) -> Outcome:
     }
     headline.write_text(json_text(zero_shot))
     return Outcome(
-        {paths.metrics("goals"): headline, paths.GOALS: made},
+        {paths.metrics("goal_study"): headline, paths.GOAL_STUDY: made},
         ["study", "goal", "scenario", "model", "classical"],
         [*_goal_rows(full["goals"]), *_missing_rows(full["missing"]), *_adaptation_rows(full["adaptation"])],
     )
@@ -263,11 +265,11 @@ def _show(ratio: Sequence[float] | None) -> str:
 
 
 STAGE = Stage(
-    "goals",
-    GoalsConfig,
+    "goal_study",
+    GoalStudyConfig,
     work,
     inputs=lambda _: [paths.DATA, paths.pretrained(paths.PROMPTED)],
-    outputs=[paths.metrics("goals"), paths.GOALS],
+    outputs=[paths.metrics("goal_study"), paths.GOAL_STUDY],
 )
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Stage frontier: what an answer is worth against how long it takes, networks and classical solvers side by side.
+"""Stage speed_quality: what an answer is worth against how long it takes, networks and classical solvers side by side.
 
 One thread, one network or a batch, the exported graphs as they are served against the compiled solvers. Latencies
 belong to the machine: this is the one table of the figures that another run gives other digits for.
@@ -49,16 +49,16 @@ MANY = 8  # snapshots
 Call = Callable[[], object]
 
 
-class FrontierConfig(Strict):
+class SpeedQualityConfig(Strict):
     """Which methods, on which scenarios, and how long each is timed."""
 
     scenarios: tuple[str, ...] = Field(min_length=1)
     rows: int = Field(ge=1)  # test snapshots that the ratio is measured on
     prompted: dict[str, str]  # label -> folder of a goal-conditioned model, from the top of the repository
-    one_goal: dict[str, str]  # label -> folder of a backbone; its ratio comes from stage adapt
+    one_goal: dict[str, str]  # label -> folder of a backbone; its ratio comes from stage few_shot
     iterations: tuple[Annotated[int, Field(ge=1)], ...] = (1, 2, 5, 10, 20, 50, 100)
     starts: tuple[Annotated[int, Field(ge=2)], ...] = (10, 100, 1000)
-    polish_iterations: int = Field(default=5, ge=1)
+    refinement_iterations: int = Field(default=5, ge=1)
     batches: tuple[Annotated[int, Field(ge=1)], ...] = (1, 256)
     seconds: float = Field(
         default=1.0, gt=0
@@ -74,7 +74,7 @@ class Timed(NamedTuple):
 
 
 def classical_scores(
-    config: FrontierConfig, scenario: str, objective: str, data: Path, references: Path, seed: int
+    config: SpeedQualityConfig, scenario: str, objective: str, data: Path, references: Path, seed: int
 ) -> dict[str, np.ndarray]:
     """Scores [N] of truncated and repeated WMMSE, and of the reference that all ratios are to."""
     gain_db = load_split(data, Manifest.load(data), scenario, "test", config.rows)
@@ -92,7 +92,7 @@ def classical_scores(
 
 
 def prompted_scores(
-    config: FrontierConfig, scenario: str, objective: str, data: Path, label: str
+    config: SpeedQualityConfig, scenario: str, objective: str, data: Path, label: str
 ) -> dict[str, np.ndarray]:
     """Scores [N] of a goal-conditioned model, zero-shot and polished."""
     torch.set_num_threads(1)
@@ -100,7 +100,7 @@ def prompted_scores(
     goal, model = by_name(objective), load_prompted_model(ROOT / config.prompted[label])
     power = set_powers(model, gain_db, goal)
     better = wmmse(
-        to_gain(gain_db), goal, iterations=config.polish_iterations, initial_power=power, threads=1
+        to_gain(gain_db), goal, iterations=config.refinement_iterations, initial_power=power, threads=1
     )
     return {
         label: score(objective, power, gain_db),
@@ -108,7 +108,7 @@ def prompted_scores(
     }
 
 
-def graphs(config: FrontierConfig, scratch: Path) -> dict[str, Path]:
+def graphs(config: SpeedQualityConfig, scratch: Path) -> dict[str, Path]:
     """Exported graphs by label. A one-goal network's weights do not change its speed: those of the backbone do."""
     models: dict[str, PowerModel | PromptedModel | PCGNN] = {PCGNN_NAME: PCGNN(PCGNNConfig()).eval()}
     for label, folder in config.one_goal.items():
@@ -122,9 +122,9 @@ def graphs(config: FrontierConfig, scratch: Path) -> dict[str, Path]:
     return found
 
 
-def methods(config: FrontierConfig, exported: dict[str, Path]) -> Iterator[Timed]:
+def methods(config: SpeedQualityConfig, exported: dict[str, Path]) -> Iterator[Timed]:
     """Everything that is timed. WMMSE takes longer for some objectives than for others, a network does not."""
-    last, polish = max(config.iterations), config.polish_iterations
+    last, polish = max(config.iterations), config.refinement_iterations
 
     def solver(goal: Objective, starts: int, iterations: int) -> Callable[[np.ndarray], Call]:
         return lambda g: lambda: wmmse(to_gain(g), goal, starts=starts, iterations=iterations, threads=1)
@@ -162,7 +162,7 @@ def _network(path: Path) -> Callable[[np.ndarray], Callable[[], np.ndarray]]:
     return answer
 
 
-def time_all(config: FrontierConfig, exported: dict[str, Path], meter: Meter) -> list[dict[str, Any]]:
+def time_all(config: SpeedQualityConfig, exported: dict[str, Path], meter: Meter) -> list[dict[str, Any]]:
     """Milliseconds per snapshot of every method, scenario and batch size, one after the other on one thread."""
     manifest, rows = Manifest.load(paths.DATA), []
     timed = list(methods(config, exported))
@@ -187,7 +187,7 @@ def time_all(config: FrontierConfig, exported: dict[str, Path], meter: Meter) ->
     return rows
 
 
-def on_gpu(config: FrontierConfig) -> Iterator[Timed]:
+def on_gpu(config: SpeedQualityConfig) -> Iterator[Timed]:
     """The goal-conditioned models on the GPU, transfers included, where there is one."""
     place = torch.device("cuda")
     for label, folder in config.prompted.items():
@@ -201,15 +201,15 @@ def on_gpu(config: FrontierConfig) -> Iterator[Timed]:
         yield Timed(f"{label}{GPU}", None, lambda g, answer=answer: lambda: answer(g))
 
 
-def work(context: Context[FrontierConfig]) -> Outcome:
+def work(context: Context[SpeedQualityConfig]) -> Outcome:
     """Qualities in parallel first, then latencies with nothing else running."""
     config = context.config
     folders = (paths.DATA.resolve(), paths.REFERENCES.resolve())
     pairs = [(scenario, objective) for scenario in config.scenarios for objective in OBJECTIVES]
     scored = _kept(context.scratch / "scores", pairs)  # of a run that was interrupted
     with (
-        workers(Need("frontier"), folders),
-        Meter(context.console, "frontier, quality", len(pairs), "tables") as meter,
+        workers(Need("speed_quality"), folders),
+        Meter(context.console, "speed_quality, quality", len(pairs), "tables") as meter,
     ):
         classical = ray.remote(classical_scores).options(num_cpus=1)
         prompted = ray.remote(prompted_scores).options(num_cpus=1)
@@ -227,7 +227,7 @@ def work(context: Context[FrontierConfig]) -> Outcome:
             meter.update(len(scored))
     exported = graphs(config, _folder(context.scratch / "graphs"))
     with Meter(
-        context.console, "frontier, time", len(config.scenarios) * len(config.batches), "tables"
+        context.console, "speed_quality, time", len(config.scenarios) * len(config.batches), "tables"
     ) as meter:
         latency = time_all(config, exported, meter)
     made = _folder(context.scratch / "made")
@@ -244,7 +244,7 @@ def work(context: Context[FrontierConfig]) -> Outcome:
         if row["scenario"] == middle
     ]
     return Outcome(
-        {paths.FRONTIER: made}, [f"method, {middle}", "objective", "batch", "ms per snapshot"], rows
+        {paths.SPEED_QUALITY: made}, [f"method, {middle}", "objective", "batch", "ms per snapshot"], rows
     )
 
 
@@ -271,20 +271,20 @@ def _folder(path: Path) -> Path:
 
 
 STAGE = Stage(
-    "frontier",
-    FrontierConfig,
+    "speed_quality",
+    SpeedQualityConfig,
     work,
     inputs=lambda config: [
         paths.DATA,
         paths.REFERENCES,
-        paths.VARIANTS,
+        paths.ABLATIONS,
         *(
             ROOT / folder
             for label, folder in (config.prompted | config.one_goal).items()
             if not label.startswith(VARIANT)
         ),
     ],
-    outputs=[paths.FRONTIER],
+    outputs=[paths.SPEED_QUALITY],
 )
 
 if __name__ == "__main__":

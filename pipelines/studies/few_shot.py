@@ -1,4 +1,4 @@
-"""Stage adapt: every fine-tuning that the figures compare, each arm treated alike, over several seeds.
+"""Stage few_shot: every fine-tuning that the figures compare, each arm treated alike, over several seeds.
 
 A study is a product of starting points, objectives and sample sizes. Where it names learning rates, each of its arms
 takes the one that its first seed does best with on validation snapshots; test snapshots choose nothing.
@@ -56,9 +56,9 @@ class Study(Strict):
     objectives: tuple[Literal["sum-rate", "proportional-fair", "qos"], ...] = OBJECTIVES
     shots: tuple[Annotated[int, Field(ge=0)], ...] = Field(min_length=1)  # per scenario; 0 = as it is
     scenarios: tuple[str, ...] = Field(min_length=1)  # trained on together
-    judged: tuple[str, ...] = Field(min_length=1)
+    test_scenarios: tuple[str, ...] = Field(min_length=1)
     hidden: tuple[Share, ...] = ()  # beside none at all
-    hidden_shots: tuple[int, ...] = ()  # the sample sizes that are judged with hidden pairs; () = the most
+    hidden_shots: tuple[int, ...] = ()  # the sample sizes that are evaluated with hidden pairs; () = the most
     recipe: FinetuningConfig = FinetuningConfig()
     learning_rates: tuple[Annotated[float, Field(gt=0)], ...] = ()
     updates: int | None = Field(default=None, ge=1)  # many shots get fewer epochs instead of more time
@@ -73,7 +73,7 @@ class Study(Strict):
                     yield start, objective, shots
 
     def shares(self, shots: int) -> tuple[float, ...]:
-        """Which shares of hidden pairs an arm is judged with."""
+        """Which shares of hidden pairs an arm is evaluated with."""
         return (0.0, *self.hidden) if shots in (self.hidden_shots or (max(self.shots),)) else (0.0,)
 
     def trained(self, start: str, shots: int) -> bool:
@@ -90,20 +90,20 @@ class Study(Strict):
         return recipe.within(self.updates, per_epoch)
 
 
-class AdaptConfig(Strict):
-    """Studies by name, the models that they start from, and how many snapshots they are judged on."""
+class FewShotStudyConfig(Strict):
+    """Studies by name, the models that they start from, and how many snapshots they are evaluated on."""
 
     models: dict[str, str]  # name -> folder, from the top of the repository
     test_rows: int = Field(ge=1)
     val_rows: int = Field(ge=1)
-    polish_iterations: int = Field(default=5, ge=1)
+    refinement_iterations: int = Field(default=5, ge=1)
     imputed_iterations: int = Field(default=100, ge=1)
     studies: dict[str, Study] = Field(min_length=1)
     threads: int = Field(default=1, ge=1)
     accelerator: Literal["cpu", "gpu"] = "cpu"
 
     @model_validator(mode="after")
-    def _starts_are_known(self) -> "AdaptConfig":
+    def _starts_are_known(self) -> "FewShotStudyConfig":
         for name, study in self.studies.items():
             for start in study.starts:
                 known = start in (PCGNN_NAME, *UNTRAINED, *self.models) or start.startswith(VARIANT)
@@ -121,7 +121,7 @@ class AdaptConfig(Strict):
     def folder(self, study: str, start: str, number: int) -> Path:
         """Where a starting point lies; for one from scratch, the model whose architecture it has."""
         if start.startswith(VARIANT):
-            return paths.VARIANTS.resolve() / start.removeprefix(VARIANT) / str(number)
+            return paths.ABLATIONS.resolve() / start.removeprefix(VARIANT) / str(number)
         name = start if start in self.models else paths.HYBRID
         if start == SCRATCH and all(
             other == SCRATCH or other.startswith(VARIANT) for other in self.studies[study].starts
@@ -135,7 +135,7 @@ class AdaptConfig(Strict):
 class Task:
     """One run and where it finds what it needs."""
 
-    config: AdaptConfig
+    config: FewShotStudyConfig
     label: Label
     folder: Path
     data: Path
@@ -154,7 +154,7 @@ class Task:
     @property
     def rows(self) -> int:
         """How many lines its table has."""
-        return len(self.study.judged) * len(self.study.shares(self.label.shots))
+        return len(self.study.test_scenarios) * len(self.study.shares(self.label.shots))
 
 
 def samples(manifest: Manifest, data: Path, scenario: str, shots: int, number: int) -> np.ndarray:
@@ -166,7 +166,7 @@ def samples(manifest: Manifest, data: Path, scenario: str, shots: int, number: i
 
 
 def adapt_task(path: Path, task: Task) -> ShardEntry:
-    """Train if there is anything to train, judge on the test snapshots, write the table."""
+    """Train if there is anything to train, evaluate on the test snapshots, write the table."""
     torch.set_num_threads(task.config.threads)
     group = Group(device=torch.device("cuda" if task.config.accelerator == "gpu" else "cpu"))
     make_deterministic(group.device)
@@ -176,7 +176,7 @@ def adapt_task(path: Path, task: Task) -> ShardEntry:
         model = start_model(label.start, task.folder, goal, task.seed, task.study.pcgnn)
         if label.shots:
             validation = _train(task, model, goal, group)
-    entries = list(_judged(task, goal, model))
+    entries = list(_evaluated(task, goal, model))
     write_entries(path, label, entries, validation)
     return ShardEntry(file=path.name, rows=len(entries), sha256=sha256_of(path))
 
@@ -192,9 +192,9 @@ def _train(task: Task, model: Adaptable, goal: Objective, group: Group) -> float
     return history[-1]["validation_utility_per_link"]
 
 
-def _judged(task: Task, goal: Objective, model: Adaptable | None) -> Iterator[Entry]:
+def _evaluated(task: Task, goal: Objective, model: Adaptable | None) -> Iterator[Entry]:
     config, manifest = task.config, Manifest.load(task.data)
-    for scenario in task.study.judged:
+    for scenario in task.study.test_scenarios:
         test = load_split(task.data, manifest, scenario, "test", config.test_rows)
         for share in task.study.shares(task.label.shots):
             if model is None:
@@ -202,39 +202,39 @@ def _judged(task: Task, goal: Objective, model: Adaptable | None) -> Iterator[En
                 powers = imputed_answers(goal, val, config.imputed_iterations, share, task.seed)
             else:
                 powers = model_answers(model)
-            yield judge(powers, goal, scenario, test, share, config.polish_iterations, _mask_seed(task))
+            yield judge(powers, goal, scenario, test, share, config.refinement_iterations, _mask_seed(task))
 
 
 def _mask_seed(task: Task) -> int:
     return task.seed - task.label.run  # every run sees the same pairs hidden
 
 
-def work(context: Context[AdaptConfig]) -> Outcome:
+def work(context: Context[FewShotStudyConfig]) -> Outcome:
     """First every learning rate of the first seed, then the chosen ones with the other seeds."""
     config = context.config
     _check(config)
     made = context.scratch / "runs"
     made.mkdir(parents=True, exist_ok=True)
-    need = Need("adapt", 1, config.accelerator, config.threads, "lower adapt.threads, ")
+    need = Need("few_shot", 1, config.accelerator, config.threads, "lower few_shot.threads, ")
     first = [task for name in config.studies for task in _first(context, name)]
     starts = sorted({task.folder.resolve() for task in first if task.folder.is_dir()})
     with workers(need, [paths.DATA.resolve(), made.resolve(), *starts]):
-        _run(context, first, made, "adapt, first seeds")
+        _run(context, first, made, "few_shot, first seeds")
         chosen = _choose(made, first)
         rest = [
             _task(context, label._replace(run=number))
             for label in chosen
             for number in _others(config, label)
         ]
-        _run(context, rest, made, "adapt, other seeds")
+        _run(context, rest, made, "few_shot, other seeds")
     kept = [_task(context, label) for label in chosen] + rest
     return _outcome(context, made, sorted(kept, key=lambda task: task.label), first)
 
 
-def _check(config: AdaptConfig) -> None:
+def _check(config: FewShotStudyConfig) -> None:
     manifest = Manifest.load(paths.DATA)
     for name, study in config.studies.items():
-        for scenario in study.judged:
+        for scenario in study.test_scenarios:
             load_split(paths.DATA, manifest, scenario, "test", config.test_rows)
         for start in study.starts:
             if start in (PCGNN_NAME, *UNTRAINED):
@@ -246,7 +246,7 @@ def _check(config: AdaptConfig) -> None:
                 load_card(folder)
 
 
-def _first(context: Context[AdaptConfig], name: str) -> Iterator[Task]:
+def _first(context: Context[FewShotStudyConfig], name: str) -> Iterator[Task]:
     study = context.config.studies[name]
     for start, objective, shots in study.arms():
         rates = study.learning_rates or (study.recipe.backbone_learning_rate,)
@@ -254,19 +254,19 @@ def _first(context: Context[AdaptConfig], name: str) -> Iterator[Task]:
             yield _task(context, Label(name, start, objective, shots, 0, rate))
 
 
-def _task(context: Context[AdaptConfig], label: Label) -> Task:
+def _task(context: Context[FewShotStudyConfig], label: Label) -> Task:
     folder = context.config.folder(label.study, label.start, label.run)
     return Task(context.config, label, folder, paths.DATA.resolve(), context.seed + label.run)
 
 
-def _others(config: AdaptConfig, label: Label) -> range:
+def _others(config: FewShotStudyConfig, label: Label) -> range:
     """The seeds beside the first; what does not depend on any has none."""
     study = config.studies[label.study]
     depends = study.trained(label.start, label.shots) or label.start.startswith(VARIANT)
     return range(1, study.seeds) if depends else range(0)
 
 
-def _run(context: Context[AdaptConfig], tasks: list[Task], made: Path, title: str) -> None:
+def _run(context: Context[FewShotStudyConfig], tasks: list[Task], made: Path, title: str) -> None:
     # The longest first, so that none of them runs alone at the end.
     tasks = sorted(tasks, key=lambda task: -task.label.shots)
     jobs = [Job(task.file, task.rows, (task,)) for task in tasks]
@@ -301,7 +301,9 @@ def _validation(path: Path) -> float:
     return float(pq.read_table(path, columns=["validation"])["validation"][0].as_py())
 
 
-def _outcome(context: Context[AdaptConfig], made: Path, kept: list[Task], first: list[Task]) -> Outcome:
+def _outcome(
+    context: Context[FewShotStudyConfig], made: Path, kept: list[Task], first: list[Task]
+) -> Outcome:
     folder = context.scratch / "made"
     folder.mkdir(exist_ok=True)
     table = pa.concat_tables([pq.read_table(made / task.file) for task in kept])
@@ -314,19 +316,19 @@ def _outcome(context: Context[AdaptConfig], made: Path, kept: list[Task], first:
         [name, str(sum(task.label.study == name for task in kept)), ", ".join(study.starts)]
         for name, study in context.config.studies.items()
     ]
-    return Outcome({paths.ADAPTED: folder}, ["study", "runs", "starting points"], rows)
+    return Outcome({paths.FEW_SHOT: folder}, ["study", "runs", "starting points"], rows)
 
 
 STAGE = Stage(
-    "adapt",
-    AdaptConfig,
+    "few_shot",
+    FewShotStudyConfig,
     work,
     inputs=lambda config: [
         paths.DATA,
-        paths.VARIANTS,
+        paths.ABLATIONS,
         *(ROOT / folder for folder in config.models.values()),
     ],
-    outputs=[paths.ADAPTED],
+    outputs=[paths.FEW_SHOT],
 )
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Stage control: is it pre-training, or only the recipe? Pre-trained against from scratch, both treated alike.
+"""Stage scratch_baseline: is it pre-training, or only the recipe? Pre-trained against from scratch, both treated alike.
 
 Each arm is adapted with the paper's recipe, and again with the learning rate and number of epochs that suit that arm
 best on validation snapshots; over several seeds, each with its own samples.
@@ -37,7 +37,7 @@ class Tuning(Strict):
     epochs: tuple[int, ...] = Field(min_length=1)
 
 
-class ControlConfig(Strict):
+class ScratchBaselineConfig(Strict):
     """Where the arms are compared, the paper's recipe, and the grid for the tuned comparison."""
 
     objective: str = SumRate.name
@@ -60,16 +60,16 @@ class ControlConfig(Strict):
 
 
 def adapt_once(
-    config: ControlConfig,
+    config: ScratchBaselineConfig,
     recipe: FinetuningConfig,
     arm: str,
     seed: int,
     number: int,
     data: Path,
     backbone: Path,
-    judged: bool,
+    evaluated: bool,
 ) -> tuple[float, float]:
-    """Adapt one model; returns its validation utility per link and, if it is to be judged, its mean test score.
+    """Adapt one model; returns its validation utility per link and, if it is to be evaluated, its mean test score.
 
     `number` selects the samples: every seed trains on its own part of the training split.
     """
@@ -82,23 +82,26 @@ def adapt_once(
     loop = Finetuning(recipe, model, by_name(config.objective), [train], [val], seed)
     history = loop.run(lambda metrics, save: None, lambda done, total, count: None)
     reached = history[-1]["validation_utility_per_link"]
-    if not judged:
+    if not evaluated:
         return reached, float("nan")
     test = load_split(data, manifest, config.scenario, "test", config.test_rows)
     return reached, float(score(config.objective, model_powers(model, test), test).mean())
 
 
-def work(context: Context[ControlConfig]) -> Outcome:
+def work(context: Context[ScratchBaselineConfig]) -> Outcome:
     """Paper's recipe for every seed; grid on the first seed; chosen recipe for every seed."""
     config = context.config
     reference = _reference(config)
     grid, seeds = config.grid(), range(config.seeds)
     total = len(ARMS) * (2 * config.seeds + len(grid))
     seen = [paths.DATA.resolve(), paths.pretrained(paths.HYBRID).resolve()]
-    with workers(Need("control"), seen), Meter(context.console, "control", total, "adaptations") as meter:
+    with (
+        workers(Need("scratch_baseline"), seen),
+        Meter(context.console, "scratch_baseline", total, "adaptations") as meter,
+    ):
         runs = _Runs(context, meter)
         paper = runs.all([(config.recipe, arm, number) for arm in ARMS for number in seeds])
-        tried = runs.all([(recipe, arm, 0) for arm in ARMS for recipe in grid], judged=False)
+        tried = runs.all([(recipe, arm, 0) for arm in ARMS for recipe in grid], evaluated=False)
         chosen = [
             max(range(len(grid)), key=lambda i, a=a: tried[a * len(grid) + i][0]) for a in range(len(ARMS))
         ]
@@ -119,18 +122,18 @@ def work(context: Context[ControlConfig]) -> Outcome:
 class _Runs:
     """Adaptations as Ray tasks of one CPU each."""
 
-    def __init__(self, context: Context[ControlConfig], meter: Meter) -> None:
+    def __init__(self, context: Context[ScratchBaselineConfig], meter: Meter) -> None:
         self._context, self._meter, self._done = context, meter, 0
         self._task: Any = ray.remote(adapt_once).options(num_cpus=1)
 
     def all(
-        self, jobs: Sequence[tuple[FinetuningConfig, str, int]], judged: bool = True
+        self, jobs: Sequence[tuple[FinetuningConfig, str, int]], evaluated: bool = True
     ) -> list[tuple[float, float]]:
         """Results in the order of the jobs."""
         config, seed = self._context.config, self._context.seed
         folders = (paths.DATA.resolve(), paths.pretrained(paths.HYBRID).resolve())
         pending = [
-            self._task.remote(config, recipe, arm, seed + number, number, *folders, judged)
+            self._task.remote(config, recipe, arm, seed + number, number, *folders, evaluated)
             for recipe, arm, number in jobs
         ]
         results = []
@@ -141,7 +144,7 @@ class _Runs:
         return results
 
 
-def _reference(config: ControlConfig) -> float:
+def _reference(config: ScratchBaselineConfig) -> float:
     """Mean test score of the best WMMSE for the objective."""
     test = load_split(paths.DATA, Manifest.load(paths.DATA), config.scenario, "test", config.test_rows)
     entries = Manifest.load(paths.REFERENCES).entry(config.scenario).splits["test"]
@@ -156,9 +159,11 @@ def _interval(ratios: Sequence[float]) -> dict[str, Any]:
     }
 
 
-def _outcome(context: Context[ControlConfig], tables: dict[str, dict[str, dict[str, Any]]]) -> Outcome:
+def _outcome(
+    context: Context[ScratchBaselineConfig], tables: dict[str, dict[str, dict[str, Any]]]
+) -> Outcome:
     context.scratch.mkdir(parents=True, exist_ok=True)
-    made = context.scratch / "control.json"
+    made = context.scratch / "scratch_baseline.json"
     config = context.config
     about = {
         "scenario": config.scenario,
@@ -178,15 +183,15 @@ def _outcome(context: Context[ControlConfig], tables: dict[str, dict[str, dict[s
             )
             rows.append([protocol, arm, f"{value:.4f} [{low:.4f}, {high:.4f}]", choice])
     columns = ["protocol", "start", f"{config.shots}-shot ratio on {config.scenario}", "chosen on validation"]
-    return Outcome({paths.metrics("control"): made}, columns, rows)
+    return Outcome({paths.metrics("scratch_baseline"): made}, columns, rows)
 
 
 STAGE = Stage(
-    "control",
-    ControlConfig,
+    "scratch_baseline",
+    ScratchBaselineConfig,
     work,
     inputs=lambda _: [paths.DATA, paths.REFERENCES, paths.pretrained(paths.HYBRID)],
-    outputs=[paths.metrics("control")],
+    outputs=[paths.metrics("scratch_baseline")],
 )
 
 if __name__ == "__main__":

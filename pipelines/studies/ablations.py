@@ -1,4 +1,4 @@
-"""Stage variants: the same pre-training with one thing changed at a time, over several seeds, for fair comparisons.
+"""Stage ablations: the same pre-training with one thing changed at a time, over several seeds, for fair comparisons.
 
 Every run is a Ray task of its own, so that a cluster does as many at once as it has room for.
 """
@@ -32,7 +32,7 @@ from pipelines.runtime.stage import Context, Outcome, Stage, main
 SHOWN = ("edge_rmse_db", "mean_predictor_rmse_db", "effective_rank")
 
 
-class VariantsConfig(Strict):
+class AblationsConfig(Strict):
     """A base recipe, and by name what each variant changes in it."""
 
     scenarios: tuple[str, ...] = Field(min_length=1)
@@ -45,7 +45,7 @@ class VariantsConfig(Strict):
     accelerator: Literal["cpu", "gpu"] = "cpu"
 
     @model_validator(mode="after")
-    def _are_all_valid(self) -> "VariantsConfig":
+    def _are_all_valid(self) -> "AblationsConfig":
         for name in self.variants:
             if not name.replace("-", "").replace(".", "").isalnum() or name.startswith("."):
                 raise ValueError(
@@ -63,7 +63,7 @@ class VariantsConfig(Strict):
 
 
 def pretrain_variant(
-    config: VariantsConfig, name: str, seed: int, data: Path, folder: Path, scratch: Path
+    config: AblationsConfig, name: str, seed: int, data: Path, folder: Path, scratch: Path
 ) -> Metrics:
     """Pre-train one variant into `folder`, from its last epoch if it was interrupted; its last metrics."""
     torch.set_num_threads(config.threads)
@@ -86,7 +86,7 @@ def pretrain_variant(
     partial.mkdir(parents=True)
     loop.save_result(partial)
     last = loop.history[-1]
-    summary = {key: round(last[key], 4) for key in SHOWN} | {"verdict": health(loop.config, last)}
+    summary = {key: round(last[key], 4) for key in SHOWN} | {"status": health(loop.config, last)}
     summary["mask_ratio"] = loop.config.mask_ratio
     (partial / "summary.json").write_text(json_text(summary))
     os.replace(partial, folder)
@@ -94,7 +94,7 @@ def pretrain_variant(
     return last
 
 
-def work(context: Context[VariantsConfig]) -> Outcome:
+def work(context: Context[AblationsConfig]) -> Outcome:
     """Pre-train every variant with every seed; those that are there already stay."""
     config, made = context.config, (context.scratch / "made").resolve()
     data, manifest = paths.DATA.resolve(), Manifest.load(paths.DATA)
@@ -106,8 +106,8 @@ def work(context: Context[VariantsConfig]) -> Outcome:
     jobs.sort(key=lambda job: -_effort(config.algorithm(job[0])))
     gpus = 1 if config.accelerator == "gpu" else 0
     made.mkdir(parents=True, exist_ok=True)
-    need = Need("variants", 1, config.accelerator, config.threads, "lower variants.threads, ")
-    with workers(need, [data, made]), Meter(context.console, "variants", len(jobs), "runs") as meter:
+    need = Need("ablations", 1, config.accelerator, config.threads, "lower ablations.threads, ")
+    with workers(need, [data, made]), Meter(context.console, "ablations", len(jobs), "runs") as meter:
         task = ray.remote(pretrain_variant).options(num_cpus=config.threads, num_gpus=gpus)
         pending = [
             task.remote(
@@ -136,10 +136,10 @@ def work(context: Context[VariantsConfig]) -> Outcome:
             [
                 name,
                 *(f"{sum(row[key] for row in found) / len(found):.2f}" for key in SHOWN),
-                ", ".join(sorted({row["verdict"] for row in found})),
+                ", ".join(sorted({row["status"] for row in found})),
             ]
         )
-    return Outcome({paths.VARIANTS: made}, [f"variant, {config.seeds} seeds", *SHOWN, "verdict"], rows)
+    return Outcome({paths.ABLATIONS: made}, [f"variant, {config.seeds} seeds", *SHOWN, "status"], rows)
 
 
 def _effort(algorithm: PretrainingConfig) -> float:
@@ -147,7 +147,7 @@ def _effort(algorithm: PretrainingConfig) -> float:
     return passes * algorithm.epochs * algorithm.backbone.layers * algorithm.backbone.width
 
 
-STAGE = Stage("variants", VariantsConfig, work, inputs=lambda _: [paths.DATA], outputs=[paths.VARIANTS])
+STAGE = Stage("ablations", AblationsConfig, work, inputs=lambda _: [paths.DATA], outputs=[paths.ABLATIONS])
 
 if __name__ == "__main__":
     main(STAGE)
