@@ -12,9 +12,14 @@ from ray.cluster_utils import Cluster
 
 
 @contextmanager
-def joined(root: Path, head_cpus: int, workers: int) -> Iterator[Cluster]:
-    """A head and so many workers of one CPU each, whose code is that of `root`."""
-    made = Cluster(initialize_head=True, head_node_args={"num_cpus": head_cpus, "include_dashboard": True})
+def joined(root: Path, head_cpus: int, workers: int, dashboard: bool = True) -> Iterator[Cluster]:
+    """A head and so many workers of one CPU each, whose code is that of `root`.
+
+    Nested trainers need the dashboard; it takes a port that only one cluster of a machine can have.
+    """
+    made = Cluster(
+        initialize_head=True, head_node_args={"num_cpus": head_cpus, "include_dashboard": dashboard}
+    )
     try:
         for _ in range(workers):
             made.add_node(num_cpus=1)

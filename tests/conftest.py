@@ -30,6 +30,8 @@ THIRD_PARTY_WARNINGS = (
     "ignore:.*Any type hint is inferred as AnyType:UserWarning",
     # Ray Serve 2.60, on being imported, in its own configuration.
     "ignore:Using extra keyword arguments on `Field` is deprecated:DeprecationWarning",
+    # Ray 2.60 leaves a port that it has reserved for a node to the garbage collector.
+    r"ignore:unclosed <socket.socket .* laddr=\('0\.0\.0\.0', 0\)>:ResourceWarning",
     # Advice of MLflow that registered models do not follow: an example would be stored with every version.
     "ignore:.*An input example was not provided:UserWarning",
 )

@@ -15,8 +15,9 @@ from components.training.checkpoint import BACKBONE_NAME, CONFIG_NAME, MODEL_NAM
 from components.training.config import PretrainingConfig
 from components.training.validation import Metrics
 from pipelines.cluster.progress_reporter import ProgressReporter
-from pipelines.cluster.session import cpus, gpus, session
+from pipelines.cluster.room import Need
 from pipelines.cluster.trainer import TrainingData, make_trainer
+from pipelines.cluster.workers import workers
 from pipelines.runtime import paths
 from pipelines.runtime.errors import EXPECTED, UserError
 from pipelines.runtime.progress import Meter
@@ -43,22 +44,10 @@ class Trained(NamedTuple):
     speed: list[list[str]]
 
 
-def check_cluster(config: SpreadConfig, section: str) -> None:
-    """Refuse at once what could never be scheduled.
-
-    Raises:
-        UserError: the cluster is too small.
-    """
-    needs = {"CPU": (cpus(), config.workers * config.threads_per_worker)}
-    if config.accelerator == "gpu":
-        needs = {"GPU": (gpus(), config.workers)} | needs
-    for kind, (have, need) in needs.items():
-        if need > have:
-            raise UserError(
-                f"{section}.workers={config.workers} needs {need} {kind}s "
-                f"but the cluster has {have}: lower {section}.workers or {section}.threads_per_worker, "
-                "or join a larger cluster with RAY_ADDRESS"
-            )
+def need_of(config: SpreadConfig, section: str) -> Need:
+    """The workers that a run trains on at the same time."""
+    remedy = f"lower workers or threads_per_worker of {section}, "
+    return Need(section, config.workers, config.accelerator, config.threads_per_worker, remedy)
 
 
 def check_data(config: SpreadConfig, folder: Path) -> None:
@@ -82,8 +71,9 @@ def train_on_cluster(
     check_data(config, paths.DATA)
     data = TrainingData(paths.DATA.resolve(), config.scenarios)
     storage, started = (context.scratch / "ray").resolve(), time.monotonic()
-    with session():
-        check_cluster(config, label.partition("@")[0])
+    storage.mkdir(parents=True, exist_ok=True)
+    seen = [data.folder, storage, *([] if mentor is None else [mentor])]
+    with workers(need_of(config, label.partition("@")[0]), seen):
         with (
             Meter(context.console, label, 1, "steps") as meter,
             ProgressReporter(meter, context.run, _note) as reporter,

@@ -102,18 +102,3 @@ def workers_that_fit(accelerator: str, threads: int) -> int:
     wanted = worker_resources(accelerator, threads)
     nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
     return sum(min(int(have.get(kind, 0) // count) for kind, count in wanted.items()) for have in nodes)
-
-
-def check_room(accelerator: str, threads: int, section: str) -> None:
-    """Refuse tasks that the cluster could never run, instead of waiting for ever.
-
-    Raises:
-        UserError: there is no GPU, or no node with so many CPUs.
-    """
-    if accelerator == "gpu" and gpus() < 1:
-        raise UserError(
-            f"{section}.accelerator is gpu, but the cluster has none: say cpu, or join a cluster with RAY_ADDRESS"
-        )
-    most = max((int(node["Resources"].get("CPU", 0)) for node in ray.nodes() if node["Alive"]), default=0)
-    if threads > most:
-        raise UserError(f"{section}.threads={threads}, but the largest node has {most} CPUs: lower it")

@@ -25,7 +25,8 @@ from components.model.prompted import set_powers
 from components.training.checkpoint import load_power_model, load_prompted_model
 from gfm_ra.goals import by_name
 from gfm_ra.solvers import wmmse
-from pipelines.cluster.session import session
+from pipelines.cluster.room import Need
+from pipelines.cluster.workers import workers
 from pipelines.runtime import paths
 from pipelines.runtime.progress import Meter
 from pipelines.runtime.stage import Context, Outcome, Stage, main
@@ -87,9 +88,13 @@ def work(context: Context[EvaluateConfig]) -> Outcome:
         for name in config.scenarios:
             manifest.entry(name)
     pairs = [(objective, scenario) for objective in OBJECTIVES for scenario in config.scenarios]
-    with session(), Meter(context.console, "evaluate", len(pairs), "tables") as meter:
+    prompted = paths.pretrained(paths.PROMPTED).resolve()
+    heads = [(paths.HEADS / objective).resolve() for objective in OBJECTIVES]
+    with (
+        workers(Need("evaluate"), [*folders, prompted, *heads]),
+        Meter(context.console, "evaluate", len(pairs), "tables") as meter,
+    ):
         task = ray.remote(evaluate_task).options(num_cpus=1)
-        prompted = paths.pretrained(paths.PROMPTED).resolve()
         pending = [
             task.remote(
                 scenario,

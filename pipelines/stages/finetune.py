@@ -26,8 +26,9 @@ from components.training.finetuning import Finetuning, FinetuningConfig
 from components.training.validation import Metrics
 from gfm_ra.goals import by_name
 from pipelines.cluster.progress_reporter import ProgressReporter, WorkerReporter
-from pipelines.cluster.session import session
+from pipelines.cluster.room import Need
 from pipelines.cluster.trainer import history_csv
+from pipelines.cluster.workers import workers
 from pipelines.runtime import paths
 from pipelines.runtime.errors import UserError
 from pipelines.runtime.progress import Meter
@@ -108,14 +109,15 @@ def work_on(objective: str) -> Callable[[Context[FinetuneConfig]], Outcome]:
         for name in config.scenarios:
             load_split(data, manifest, name, "train", config.shots)
         label = f"finetune@{objective}"
+        backbone = paths.pretrained(paths.HYBRID).resolve()
+        need = Need("finetune", 1, config.accelerator, config.threads, "lower finetune.threads, ")
         with (
-            session(),
+            workers(need, [data, backbone, scratch]),
             Meter(context.console, label, 1, "steps") as meter,
             ProgressReporter(meter, context.run, _note) as reporter,
         ):
             gpus = 1 if config.accelerator == "gpu" else 0
             task = ray.remote(finetune_task).options(num_cpus=config.threads, num_gpus=gpus)
-            backbone = paths.pretrained(paths.HYBRID).resolve()
             arguments = (config, objective, backbone, data, context.seed, scratch, reporter.actor)
             history = ray.get(task.remote(*arguments))
         return _outcome(objective, scratch, history)

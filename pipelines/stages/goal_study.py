@@ -29,7 +29,8 @@ from components.training.checkpoint import load_prompted_model
 from components.training.finetuning import Finetuning, FinetuningConfig
 from gfm_ra.goals import by_name
 from gfm_ra.solvers import full_reuse, wmmse
-from pipelines.cluster.session import session
+from pipelines.cluster.room import Need
+from pipelines.cluster.workers import workers
 from pipelines.runtime import paths
 from pipelines.runtime.progress import Meter
 from pipelines.runtime.stage import Context, Outcome, Stage, main
@@ -182,7 +183,10 @@ def work(context: Context[GoalStudyConfig]) -> Outcome:
             for number in range(adaptation.seeds)
         ),
     ]
-    with session(), Meter(context.console, "goal_study", len(jobs), "evaluations") as meter:
+    with (
+        workers(Need("goal_study"), [place.data, place.model]),
+        Meter(context.console, "goal_study", len(jobs), "evaluations") as meter,
+    ):
         tasks: dict[Any, Any] = {function: ray.remote(function).options(num_cpus=1) for function, _ in jobs}
         pending = [tasks[function].remote(config, place, *arguments) for function, arguments in jobs]
         results: list[Any] = []

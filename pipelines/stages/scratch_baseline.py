@@ -21,7 +21,8 @@ from components.evaluation.scores import model_powers, score
 from components.training.checkpoint import model_from_backbone
 from components.training.finetuning import Finetuning, FinetuningConfig
 from gfm_ra.goals import SumRate, by_name
-from pipelines.cluster.session import session
+from pipelines.cluster.room import Need
+from pipelines.cluster.workers import workers
 from pipelines.runtime import paths
 from pipelines.runtime.progress import Meter
 from pipelines.runtime.stage import Context, Outcome, Stage, main
@@ -93,7 +94,11 @@ def work(context: Context[ScratchBaselineConfig]) -> Outcome:
     reference = _reference(config)
     grid, seeds = config.grid(), range(config.seeds)
     total = len(ARMS) * (2 * config.seeds + len(grid))
-    with session(), Meter(context.console, "scratch_baseline", total, "adaptations") as meter:
+    seen = [paths.DATA.resolve(), paths.pretrained(paths.HYBRID).resolve()]
+    with (
+        workers(Need("scratch_baseline"), seen),
+        Meter(context.console, "scratch_baseline", total, "adaptations") as meter,
+    ):
         runs = _Runs(context, meter)
         paper = runs.all([(config.recipe, arm, number) for arm in ARMS for number in seeds])
         tried = runs.all([(recipe, arm, 0) for arm in ARMS for recipe in grid], evaluated=False)

@@ -12,8 +12,9 @@ from components.channel.scenario import SCENARIOS, Scenario
 from components.channel.simulator import simulate_with
 from components.config import Strict
 from components.data.shards import Manifest, ScenarioEntry, ShardEntry, write_shard
-from pipelines.cluster.session import session
+from pipelines.cluster.room import Need
 from pipelines.cluster.sharding import Job, run_jobs
+from pipelines.cluster.workers import workers
 from pipelines.runtime import paths
 from pipelines.runtime.errors import UserError
 from pipelines.runtime.stage import Context, Outcome, Stage, main
@@ -104,7 +105,8 @@ def work(context: Context[SimulateConfig]) -> Outcome:
     """Write the shards of every scenario and the manifest that lists them."""
     made = context.scratch / "shards"
     planned = list(plan(context.config, context.seed))
-    with session():
+    made.mkdir(parents=True, exist_ok=True)
+    with workers(Need("simulate"), [made.resolve()]):
         jobs = [job for _, _, job in planned]
         entries = run_jobs(simulate_shard, jobs, made, context.console, "simulate")
     splits: dict[str, dict[str, list[ShardEntry]]] = {name: {} for name in context.config.scenarios}

@@ -8,8 +8,9 @@ from pydantic import Field
 from components.config import Strict
 from components.data.shards import Manifest, ScenarioEntry, ShardEntry, read_shard, to_gain
 from components.evaluation.references import reference_solvers, write_references
-from pipelines.cluster.session import session
+from pipelines.cluster.room import Need
 from pipelines.cluster.sharding import Job, run_jobs
+from pipelines.cluster.workers import workers
 from pipelines.runtime import paths
 from pipelines.runtime.stage import Context, Outcome, Stage, main
 
@@ -58,7 +59,8 @@ def work(context: Context[SolveConfig]) -> Outcome:
     manifest = Manifest.load(data)
     planned = plan(context.config, data, manifest, context.seed)
     made = context.scratch / "shards"
-    with session():
+    made.mkdir(parents=True, exist_ok=True)
+    with workers(Need("solve"), [data, made.resolve()]):
         jobs = [job for _, _, job in planned]
         entries = run_jobs(solve_shard, jobs, made, context.console, "solve")
     scenarios: dict[str, ScenarioEntry] = {}

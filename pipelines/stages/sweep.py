@@ -21,9 +21,10 @@ from ray.tune.search import ConcurrencyLimiter
 
 from components.data.shards import Manifest, load_split
 from components.evaluation.reference_score import reference_score
-from pipelines.cluster.session import cpus, gpus, session, workers_that_fit
+from pipelines.cluster.room import Need
+from pipelines.cluster.session import workers_that_fit
+from pipelines.cluster.workers import workers
 from pipelines.runtime import paths
-from pipelines.runtime.errors import UserError
 from pipelines.runtime.progress import Meter
 from pipelines.runtime.stage import Context, Outcome, Stage, main
 from pipelines.tuning.config import SweepConfig
@@ -33,21 +34,23 @@ from pipelines.tuning.space import Range, decoded
 from pipelines.tuning.trial import DRIVER_RESOURCES, MAX_LOST_WORKERS, SCORE, run_trial
 
 
+def need_of(config: SweepConfig) -> Need:
+    """The workers of one trial."""
+    remedy = (
+        "lower them in the sweep section, say by sweep.concurrent_trials that it grows on demand and for how many "
+        "trials, or "
+    )
+    return Need(
+        "one trial of sweep", config.workers_per_trial, config.accelerator, config.threads_per_worker, remedy
+    )
+
+
 def check(config: SweepConfig, data: Path) -> None:
     """Refuse what cannot work before the first trial starts.
 
     Raises:
-        UserError: a trial needs more than the cluster has.
         DataError: the data set lacks a scenario or snapshots.
     """
-    may_grow = config.concurrent_trials is not None and "RAY_ADDRESS" in os.environ
-    if not may_grow and fitting(config) < 1:
-        raise UserError(
-            f"one trial needs {config.workers_per_trial} workers of {config.threads_per_worker} threads "
-            f"({config.accelerator}), but the cluster has {cpus()} CPUs and {gpus()} GPUs: "
-            "lower them in the sweep section, join a larger cluster with RAY_ADDRESS, or, if it grows on demand, "
-            "say by sweep.concurrent_trials how many trials it may grow for"
-        )
     manifest = Manifest.load(data)
     for name in config.scenarios:
         load_split(data, manifest, name, "train", config.train_rows)
@@ -163,8 +166,15 @@ def storage_of(context: Context[SweepConfig]) -> str:
 
 def work(context: Context[SweepConfig]) -> Outcome:
     """Run every trial, write the table, the best choice and the plots."""
+    storage, may_grow = storage_of(context), context.config.concurrent_trials is not None
+    seen = [paths.DATA.resolve()]
+    if "://" not in storage:
+        Path(storage).mkdir(parents=True, exist_ok=True)
+        seen.append(Path(storage))
     with (
-        session(dashboard=True),
+        workers(
+            need_of(context.config), seen, dashboard=True, grows=may_grow and "RAY_ADDRESS" in os.environ
+        ),
         Meter(context.console, "sweep", context.config.trials(), "trials") as meter,
     ):
         check(context.config, paths.DATA)
@@ -176,7 +186,7 @@ def work(context: Context[SweepConfig]) -> Outcome:
         log = TrialLog(context.scratch / "logged.json", context.run, meter)
         TrialCallback.listener, slots_there = log.ended_live, slots(context.config)
         try:
-            results = make_tuner(context, storage_of(context), reference).fit()
+            results = make_tuner(context, storage, reference).fit()
         finally:
             TrialCallback.listener = None
     found: dict[str, Record] = {}

@@ -22,7 +22,8 @@ from components.training.config import PretrainingConfig
 from components.training.determinism import make_deterministic
 from components.training.pretraining import Pretraining
 from components.training.validation import Metrics, health
-from pipelines.cluster.session import check_room, session
+from pipelines.cluster.room import Need
+from pipelines.cluster.workers import workers
 from pipelines.runtime import paths
 from pipelines.runtime.errors import describe_validation
 from pipelines.runtime.progress import Meter
@@ -104,8 +105,9 @@ def work(context: Context[AblationsConfig]) -> Outcome:
     # The longest first, so that none of them runs alone at the end.
     jobs.sort(key=lambda job: -_effort(config.algorithm(job[0])))
     gpus = 1 if config.accelerator == "gpu" else 0
-    with session(), Meter(context.console, "ablations", len(jobs), "runs") as meter:
-        check_room(config.accelerator, config.threads, "ablations")
+    made.mkdir(parents=True, exist_ok=True)
+    need = Need("ablations", 1, config.accelerator, config.threads, "lower ablations.threads, ")
+    with workers(need, [data, made]), Meter(context.console, "ablations", len(jobs), "runs") as meter:
         task = ray.remote(pretrain_variant).options(num_cpus=config.threads, num_gpus=gpus)
         pending = [
             task.remote(

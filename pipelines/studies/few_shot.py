@@ -37,8 +37,10 @@ from components.training.checkpoint import load_card
 from components.training.determinism import make_deterministic
 from components.training.finetuning import Adaptable, Finetuning, FinetuningConfig
 from gfm_ra.goals import Objective, by_name
-from pipelines.cluster.session import ROOT, check_room, session
+from pipelines.cluster.room import Need
+from pipelines.cluster.session import ROOT
 from pipelines.cluster.sharding import Job, run_jobs
+from pipelines.cluster.workers import workers
 from pipelines.runtime import paths
 from pipelines.runtime.errors import UserError
 from pipelines.runtime.stage import Context, Outcome, Stage, main
@@ -212,9 +214,11 @@ def work(context: Context[FewShotStudyConfig]) -> Outcome:
     config = context.config
     _check(config)
     made = context.scratch / "runs"
-    with session():
-        check_room(config.accelerator, config.threads, "few_shot")
-        first = [task for name in config.studies for task in _first(context, name)]
+    made.mkdir(parents=True, exist_ok=True)
+    need = Need("few_shot", 1, config.accelerator, config.threads, "lower few_shot.threads, ")
+    first = [task for name in config.studies for task in _first(context, name)]
+    starts = sorted({task.folder.resolve() for task in first if task.folder.is_dir()})
+    with workers(need, [paths.DATA.resolve(), made.resolve(), *starts]):
         _run(context, first, made, "few_shot, first seeds")
         chosen = _choose(made, first)
         rest = [

@@ -27,7 +27,9 @@ from components.model.prompted import PromptedModel, set_powers
 from components.training.checkpoint import load_card, load_prompted_model
 from gfm_ra.goals import Objective, by_name
 from gfm_ra.solvers import wmmse
-from pipelines.cluster.session import ROOT, session
+from pipelines.cluster.room import Need
+from pipelines.cluster.session import ROOT
+from pipelines.cluster.workers import workers
 from pipelines.registry.latency import measure
 from pipelines.registry.pyfunc_program import open_session
 from pipelines.reporting.speed_quality_methods import (
@@ -205,7 +207,10 @@ def work(context: Context[SpeedQualityConfig]) -> Outcome:
     folders = (paths.DATA.resolve(), paths.REFERENCES.resolve())
     pairs = [(scenario, objective) for scenario in config.scenarios for objective in OBJECTIVES]
     scored = _kept(context.scratch / "scores", pairs)  # of a run that was interrupted
-    with session(), Meter(context.console, "speed_quality, quality", len(pairs), "tables") as meter:
+    with (
+        workers(Need("speed_quality"), folders),
+        Meter(context.console, "speed_quality, quality", len(pairs), "tables") as meter,
+    ):
         classical = ray.remote(classical_scores).options(num_cpus=1)
         prompted = ray.remote(prompted_scores).options(num_cpus=1)
         pending = {
