@@ -22,14 +22,13 @@ from components.channel.simulator import simulate
 from components.data.batches import Group
 from components.data.shards import to_gain, to_gain_db
 from components.evaluation.ratios import mean_over_seeds
-from components.evaluation.references import OBJECTIVES
 from components.evaluation.scores import comparable_score
 from components.model.backbone import BackboneConfig
 from components.model.prompted import PromptedModel, set_powers
 from components.training.config import PretrainingConfig
 from components.training.flops import training_flops
 from components.training.pretraining import Pretraining
-from gfm_ra.goals import SumRate, by_name
+from gfm_ra.goals import OBJECTIVES, SumRate, by_name
 from gfm_ra.solvers import wmmse
 
 TRAINING = ("D1", "D2", "D3", "D6", "D7", "D8", "D11", "D12", "D13")

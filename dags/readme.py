@@ -9,6 +9,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from gfm_ra.goals import OBJECTIVES
 from pipelines.reporting import speed_quality
 from pipelines.reporting.plots import draw
 
@@ -16,7 +17,6 @@ README, RESULTS = Path("README.md"), Path("docs/results.md")
 PICTURE = Path("docs/quality-against-time.png")
 METRICS = Path("metrics")
 LAYERS = ("gfm_ra", "components", "pipelines", "dags")
-OBJECTIVES = ("sum-rate", "proportional-fair", "qos")
 METHODS = ("gfm-ra-prompted", "gfm-ra-prompted-polished", "gfm-ra", "wmmse", "full-reuse")
 # A claim about 21 million weights and half a million steps is not refuted by a small model.
 VERDICTS = {"does not hold": "not reproduced at this size"}

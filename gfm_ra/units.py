@@ -9,6 +9,10 @@ from typing import TypeVar
 Quantity = TypeVar("Quantity")
 
 LIGHT_SPEED_M_PER_S = 299_792_458.0
+# Gains outside this window carry no further information: noise dominates below, nothing real lies above.
+LEAST_GAIN_DB = -100.0
+"""What a gain of zero, which has no logarithm, counts as."""
+LARGEST_GAIN_DB = 200.0
 NEPERS_PER_DB = math.log(10.0) / 10.0
 """Natural logarithm of the power ratio that one decibel stands for."""
 

@@ -19,10 +19,9 @@ from torch import Tensor, nn
 from components.config import Strict
 from components.model.backbone import Backbone, BackboneConfig
 from components.model.conditioning import Goals, goals_of
-from components.model.features import GAIN_DB_CEILING, GAIN_DB_FLOOR
 from components.model.heads import PowerHead
 from gfm_ra.goals import Objective, Weighted
-from gfm_ra.units import db_to_linear
+from gfm_ra.units import LARGEST_GAIN_DB, LEAST_GAIN_DB, db_to_linear
 
 _RATE_FLOOR = 1e-3  # bit/s/Hz; a link that is silent for the moment must not drown the others' slopes
 _TINY = 1e-6
@@ -224,7 +223,7 @@ class GoalBackbone(nn.Module):
     def _channel(
         self, gain_db: Tensor, edge_mask: Tensor | None, link_mask: Tensor | None, estimate: Tensor | None
     ) -> Channel:
-        known_db = gain_db.clamp(GAIN_DB_FLOOR, GAIN_DB_CEILING)
+        known_db = gain_db.clamp(LEAST_GAIN_DB, LARGEST_GAIN_DB)
         if edge_mask is not None and self.hidden_gains is not None:
             scaling = self.config.scaling
             guess = self.hidden_gains.offset if estimate is None else estimate + self.hidden_gains.offset

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 from components.evaluation.comparison import IMPUTED, PCGNN_NAME, SCRATCH, VARIANT
 from components.evaluation.intervals import Runs
 from components.evaluation.ratios import Ratio
-from components.evaluation.references import OBJECTIVES
 from components.evaluation.scores import PAPER_REFERENCE
+from gfm_ra.goals import OBJECTIVES
 from pipelines.reporting.plots import Figure, Row
 from pipelines.reporting.report_figures import UNITS
 from pipelines.reporting.results import Arm, Ledger

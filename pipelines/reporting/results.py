@@ -10,8 +10,8 @@ from components.data.shards import Manifest, load_split
 from components.evaluation.comparison import Entry, entry, read_rows
 from components.evaluation.intervals import Runs, mean_ratio
 from components.evaluation.ratios import Ratio
-from components.evaluation.references import OBJECTIVES, read_references
-from gfm_ra.goals import by_name
+from components.evaluation.references import read_references
+from gfm_ra.goals import OBJECTIVES, by_name
 
 
 class Arm(NamedTuple):

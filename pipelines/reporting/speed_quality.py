@@ -7,7 +7,7 @@ import numpy as np
 
 from components.evaluation.intervals import mean_ratio
 from components.evaluation.ratios import Ratio
-from components.evaluation.references import OBJECTIVES
+from gfm_ra.goals import OBJECTIVES
 from pipelines.reporting.plots import Figure, Row
 from pipelines.reporting.results import Ledger
 from pipelines.reporting.speed_quality_methods import GPU, POLISHED, REFERENCE, family, is_network

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from components.config import Strict
 from components.data.shards import Manifest, json_text, load_split, to_gain, write_table
-from components.evaluation.references import OBJECTIVES, read_references
+from components.evaluation.references import read_references
 from components.evaluation.scores import (
     MODEL,
     PAPER_REFERENCE,
@@ -23,7 +23,7 @@ from components.evaluation.scores import (
 )
 from components.model.prompted import set_powers
 from components.training.checkpoint import load_power_model, load_prompted_model
-from gfm_ra.goals import by_name
+from gfm_ra.goals import OBJECTIVES, by_name
 from gfm_ra.solvers import wmmse
 from pipelines.cluster.session import session
 from pipelines.runtime import paths

@@ -20,14 +20,13 @@ from components.channel.rng import stream
 from components.config import Strict
 from components.data.shards import Manifest, json_text, load_split, to_gain
 from components.evaluation.ratios import mean_over_seeds, ratio_of_means
-from components.evaluation.references import OBJECTIVES
 from components.evaluation.scores import comparable_score, model_powers
 from components.evaluation.torch_allocator import Allocator
 from components.model.conditioning import GoalSpec
 from components.model.prompted import FixedGoal, set_powers
 from components.training.checkpoint import load_prompted_model
 from components.training.finetuning import Finetuning, FinetuningConfig
-from gfm_ra.goals import by_name
+from gfm_ra.goals import OBJECTIVES, by_name
 from gfm_ra.solvers import full_reuse, wmmse
 from pipelines.cluster.session import session
 from pipelines.runtime import paths

@@ -31,12 +31,11 @@ from components.evaluation.comparison import (
     start_model,
     write_entries,
 )
-from components.evaluation.references import OBJECTIVES
 from components.model.pcgnn.network import PCGNNConfig
 from components.training.checkpoint import load_card
 from components.training.determinism import make_deterministic
 from components.training.finetuning import Adaptable, Finetuning, FinetuningConfig
-from gfm_ra.goals import Objective, by_name
+from gfm_ra.goals import OBJECTIVES, Objective, StandardName, by_name
 from pipelines.cluster.session import ROOT, check_room, session
 from pipelines.cluster.sharding import Job, run_jobs
 from pipelines.runtime import paths
@@ -51,7 +50,7 @@ class Study(Strict):
     """One comparison: which starting points, goals and sample sizes, and how they are trained."""
 
     starts: tuple[str, ...] = Field(min_length=1)
-    objectives: tuple[Literal["sum-rate", "proportional-fair", "qos"], ...] = OBJECTIVES
+    objectives: tuple[StandardName, ...] = OBJECTIVES
     shots: tuple[Annotated[int, Field(ge=0)], ...] = Field(min_length=1)  # per scenario; 0 = as it is
     scenarios: tuple[str, ...] = Field(min_length=1)  # trained on together
     judged: tuple[str, ...] = Field(min_length=1)

@@ -17,7 +17,7 @@ from pydantic import Field
 from components.config import Strict
 from components.data.shards import Manifest, json_text, load_split, to_gain
 from components.evaluation.comparison import PCGNN_NAME, VARIANT
-from components.evaluation.references import OBJECTIVES, read_references
+from components.evaluation.references import read_references
 from components.evaluation.scores import score
 from components.model.conditioning import goals_of
 from components.model.export import export_onnx
@@ -25,7 +25,7 @@ from components.model.heads import PowerModel
 from components.model.pcgnn.network import PCGNN, PCGNNConfig
 from components.model.prompted import PromptedModel, set_powers
 from components.training.checkpoint import load_card, load_prompted_model
-from gfm_ra.goals import Objective, by_name
+from gfm_ra.goals import OBJECTIVES, Objective, SumRate, by_name
 from gfm_ra.solvers import wmmse
 from pipelines.cluster.session import ROOT, session
 from pipelines.registry.latency import measure
@@ -153,7 +153,7 @@ def _network(path: Path) -> Callable[[np.ndarray], Callable[[], np.ndarray]]:
     def answer(g: np.ndarray) -> Callable[[], np.ndarray]:
         inputs = {"gain_db": g}
         if len(runtime.get_inputs()) > 1:
-            goals = goals_of(by_name("sum-rate"), *g.shape[:2])
+            goals = goals_of(SumRate(), *g.shape[:2])
             inputs |= {"parameters": goals.parameters.numpy(), "weights": goals.weights.numpy()}
         return lambda: np.asarray(runtime.run(["power"], inputs)[0])
 
@@ -193,7 +193,7 @@ def on_gpu(config: FrontierConfig) -> Iterator[Timed]:
 
         @torch.inference_mode()
         def answer(g: np.ndarray, model: PromptedModel = model) -> np.ndarray:
-            goals = goals_of(by_name("sum-rate"), *g.shape[:2]).to(place)
+            goals = goals_of(SumRate(), *g.shape[:2]).to(place)
             return model(torch.from_numpy(g).to(place), goals).float().cpu().numpy()
 
         yield Timed(f"{label}{GPU}", None, lambda g, answer=answer: lambda: answer(g))

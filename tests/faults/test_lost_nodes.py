@@ -14,8 +14,8 @@ import yaml
 from ray._private.state import available_resources_per_node
 from ray.cluster_utils import Cluster
 
-from components.evaluation.references import OBJECTIVES
 from components.training.checkpoint import load_tensors
+from gfm_ra.goals import OBJECTIVES
 from pipelines.runtime import paths
 from pipelines.runtime.stage import Stage
 from pipelines.stages import evaluate, finetune, pretrain, simulate, solve

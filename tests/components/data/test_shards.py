@@ -13,7 +13,6 @@ from gfm_ra.goals import ProportionalFair, QoS, SumRate
 from gfm_ra.rates import spectral_efficiency
 from components.channel.scenario import SCENARIOS
 from components.data.shards import (
-    SILENCE_DB,
     STORED_DTYPE,
     DataError,
     Manifest,
@@ -27,6 +26,7 @@ from components.data.shards import (
     write_text_atomically,
 )
 from gfm_ra.solvers import full_reuse, wmmse
+from gfm_ra.units import LEAST_GAIN_DB
 
 LINKS = 4
 
@@ -121,7 +121,7 @@ def test_decibels_and_linear_gains_are_inverse(gain_db: float) -> None:
 
 def test_silence_has_a_finite_floor() -> None:
     gain_db = to_gain_db(np.array([0.0, 1e-30, 1e-10, 1.0, 100.0]))
-    np.testing.assert_allclose(gain_db, [SILENCE_DB, SILENCE_DB, -100.0, 0.0, 20.0], atol=1e-9)
+    np.testing.assert_allclose(gain_db, [LEAST_GAIN_DB, LEAST_GAIN_DB, -100.0, 0.0, 20.0], atol=1e-9)
 
 
 @pytest.mark.parametrize("scenario", ["D16", "D20"])

@@ -18,8 +18,8 @@ from components.training.checkpoint import MODEL_NAME, load_prompted_model, mode
 from components.training.config import PretrainingConfig
 from components.training.pretraining import SPEED_METRICS, Pretraining
 from components.training.schedule import ScheduleConfig
-from components.training.validation import NAMED_GOALS, Metrics, health
-from gfm_ra.goals import SumRate
+from components.training.validation import Metrics, health
+from gfm_ra.goals import STANDARD, SumRate
 from gfm_ra.units import db_to_linear
 
 EPOCHS = 3
@@ -220,7 +220,7 @@ def conditioned(tmp_path_factory: pytest.TempPathFactory) -> tuple[Pretraining, 
 
 
 def mean_advantage(metrics: Metrics) -> float:
-    return float(np.mean([metrics[f"advantage_{objective.name}"] for objective in NAMED_GOALS]))
+    return float(np.mean([metrics[f"advantage_{objective.name}"] for objective in STANDARD]))
 
 
 def test_advantage_over_full_reuse_is_reported_and_rises() -> None:
@@ -265,17 +265,17 @@ def test_the_result_is_a_prompted_model_and_a_backbone(
     assert same_bits(dict(model.backbone.state_dict()), dict(backbone.state_dict()))
     assert same_bits(dict(power_model.backbone.state_dict()), dict(model.backbone.backbone.state_dict()))
     # What is loaded reaches what training reported.
-    total, nodes = np.zeros(len(NAMED_GOALS)), 0
+    total, nodes = np.zeros(len(STANDARD)), 0
     for gains in loop.validator.data:
         gain_db = torch.from_numpy(gains).float()
         full = spectral_efficiency(torch.ones(gain_db.shape[:2]), db_to_linear(gain_db))
-        for number, objective in enumerate(NAMED_GOALS):
+        for number, objective in enumerate(STANDARD):
             with torch.no_grad():
                 power = model(gain_db, goals_of(objective, len(gains), gains.shape[-1]))
             rates = spectral_efficiency(power, db_to_linear(gain_db))
             total[number] += advantage(rates, full, objective).sum().item() * gains.shape[-1]
         nodes += gains.shape[0] * gains.shape[1]
-    reported = [loop.history[-1][f"advantage_{objective.name}"] for objective in NAMED_GOALS]
+    reported = [loop.history[-1][f"advantage_{objective.name}"] for objective in STANDARD]
     np.testing.assert_allclose(total / nodes, reported, rtol=1e-4, atol=1e-6)
 
 
