@@ -20,7 +20,6 @@ from components.channel.masking import random_pair_mask
 from components.channel.scenario import SCENARIOS
 from components.channel.simulator import simulate
 from components.data.batches import Group
-from components.data.shards import to_gain, to_gain_db
 from components.evaluation.ratios import mean_over_seeds
 from components.evaluation.scores import comparable_score
 from components.model.backbone import BackboneConfig
@@ -30,6 +29,7 @@ from components.training.flops import training_flops
 from components.training.pretraining import Pretraining
 from gfm_ra.goals import OBJECTIVES, SumRate, by_name
 from gfm_ra.solvers import wmmse
+from gfm_ra.units import to_gain, to_gain_db
 
 TRAINING = ("D1", "D2", "D3", "D6", "D7", "D8", "D11", "D12", "D13")
 JUDGED, JUDGED_SEED, JUDGED_ROWS, HIDDEN = ("D16", "D18", "D20"), 990_001, 300, 0.5

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from components.config import Strict
 from gfm_ra.files.columns import column_matrix, matrix_column
-from gfm_ra.units import LEAST_GAIN_DB
+from gfm_ra.units import to_gain_db
 
 MANIFEST_NAME = "manifest.json"
 COLUMN = "gain_db"
@@ -90,16 +90,6 @@ class Manifest(Strict):
                 "add it to the simulate section of params.yaml"
             )
         return self.scenarios[scenario]
-
-
-def to_gain_db(gain: np.ndarray) -> np.ndarray:
-    """Linear gain to dB, with LEAST_GAIN_DB as the floor (a gain of zero has no logarithm)."""
-    return 10.0 * np.log10(np.maximum(gain, 10.0 ** (LEAST_GAIN_DB / 10.0)))
-
-
-def to_gain(gain_db: np.ndarray) -> np.ndarray:
-    """Gain in dB to linear float32 of the same shape."""
-    return np.power(np.float32(10.0), np.asarray(gain_db, np.float32) * np.float32(0.1))
 
 
 def sha256_of(path: Path) -> str:

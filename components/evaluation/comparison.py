@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import torch
 
 from components.channel.imputation import fill_constant, fill_quantile
-from components.data.shards import to_gain, write_table
+from components.data.shards import write_table
 from components.evaluation.few_shot import hidden_pairs
 from components.evaluation.scores import comparable_score
 from components.model.pcgnn.network import PCGNNConfig, fresh_pcgnn
@@ -20,6 +20,7 @@ from components.training.finetuning import Adaptable, predict
 from gfm_ra.goals import Objective, QoS, SumRate
 from gfm_ra.rates import spectral_efficiency
 from gfm_ra.solvers import wmmse
+from gfm_ra.units import to_gain
 
 PCGNN_NAME, SCRATCH, IMPUTED = "pcgnn", "scratch", "imputed-wmmse"
 VARIANT = "variant:"  # a starting point from stage variants, whose seeds are pre-training seeds as well

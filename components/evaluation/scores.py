@@ -5,7 +5,6 @@ from collections.abc import Mapping
 import numpy as np
 import torch
 
-from components.data.shards import to_gain
 from components.evaluation.ratios import Ratio, ratio_of_means
 from components.training.finetuning import Adaptable, predict
 from gfm_ra.goals import (
@@ -18,6 +17,7 @@ from gfm_ra.goals import (
     geometric_mean_rate,
 )
 from gfm_ra.rates import spectral_efficiency
+from gfm_ra.units import to_gain
 
 MODEL = "gfm-ra"
 PROMPTED, POLISHED = "gfm-ra-prompted", "gfm-ra-prompted-polished"

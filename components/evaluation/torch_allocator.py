@@ -6,7 +6,6 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from components.data.shards import to_gain_db
 from components.model.heads import PowerModel
 from components.model.prompted import PromptedModel, set_powers
 from components.training.checkpoint import load_card, load_power_model, load_prompted_model
@@ -15,6 +14,7 @@ from gfm_ra.candidates import best_candidate
 from gfm_ra.goals import Objective, SumRate, Weighted, by_name
 from gfm_ra.solvers import full_reuse, wmmse
 from gfm_ra.solvers.inputs import as_batch
+from gfm_ra.units import to_gain_db
 
 GUARD_ITERATIONS = 100
 

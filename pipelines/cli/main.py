@@ -10,9 +10,9 @@ import numpy as np
 import typer
 from rich.console import Console
 
-from components.data.shards import to_gain, to_gain_db
 from gfm_ra.files.gains import check_writable, read_gains, write_array
 from gfm_ra.goals import AlphaFair, Objective, ProportionalFair, QoS, SumRate, Weighted, by_name
+from gfm_ra.units import to_gain, to_gain_db
 from pipelines.cli import models as cli_models
 from pipelines.cli import tools as cli_tools
 from pipelines.registry import versions

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
-from components.data.shards import Manifest, load_split, to_gain
+from components.data.shards import Manifest, load_split
 from components.evaluation.ratios import Ratio, mean_difference, ratio_of_means
 from components.evaluation.scores import score
 from components.model.conditioning import goals_of
 from gfm_ra.goals import by_name
 from gfm_ra.solvers import wmmse
+from gfm_ra.units import to_gain
 from pipelines.registry import pyfunc_program, versions
 from pipelines.runtime import paths
 

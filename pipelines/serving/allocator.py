@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from components.data.shards import to_gain_db
 from components.evaluation.torch_allocator import Allocator
 from gfm_ra.goals import Objective
+from gfm_ra.units import to_gain_db
 
 
 class ServedAllocator(Allocator):

@@ -10,7 +10,7 @@ import torch
 from pydantic import Field
 
 from components.config import Strict
-from components.data.shards import Manifest, json_text, load_split, to_gain, write_table
+from components.data.shards import Manifest, json_text, load_split, write_table
 from components.evaluation.references import read_references
 from components.evaluation.scores import (
     MODEL,
@@ -25,6 +25,7 @@ from components.model.prompted import set_powers
 from components.training.checkpoint import load_power_model, load_prompted_model
 from gfm_ra.goals import OBJECTIVES, by_name
 from gfm_ra.solvers import wmmse
+from gfm_ra.units import to_gain
 from pipelines.cluster.session import session
 from pipelines.runtime import paths
 from pipelines.runtime.progress import Meter

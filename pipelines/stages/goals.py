@@ -18,7 +18,7 @@ from components.channel.imputation import fill_constant, fill_quantile
 from components.channel.masking import random_pair_mask
 from components.channel.rng import stream
 from components.config import Strict
-from components.data.shards import Manifest, json_text, load_split, to_gain
+from components.data.shards import Manifest, json_text, load_split
 from components.evaluation.ratios import mean_over_seeds, ratio_of_means
 from components.evaluation.scores import comparable_score, model_powers
 from components.evaluation.torch_allocator import Allocator
@@ -28,6 +28,7 @@ from components.training.checkpoint import load_prompted_model
 from components.training.finetuning import Finetuning, FinetuningConfig
 from gfm_ra.goals import OBJECTIVES, by_name
 from gfm_ra.solvers import full_reuse, wmmse
+from gfm_ra.units import to_gain
 from pipelines.cluster.session import session
 from pipelines.runtime import paths
 from pipelines.runtime.progress import Meter

@@ -15,7 +15,7 @@ import torch
 from pydantic import Field
 
 from components.config import Strict
-from components.data.shards import Manifest, json_text, load_split, to_gain
+from components.data.shards import Manifest, json_text, load_split
 from components.evaluation.comparison import PCGNN_NAME, VARIANT
 from components.evaluation.references import read_references
 from components.evaluation.scores import score
@@ -27,6 +27,7 @@ from components.model.prompted import PromptedModel, set_powers
 from components.training.checkpoint import load_card, load_prompted_model
 from gfm_ra.goals import OBJECTIVES, Objective, SumRate, by_name
 from gfm_ra.solvers import wmmse
+from gfm_ra.units import to_gain
 from pipelines.cluster.session import ROOT, session
 from pipelines.registry.latency import measure
 from pipelines.registry.pyfunc_program import open_session

@@ -9,7 +9,6 @@ import torch
 from components.channel.scenario import Scenario
 from components.channel.simulator import simulate
 from components.data.batches import Group
-from components.data.shards import to_gain, to_gain_db
 from components.evaluation.few_shot import (
     FEW_SHOT,
     ZERO_SHOT,
@@ -26,6 +25,7 @@ from components.training.config import PretrainingConfig
 from components.training.finetuning import FinetuningConfig
 from components.training.pretraining import Pretraining
 from gfm_ra.solvers import wmmse
+from gfm_ra.units import to_gain, to_gain_db
 
 WORLD = Scenario("test", links=6, min_distance_m=1.0, max_distance_m=100.0, area_m=400.0)
 RECIPE = FinetuningConfig(
