@@ -24,6 +24,9 @@ LARGEST_ALPHA = 10.0
 RATE_FLOOR = 1e-6
 """Added to rates (bit/s/Hz) under a logarithm or a negative power, so that a silent link costs much but not
 infinity."""
+QOS_RAMP = 1.0 / 15.0
+"""Part of the minimum rate over which solvers let the QoS slope fall from 1 + penalty to 1: with a jump, links that sit
+at the minimum rate swing between the two slopes."""
 
 
 def _check(name: str, parameter: str, value: float) -> None:
