@@ -8,8 +8,9 @@ import torch
 from pydantic import Field, field_validator
 
 from components.channel.masking import random_pair_mask
+from components.channel.torch_rng import torch_stream
 from components.config import Strict
-from components.data.batches import Group, mask_generator
+from components.data.batches import Group
 from components.evaluation.scores import score
 from components.model.prompted import FixedGoal
 from components.training.checkpoint import load_card, load_prompted_model, model_from_backbone
@@ -139,7 +140,7 @@ def judge(
 
 def hidden_pairs(shape: tuple[int, ...], share: float, seed: int) -> np.ndarray:
     """The same mask for every backbone: [N, K, K] bool, symmetric, a share of the pairs of every snapshot."""
-    generator = mask_generator(seed, "fewshot", "hidden", f"{share:g}")
+    generator = torch_stream(seed, "fewshot", "hidden", f"{share:g}")
     return random_pair_mask(shape[0], shape[-1], share, generator).numpy()
 
 

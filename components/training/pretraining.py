@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from components.channel.masking import random_pair_mask
-from components.channel.rng import stream
-from components.data.batches import Batch, Group, Snapshots, mask_generator, plan_epoch, take
+from components.channel.torch_rng import seeded, torch_stream
+from components.data.batches import Batch, Group, Snapshots, plan_epoch, take
 from components.model.conditioning import Goals
 from components.model.prompted import GoalBackbone, PromptedModel
 from components.training.checkpoint import (
@@ -56,8 +56,7 @@ class Pretraining:
         if (mentor is None) != (config.distillation_weight == 0):
             raise ValueError("a mentor and distillation_weight above 0 belong together")
         self.config, self.train, self.seed, self.group = config, train, seed, group
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(int(stream(seed, "pretrain", "weights").integers(2**62)))
+        with seeded(seed, "pretrain", "weights"):
             conditioning = config.conditioning if config.goal_conditioned else None
             self.student = Student(config.backbone, conditioning).to(group.device)
         self.teacher = Teacher(self.student.encoder, config.ema_decay).to(group.device)
@@ -180,10 +179,10 @@ class Pretraining:
         config, batch, links = self.config, gain_db.shape[0], gain_db.shape[-1]
         key = (self.schedule.step, part, self.group.rank)
         # Drawn where they are used: on a CPU it takes longer than a GPU's whole step.
-        generator = mask_generator(self.seed, "pretrain", "mask", *key, device=gain_db.device)
+        generator = torch_stream(self.seed, "pretrain", "mask", *key, device=gain_db.device)
         goals, ratio = None, config.mask_ratio
         if config.goal_conditioned:
-            drawing = mask_generator(self.seed, "pretrain", "goals", *key, device=gain_db.device)
+            drawing = torch_stream(self.seed, "pretrain", "goals", *key, device=gain_db.device)
             goals = config.goals.draw(batch, links, drawing)
             ratio = config.goals.draw_mask_ratios(batch, drawing)
         mask = random_pair_mask(batch, links, ratio, generator)

@@ -8,7 +8,8 @@ import torch.distributed as dist
 from torch import Tensor
 
 from components.channel.masking import random_pair_mask
-from components.data.batches import Batch, Group, Snapshots, mask_generator, take
+from components.channel.torch_rng import torch_stream
+from components.data.batches import Batch, Group, Snapshots, take
 from components.model.conditioning import advantage, goals_of
 from components.model.features import cross_gains, edge_features
 from components.model.rates import spectral_efficiency
@@ -76,7 +77,7 @@ class Validator:
     def _validate_batch(self, index: int, batch: Batch, embeddings: list[Tensor]) -> Tensor:
         gain_db = take(self.data, batch, Group(device=self.group.device))
         count, links, _ = gain_db.shape
-        generator = mask_generator(self.seed, "pretrain", "validation-mask", index)
+        generator = torch_stream(self.seed, "pretrain", "validation-mask", index)
         mask = random_pair_mask(count, links, self.config.mask_ratio, generator, gain_db.device)
         named = [goals_of(objective, count, links).to(gain_db.device) for objective in STANDARD]
         goals = named[0] if self.config.goal_conditioned else None

@@ -16,7 +16,7 @@ from pydantic import Field
 
 from components.channel.imputation import fill_constant, fill_quantile
 from components.channel.masking import random_pair_mask
-from components.channel.rng import stream
+from components.channel.torch_rng import torch_stream
 from components.config import Strict
 from components.data.shards import Manifest, json_text, load_split
 from components.evaluation.ratios import mean_over_seeds, ratio_of_means
@@ -108,10 +108,8 @@ def judge_missing(config: GoalsConfig, place: Place, scenario: str, objective: s
     fills: dict[str, Callable[[np.ndarray], np.ndarray]] = {}
     found: dict[str, Any] = {}
     for share in config.hidden_shares:
-        key = int(stream(place.seed, "goals", "hidden", scenario, f"{share}").integers(2**62))
-        hidden = random_pair_mask(
-            len(gain), gain.shape[-1], share, torch.Generator().manual_seed(key)
-        ).numpy()
+        generator = torch_stream(place.seed, "goals", "hidden", scenario, f"{share}")
+        hidden = random_pair_mask(len(gain), gain.shape[-1], share, generator).numpy()
         fills = {
             f"quantile-{q}": lambda values, hidden=hidden, q=q: fill_quantile(values, hidden, q)
             for q in config.quantiles

@@ -12,7 +12,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from components.channel.rng import stream
+from components.channel.torch_rng import seeded
 from components.config import Strict
 from components.model.features import GainScaling, cross_gains, direct_gains
 from components.model.pcgnn import NEVER
@@ -111,6 +111,5 @@ class PCGNN(nn.Module):
 
 def fresh_pcgnn(config: PCGNNConfig, seed: int) -> PCGNN:
     """An untrained one, its weights drawn from the seed's stream."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(int(stream(seed, "pcgnn", "weights").integers(2**62)))
+    with seeded(seed, "pcgnn", "weights"):
         return PCGNN(config)
