@@ -23,7 +23,8 @@ from components.data.batches import Group
 from components.evaluation.ratios import mean_over_seeds
 from components.evaluation.scores import comparable_score
 from components.model.backbone import BackboneConfig
-from components.model.prompted import PromptedModel, set_powers
+from components.model.inference import allocate_batches
+from components.model.prompted import PromptedModel
 from components.training.config import PretrainingConfig
 from components.training.flops import training_flops
 from components.training.pretraining import Pretraining
@@ -87,12 +88,12 @@ def run(arm: str, seed: int, rows: int) -> dict[str, float]:
         for objective in OBJECTIVES:
             goal = by_name(objective)
             best = comparable_score(goal, wmmse(gain, goal, starts=100, threads=1), gain_db).mean()
-            power = set_powers(model, gain_db, goal)
+            power = allocate_batches(model, gain_db, goal)
             found[f"{name} {objective}"] = float(comparable_score(goal, power, gain_db).mean() / best)
             if objective == SumRate.name:
                 generator = torch.Generator().manual_seed(JUDGED_SEED)
                 hidden = random_pair_mask(len(gain), gain.shape[-1], HIDDEN, generator).numpy()
-                power = set_powers(model, gain_db, goal, hidden)
+                power = allocate_batches(model, gain_db, goal, hidden)
                 reached = comparable_score(goal, power, gain_db).mean()
                 found[f"{name} {objective}, {HIDDEN:.0%} hidden"] = float(reached / best)
     return found

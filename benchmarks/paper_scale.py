@@ -28,6 +28,7 @@ from components.evaluation.scores import PAPER_REFERENCE, POLISHED, PROMPTED, sc
 from components.evaluation.torch_wmmse import wmmse
 from components.model.conditioning import goals_of
 from components.model.heads import PowerModel
+from components.model.inference import allocate_batches
 from components.model.prompted import PromptedModel
 from components.training import __main__ as train
 from components.training.checkpoint import (
@@ -42,7 +43,7 @@ from components.training.checkpoint import (
 )
 from components.training.config import PretrainingConfig
 from components.training.determinism import make_deterministic
-from components.training.finetuning import Finetuning, FinetuningConfig, predict
+from components.training.finetuning import Finetuning, FinetuningConfig
 from components.training.pretraining import Pretraining
 from gfm_ra.goals import STANDARD, ProportionalFair
 from gfm_ra.units import db_to_linear
@@ -157,16 +158,15 @@ def answers(
             best = wmmse(gain, objective, given.starts, ITERATIONS, generator)
             paper = best if paper is None else paper  # the sum rate comes first
             first = prompted(gain_db, goals_of(objective, *gain_db.shape[:2]).to(device))
-            few = predict(adapted[objective.name].eval(), gain_db)
-            powers = {
+            powers: dict[str, np.ndarray | torch.Tensor] = {
                 PAPER_REFERENCE: paper,
                 f"best-{objective.name}": best,
                 PROMPTED: first,
                 POLISHED: wmmse(gain, objective, iterations=POLISH, initial_power=first),
-                ADAPTED: few,
+                ADAPTED: allocate_batches(adapted[objective.name], gain_db),
             }
             for method, power in powers.items():
-                values = score(objective.name, power.cpu().numpy(), gain_db.cpu().numpy())
+                values = score(objective.name, torch.as_tensor(power).cpu().numpy(), gain_db.cpu().numpy())
                 found[objective.name].setdefault(method, []).append(values)
     return {
         objective: {method: np.concatenate(values) for method, values in by_method.items()}

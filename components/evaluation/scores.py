@@ -3,10 +3,8 @@
 from collections.abc import Mapping
 
 import numpy as np
-import torch
 
 from components.evaluation.ratios import Ratio, ratio_of_means
-from components.training.finetuning import Adaptable, predict
 from gfm_ra.goals import (
     RATE_FLOOR,
     AlphaFair,
@@ -22,11 +20,6 @@ from gfm_ra.units import to_gain
 MODEL = "gfm-ra"
 PROMPTED, POLISHED = "gfm-ra-prompted", "gfm-ra-prompted-polished"
 PAPER_REFERENCE = "best-sum-rate"
-
-
-def model_powers(model: Adaptable, gain_db: np.ndarray) -> np.ndarray:
-    """Powers [N, K] that a model sets for gain_db [N, K, K] (stored precision)."""
-    return predict(model, torch.from_numpy(gain_db)).numpy()
 
 
 def score(objective: str, power: np.ndarray, gain_db: np.ndarray) -> np.ndarray:

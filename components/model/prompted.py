@@ -278,33 +278,3 @@ class FixedGoal(nn.Module):
         """Map gain_db [B, K, K] to power [B, K] in [0, 1]."""
         goals = goals_of(self.objective, gain_db.shape[0], gain_db.shape[-1]).to(gain_db.device)
         return self.head(self.backbone(gain_db, goals, edge_mask, link_mask).z)
-
-
-@torch.no_grad()
-def set_powers(
-    model: PromptedModel,
-    gain_db: np.ndarray,
-    objective: Objective,
-    hidden: np.ndarray | None = None,
-    batch_size: int = 256,
-) -> np.ndarray:
-    """Powers [N, K] float32 for gain_db [N, K, K], in batches that bound the memory.
-
-    hidden: [N, K, K] bool, True where a gain is unknown; a pair counts as hidden if either direction is.
-
-    Raises:
-        ValueError: the objective's weights do not fit.
-    """
-    rows = np.shape(objective.weights)[:-1] if isinstance(objective, Weighted) else ()
-    if rows not in ((), (1,), (len(gain_db),)):
-        raise ValueError(f"goal: weights of shape {rows} x K do not fit {len(gain_db)} snapshots")
-    parts = [torch.zeros(0, gain_db.shape[-1])]  # what no snapshots give
-    for start in range(0, len(gain_db), batch_size):
-        part = torch.from_numpy(gain_db[start : start + batch_size]).float()
-        goals = goals_of(objective, len(part), part.shape[-1], start)
-        mask = None
-        if hidden is not None:
-            mask = torch.from_numpy(hidden[start : start + batch_size])
-            mask = mask | mask.mT
-        parts.append(model(part, goals, mask).float())
-    return torch.cat(parts).numpy()

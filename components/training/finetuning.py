@@ -14,6 +14,7 @@ from components.config import Strict
 from components.data.batches import Group, plan_epoch, take
 from components.model.conditioning import goal_loss, goals_of
 from components.model.heads import PowerModel
+from components.model.inference import allocate_batches
 from components.model.lora import LoRAConfig, add_adapters, merge_adapters
 from components.model.pcgnn.network import PCGNN
 from components.model.prompted import FixedGoal
@@ -195,21 +196,9 @@ class Finetuning:
     @torch.no_grad()
     def validate(self) -> float:
         """Mean over the validation sets of the mean utility per link."""
-        self.model.eval()
         values = []
         for gains in self.validation:
+            power = torch.from_numpy(allocate_batches(self.model, gains)).to(self.group.device)
             gain_db = torch.from_numpy(gains).to(self.group.device).float()
-            values.append(float(mean_utility(predict(self.model, gain_db), gain_db, self.objective)))
+            values.append(float(mean_utility(power, gain_db, self.objective)))
         return sum(values) / len(values)
-
-
-@torch.no_grad()
-def predict(
-    model: Adaptable, gain_db: Tensor, batch_size: int = 256, edge_mask: Tensor | None = None
-) -> Tensor:
-    """Powers [N, K] for gain_db [N, K, K], in batches that bound the memory; edge_mask as in `Backbone.forward`."""
-    starts = range(0, len(gain_db), batch_size)
-    parts = [slice(start, start + batch_size) for start in starts]
-    masks = [None if edge_mask is None else edge_mask[part] for part in parts]
-    powers = [model(gain_db[part].float(), mask) for part, mask in zip(parts, masks, strict=True)]
-    return torch.cat(powers) if powers else torch.zeros(0, gain_db.shape[-1])

@@ -149,11 +149,11 @@ def refined(
 ) -> tuple[np.ndarray, str]:
     """Powers after polish and guard, and a note on where they come from."""
     from pipelines.serving.allocator import (
-        ServedAllocator,  # brings torch, which a plain answer does not need
+        served_allocator,  # brings torch, which a plain answer does not need
     )
 
     goal = objective_of(model, params)
-    found = ServedAllocator(predict, goal).explain(to_gain(batch), goal, polish, guard)
+    found = served_allocator(predict, goal).explain(to_gain(batch), goal, polish, guard)
     names, counts = np.unique(found.source, return_counts=True)
     return (
         found.power,

@@ -20,10 +20,11 @@ from components.channel.torch_rng import torch_stream
 from components.config import Strict
 from components.data.shards import Manifest, json_text, load_split
 from components.evaluation.ratios import mean_over_seeds, ratio_of_means
-from components.evaluation.scores import comparable_score, model_powers
+from components.evaluation.scores import comparable_score
 from components.evaluation.torch_allocator import Allocator
 from components.model.conditioning import GoalSpec
-from components.model.prompted import FixedGoal, set_powers
+from components.model.inference import allocate_batches
+from components.model.prompted import FixedGoal
 from components.training.checkpoint import load_prompted_model
 from components.training.finetuning import Finetuning, FinetuningConfig
 from gfm_ra.goals import OBJECTIVES, by_name
@@ -77,11 +78,11 @@ def judge_goal(config: GoalsConfig, place: Place, scenario: str, name: str) -> d
     gain_db = load_split(place.data, Manifest.load(place.data), scenario, "test", config.rows)
     gain, goal = to_gain(gain_db), config.goals[name].build(gain_db.shape[-1])
     best = wmmse(gain, goal, starts=config.starts, iterations=config.iterations, seed=place.seed, threads=1)
-    guarded = Allocator(load_prompted_model(place.model), goal).explain(
+    guarded = Allocator.of(load_prompted_model(place.model), goal).explain(
         gain, goal, polish_iterations=config.polish_iterations, guard=True
     )
     powers = {
-        "zero-shot": set_powers(load_prompted_model(place.model), gain_db, goal),
+        "zero-shot": allocate_batches(load_prompted_model(place.model), gain_db, goal),
         "guarded": guarded.power,
         "wmmse-for-the-goal": wmmse(gain, goal, iterations=config.iterations, threads=1),
         "full-reuse": full_reuse(gain),
@@ -122,7 +123,7 @@ def judge_missing(config: GoalsConfig, place: Place, scenario: str, objective: s
             for fill, impute in fills.items()
         }
         chosen = max(scored, key=lambda fill: scored[fill].mean())
-        zero_shot = comparable_score(goal, set_powers(model, gain_db, goal, hidden), gain_db)
+        zero_shot = comparable_score(goal, allocate_batches(model, gain_db, goal, hidden), gain_db)
         found[f"{share:g}"] = {
             "zero-shot": _ratio(zero_shot, reference, config, place.seed),
             "imputed-wmmse": _ratio(scored[chosen], reference, config, place.seed),
@@ -146,7 +147,9 @@ def adapt(config: GoalsConfig, place: Place, name: str, way: str, number: int) -
     best = wmmse(
         to_gain(test), goal, starts=config.starts, iterations=config.iterations, seed=place.seed, threads=1
     )
-    reached, reference = (comparable_score(goal, power, test) for power in (model_powers(model, test), best))
+    reached, reference = (
+        comparable_score(goal, power, test) for power in (allocate_batches(model, test), best)
+    )
     return float(reached.mean() / reference.mean()) if reference.mean() > 0.0 else None
 
 

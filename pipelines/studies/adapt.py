@@ -6,6 +6,7 @@ takes the one that its first seed does best with on validation snapshots; test s
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -27,10 +28,10 @@ from components.evaluation.comparison import (
     Label,
     imputed_answers,
     judge,
-    model_answers,
     start_model,
     write_entries,
 )
+from components.model.inference import allocate_batches
 from components.model.pcgnn.network import PCGNNConfig
 from components.training.checkpoint import load_card
 from components.training.determinism import make_deterministic
@@ -198,8 +199,12 @@ def _judged(task: Task, goal: Objective, model: Adaptable | None) -> Iterator[En
                 val = load_split(task.data, manifest, scenario, "val", config.val_rows)
                 powers = imputed_answers(goal, val, config.imputed_iterations, share, task.seed)
             else:
-                powers = model_answers(model)
+                powers = partial(_powers, model)
             yield judge(powers, goal, scenario, test, share, config.polish_iterations, _mask_seed(task))
+
+
+def _powers(model: Adaptable, gain_db: np.ndarray, hidden: np.ndarray | None) -> np.ndarray:
+    return allocate_batches(model, gain_db, hidden=hidden)
 
 
 def _mask_seed(task: Task) -> int:

@@ -22,8 +22,9 @@ from components.evaluation.scores import score
 from components.model.conditioning import goals_of
 from components.model.export import export_onnx
 from components.model.heads import PowerModel
+from components.model.inference import allocate_batches
 from components.model.pcgnn.network import PCGNN, PCGNNConfig
-from components.model.prompted import PromptedModel, set_powers
+from components.model.prompted import PromptedModel
 from components.training.checkpoint import load_card, load_prompted_model
 from gfm_ra.goals import OBJECTIVES, Objective, SumRate, by_name
 from gfm_ra.solvers import wmmse
@@ -97,7 +98,7 @@ def prompted_scores(
     torch.set_num_threads(1)
     gain_db = load_split(data, Manifest.load(data), scenario, "test", config.rows)
     goal, model = by_name(objective), load_prompted_model(ROOT / config.prompted[label])
-    power = set_powers(model, gain_db, goal)
+    power = allocate_batches(model, gain_db, goal)
     better = wmmse(
         to_gain(gain_db), goal, iterations=config.polish_iterations, initial_power=power, threads=1
     )

@@ -11,8 +11,9 @@ from pydantic import ValidationError
 
 from components.model.backbone import BackboneConfig
 from components.model.heads import PowerModel
+from components.model.inference import allocate_batches
 from components.model.prompted import ConditioningConfig, FixedGoal, PromptedModel
-from components.training.finetuning import Finetuning, FinetuningConfig, mean_utility, predict
+from components.training.finetuning import Finetuning, FinetuningConfig, mean_utility
 from components.training.validation import Metrics
 from gfm_ra.goals import AlphaFair, Objective, ProportionalFair, QoS, SumRate
 
@@ -130,8 +131,7 @@ def test_objectives_lead_to_different_powers() -> None:
     for objective in (SumRate(), ProportionalFair()):
         loop = make(recipe, objective)
         run(loop)
-        gain_db = torch.from_numpy(loop.validation[0])
-        spread[objective.name] = predict(loop.model, gain_db).min(dim=1).values.mean().item()
+        spread[objective.name] = allocate_batches(loop.model, loop.validation[0]).min(axis=1).mean()
     assert spread["proportional-fair"] > spread["sum-rate"]  # fairness silences nobody
 
 
@@ -146,11 +146,6 @@ def test_mean_utility_is_equation_15_per_link() -> None:
             rate = math.log2(1 + gain[k] * power[b, k].item() / (heard + 1))
             total += rate - 15.0 * max(0.0, 0.3 - rate)
     assert mean_utility(power, gain_db, QoS()).item() == pytest.approx(total / 12, rel=1e-5)
-
-
-def test_predictions_do_not_depend_on_the_batch_size() -> None:
-    model, gain_db = make().model.eval(), torch.from_numpy(snapshots(11, 4, 6))
-    torch.testing.assert_close(predict(model, gain_db, 3), predict(model, gain_db), atol=1e-6, rtol=0)
 
 
 def test_a_recipe_without_epochs_is_refused() -> None:
