@@ -28,8 +28,10 @@ from components.data.shards import DataError, Manifest, json_text, load_split, w
 from components.training.checkpoint import HISTORY_NAME, newest_checkpoint, replace_checkpoint
 from components.training.config import PretrainingConfig
 from components.training.determinism import make_deterministic
-from components.training.pretraining import Pretraining, Report
-from components.training.validation import Metrics, health
+from components.training.loop import Metrics, Report
+from components.training.pretraining import Pretraining
+from components.training.validation import health
+from gfm_ra.errors import UserError
 
 SPLITS = ("train", "val")
 VALIDATION = 256  # snapshots per scenario, where they are drawn
@@ -268,7 +270,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Train, or say in one line why not and exit with status 1."""
     try:
         train(parse(arguments))
-    except (DataError, OSError) as error:
+    except (DataError, UserError, OSError) as error:
         raise SystemExit(str(error)) from None
     if dist.is_initialized():
         dist.destroy_process_group()

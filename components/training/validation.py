@@ -15,12 +15,12 @@ from components.model.features import cross_gains, edge_features
 from components.model.rates import spectral_efficiency
 from components.training.config import PretrainingConfig
 from components.training.health import effective_rank, mean_dimension_std, verdict
+from components.training.loop import Metrics
 from components.training.precision import autocast
 from components.training.pretext import Student, Task, Teacher
 from gfm_ra.goals import STANDARD
 from gfm_ra.units import db_to_linear
 
-Metrics = dict[str, float]
 RANK_ROWS = 4096  # embeddings from which the effective rank is computed
 
 

@@ -22,7 +22,7 @@ from components.training.checkpoint import (
 )
 from components.training.determinism import make_deterministic
 from components.training.finetuning import Finetuning, FinetuningConfig
-from components.training.validation import Metrics
+from components.training.loop import Metrics
 from gfm_ra.goals import OBJECTIVES, StandardName, by_name
 from pipelines.cluster.progress_reporter import LiveBoard, Poster
 from pipelines.cluster.session import session
