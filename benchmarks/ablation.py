@@ -20,7 +20,7 @@ from components.channel.masking import random_pair_mask
 from components.channel.scenario import SCENARIOS
 from components.channel.simulator import simulate
 from components.data.batches import Group
-from components.evaluation.ratios import mean_over_seeds
+from components.evaluation.intervals import mean_over_seeds
 from components.evaluation.scores import comparable_score
 from components.model.backbone import BackboneConfig
 from components.model.inference import allocate_batches

@@ -23,7 +23,7 @@ from components.channel.scenario import OUT_OF_DISTRIBUTION, PRETRAINING, SCENAR
 from components.data.batches import Group
 from components.data.online import FreshSnapshots
 from components.data.shards import json_text, read_json, write_text_atomically
-from components.evaluation.ratios import Ratio, ratio_of_means
+from components.evaluation.intervals import Interval, ratio_of_means
 from components.evaluation.scores import PAPER_REFERENCE, POLISHED, PROMPTED, score
 from components.evaluation.torch_wmmse import wmmse
 from components.model.conditioning import goals_of
@@ -190,10 +190,10 @@ def adapt(folder: Path, name: str, given: argparse.Namespace, device: torch.devi
 
 def judge(
     folder: Path, given: argparse.Namespace, device: torch.device
-) -> dict[str, dict[str, dict[str, Ratio]]]:
+) -> dict[str, dict[str, dict[str, Interval]]]:
     """Ratios by objective, scenario and `method / reference`; scores of finished scenarios are kept in `judged/`."""
     prompted = load_prompted_model(folder).to(device)
-    ratios: dict[str, dict[str, dict[str, Ratio]]] = {objective.name: {} for objective in STANDARD}
+    ratios: dict[str, dict[str, dict[str, Interval]]] = {objective.name: {} for objective in STANDARD}
     kept = given.out / "judged"
     kept.mkdir(exist_ok=True)
     for name in OUT_OF_DISTRIBUTION:
@@ -224,7 +224,7 @@ def nested(scores: Mapping[str, Mapping[str, T]], change: Callable[[T], U]) -> d
     }
 
 
-def table(ratios: dict[str, dict[str, dict[str, Ratio]]]) -> Table:
+def table(ratios: dict[str, dict[str, dict[str, Interval]]]) -> Table:
     """One line per objective, method and reference; one column per scenario."""
     shown = Table("objective", "method / reference", *OUT_OF_DISTRIBUTION)
     for objective, by_scenario in ratios.items():

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from components.evaluation.ratios import Ratio, ratio_of_means
+from components.evaluation.intervals import Interval, ratio_of_means
 from gfm_ra.goals import (
     RATE_FLOOR,
     AlphaFair,
@@ -56,7 +56,7 @@ def scores(objective: str, powers: Mapping[str, np.ndarray], gain_db: np.ndarray
 
 def ratios(
     scored: Mapping[str, np.ndarray], reference: str, seed: int, resamples: int, confidence: float
-) -> dict[str, Ratio | None]:
+) -> dict[str, Interval | None]:
     """Every method's ratio to one reference, or None where that says nothing.
 
     It says nothing if the reference scores zero or less on most snapshots, as sum-rate WMMSE does under

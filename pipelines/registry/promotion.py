@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from components.data.shards import Manifest, load_split
-from components.evaluation.ratios import Ratio, mean_difference, ratio_of_means
+from components.evaluation.intervals import Interval, mean_difference, ratio_of_means
 from components.evaluation.scores import score
 from components.model.conditioning import goals_of
 from gfm_ra.goals import by_name
@@ -38,7 +38,7 @@ class Validation:
         """What a way to set powers is worth on every snapshot."""
         return {key: score(key[0], powers(gain_db, key[0]), gain_db) for key, gain_db in self.gains.items()}
 
-    def ratios(self, scored: Scores, confidence: float) -> dict[tuple[str, str], Ratio]:
+    def ratios(self, scored: Scores, confidence: float) -> dict[tuple[str, str], Interval]:
         """Ratio to WMMSE by objective and scenario, with bootstrap intervals."""
         return {
             key: ratio_of_means(values, self.reference[key], self.seed, confidence=confidence)
@@ -54,7 +54,7 @@ class Validation:
         ]
         return float(np.mean(ratios))
 
-    def margin(self, challenger: Scores, champion: Scores, confidence: float) -> Ratio:
+    def margin(self, challenger: Scores, champion: Scores, confidence: float) -> Interval:
         """How much higher the challenger's ratio is, over all snapshots, paired, with its interval."""
         differences = [
             (challenger[key] - champion[key]) / max(abs(float(reference.mean())), 1e-9)

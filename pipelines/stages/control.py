@@ -15,7 +15,7 @@ from pydantic import Field
 
 from components.config import Strict
 from components.data.shards import Manifest, json_text, load_split
-from components.evaluation.ratios import mean_over_seeds
+from components.evaluation.intervals import mean_over_seeds
 from components.evaluation.references import read_references
 from components.evaluation.scores import score
 from components.model.inference import allocate_batches

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from components.config import Strict
 from components.data.shards import json_text, sha256_of
-from components.evaluation.ratios import Ratio
+from components.evaluation.intervals import Interval
 from components.model.export import export_onnx
 from components.training.checkpoint import CONFIG_NAME, MODEL_NAME, load_power_model, load_prompted_model
 from gfm_ra.goals import OBJECTIVES, AlphaFair, QoS, SumRate
@@ -116,7 +116,7 @@ def content_digest(graph: Path, folder: Path) -> str:
 
 def compare_with_champion(
     candidate: Candidate, scored: Scores, validation: Validation, confidence: float
-) -> Ratio | None:
+) -> Interval | None:
     """How much higher the candidate's ratio is than the champion's; None without a champion."""
     if versions.alias_version(candidate.name, versions.CHAMPION) is None:
         return None
@@ -131,7 +131,7 @@ def champion_graph(name: str) -> str:
     return " ".join(sha256_of(path) for path in sorted(graphs))
 
 
-def compare_versions(challenger: versions.Version) -> Ratio:
+def compare_versions(challenger: versions.Version) -> Interval:
     """How much higher a registered version's ratio is than its champion's, by this folder's parameters and data.
 
     Raises:
@@ -182,7 +182,7 @@ def add(
     context: Context[RegisterConfig],
     graph: Path,
     content: str,
-    ratios: Mapping[tuple[str, str], Ratio],
+    ratios: Mapping[tuple[str, str], Interval],
 ) -> str:
     """Register a version with its tags and its card; returns the version."""
     provenance = {
