@@ -20,17 +20,17 @@ from components.channel.masking import random_pair_mask
 from components.channel.scenario import SCENARIOS
 from components.channel.simulator import simulate
 from components.data.batches import Group
-from components.data.shards import to_gain, to_gain_db
-from components.evaluation.ratios import mean_over_seeds
-from components.evaluation.references import OBJECTIVES
+from components.evaluation.intervals import mean_over_seeds
 from components.evaluation.scores import comparable_score
 from components.model.backbone import BackboneConfig
-from components.model.prompted import PromptedModel, set_powers
+from components.model.inference import allocate_batches
+from components.model.prompted import PromptedModel
 from components.training.config import PretrainingConfig
 from components.training.flops import training_flops
 from components.training.pretraining import Pretraining
-from gfm_ra.goals import SumRate, by_name
+from gfm_ra.goals import OBJECTIVES, SumRate, by_name
 from gfm_ra.solvers import wmmse
+from gfm_ra.units import to_gain, to_gain_db
 
 TRAINING = ("D1", "D2", "D3", "D6", "D7", "D8", "D11", "D12", "D13")
 TEST_SCENARIOS, TEST_SEED, TEST_ROWS, HIDDEN = ("D16", "D18", "D20"), 990_001, 300, 0.5
@@ -88,12 +88,12 @@ def run(arm: str, seed: int, rows: int) -> dict[str, float]:
         for objective in OBJECTIVES:
             goal = by_name(objective)
             best = comparable_score(goal, wmmse(gain, goal, starts=100, threads=1), gain_db).mean()
-            power = set_powers(model, gain_db, goal)
+            power = allocate_batches(model, gain_db, goal)
             found[f"{name} {objective}"] = float(comparable_score(goal, power, gain_db).mean() / best)
             if objective == SumRate.name:
                 generator = torch.Generator().manual_seed(TEST_SEED)
                 hidden = random_pair_mask(len(gain), gain.shape[-1], HIDDEN, generator).numpy()
-                power = set_powers(model, gain_db, goal, hidden)
+                power = allocate_batches(model, gain_db, goal, hidden)
                 reached = comparable_score(goal, power, gain_db).mean()
                 found[f"{name} {objective}, {HIDDEN:.0%} hidden"] = float(reached / best)
     return found

@@ -17,13 +17,14 @@ from rich.console import Console
 
 from components.channel.scenario import SCENARIOS
 from components.channel.simulator import simulate
-from components.data.shards import Manifest, ScenarioEntry, to_gain_db, write_shard
+from components.data.shards import Manifest, ScenarioEntry, write_shard
 from components.model.backbone import BackboneConfig
 from components.model.heads import PowerModel
 from components.model.prompted import ConditioningConfig, PromptedModel
 from components.training.checkpoint import MODEL_NAME, ModelCard, save_model
 from components.training.finetuning import Finetuning, FinetuningConfig
 from gfm_ra.goals import by_name
+from gfm_ra.units import to_gain_db
 from pipelines.registry import versions
 from pipelines.registry.latency import typical_gains
 from pipelines.runtime import paths, runs

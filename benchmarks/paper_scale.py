@@ -19,15 +19,16 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 
-from components.channel.scenario import SCENARIOS
+from components.channel.scenario import OUT_OF_DISTRIBUTION, PRETRAINING, SCENARIOS
 from components.data.batches import Group
 from components.data.online import FreshSnapshots
 from components.data.shards import json_text, read_json, write_text_atomically
-from components.evaluation.ratios import Ratio, ratio_of_means
+from components.evaluation.intervals import Interval, ratio_of_means
 from components.evaluation.scores import PAPER_REFERENCE, POLISHED, PROMPTED, score
 from components.evaluation.torch_wmmse import wmmse
 from components.model.conditioning import goals_of
 from components.model.heads import PowerModel
+from components.model.inference import allocate_batches
 from components.model.prompted import PromptedModel
 from components.training import __main__ as train
 from components.training.checkpoint import (
@@ -42,16 +43,13 @@ from components.training.checkpoint import (
 )
 from components.training.config import PretrainingConfig
 from components.training.determinism import make_deterministic
-from components.training.finetuning import Finetuning, FinetuningConfig, predict
+from components.training.finetuning import Finetuning, FinetuningConfig
 from components.training.pretraining import Pretraining
-from gfm_ra.goals import ProportionalFair, QoS, SumRate
+from gfm_ra.goals import STANDARD, ProportionalFair
 from gfm_ra.units import db_to_linear
 
 T = TypeVar("T")
 U = TypeVar("U")
-TRAINED = [f"D{number}" for number in range(1, 16)]
-TEST_SCENARIOS = [f"D{number}" for number in range(16, 21)]
-OBJECTIVES = (SumRate(), ProportionalFair(), QoS())
 STARTS, ITERATIONS, POLISH, SHOTS = 100, 100, 5, 64
 EPOCHS = 10  # checkpoints and validations on the way
 ADAPTED = "gfm-ra-64-samples"
@@ -92,7 +90,7 @@ def algorithm(given: argparse.Namespace) -> PretrainingConfig:
 
 def steps_within(config: PretrainingConfig, seconds: float, device: torch.device, seed: int) -> int:
     """How many steps fit, by the median of three rounds over all scenarios after one that warms up."""
-    sources = [FreshSnapshots(SCENARIOS[name], config.batch_size, seed, device) for name in TRAINED]
+    sources = [FreshSnapshots(SCENARIOS[name], config.batch_size, seed, device) for name in PRETRAINING]
     checked = [source[:2].cpu().numpy() for source in sources]
     loop = Pretraining(config, sources, checked, seed, Group(device=device))
     taken = []
@@ -112,7 +110,7 @@ def pretrain(given: argparse.Namespace, device: torch.device) -> Path:
     if not planned.is_file():
         make_deterministic(device)
         steps = steps_within(config, 60.0 * given.minutes, device, given.seed)
-        batches = max(1, steps // (config.epochs * len(TRAINED)))
+        batches = max(1, steps // (config.epochs * len(PRETRAINING)))
         plan = {"minutes": given.minutes, "per_epoch": batches * config.batch_size}
         write_text_atomically(planned, json_text(plan))
     plan = read_json(planned)
@@ -122,7 +120,7 @@ def pretrain(given: argparse.Namespace, device: torch.device) -> Path:
         )
     settings = given.out / "config.json"
     settings.write_text(config.model_dump_json())
-    words = ["--simulate", str(plan["per_epoch"]), "--scenarios", *TRAINED, "--config", str(settings)]
+    words = ["--simulate", str(plan["per_epoch"]), "--scenarios", *PRETRAINING, "--config", str(settings)]
     words += ["--seed", str(given.seed), "--device", device.type, "--out", str(given.out)]
     train.main(words)
     return given.out / "backbone"
@@ -153,23 +151,22 @@ def answers(
     """Scores [N] of every method, by objective, on one scenario."""
     device = next(prompted.parameters()).device
     generator = torch.Generator(device).manual_seed(given.seed)
-    found: dict[str, dict[str, list[np.ndarray]]] = {objective.name: {} for objective in OBJECTIVES}
+    found: dict[str, dict[str, list[np.ndarray]]] = {objective.name: {} for objective in STANDARD}
     for gain_db in parts(name, given, device):
         gain, paper = db_to_linear(gain_db), None
-        for objective in OBJECTIVES:
+        for objective in STANDARD:
             best = wmmse(gain, objective, given.starts, ITERATIONS, generator)
             paper = best if paper is None else paper  # the sum rate comes first
             first = prompted(gain_db, goals_of(objective, *gain_db.shape[:2]).to(device))
-            few = predict(adapted[objective.name].eval(), gain_db)
-            powers = {
+            powers: dict[str, np.ndarray | torch.Tensor] = {
                 PAPER_REFERENCE: paper,
                 f"best-{objective.name}": best,
                 PROMPTED: first,
                 POLISHED: wmmse(gain, objective, iterations=POLISH, initial_power=first),
-                ADAPTED: few,
+                ADAPTED: allocate_batches(adapted[objective.name], gain_db),
             }
             for method, power in powers.items():
-                values = score(objective.name, power.cpu().numpy(), gain_db.cpu().numpy())
+                values = score(objective.name, torch.as_tensor(power).cpu().numpy(), gain_db.cpu().numpy())
                 found[objective.name].setdefault(method, []).append(values)
     return {
         objective: {method: np.concatenate(values) for method, values in by_method.items()}
@@ -183,7 +180,7 @@ def adapt(folder: Path, name: str, given: argparse.Namespace, device: torch.devi
     shots = source[:SHOTS].cpu().numpy()
     recipe = RECIPE.model_copy(update={"warmup_epochs": 1, "epochs": 1}) if given.quick else RECIPE
     made = {}
-    for objective in OBJECTIVES:
+    for objective in STANDARD:
         model = model_from_backbone(folder, given.seed)
         loop = Finetuning(recipe, model, objective, [shots], [shots], given.seed, Group(device=device))
         loop.run(lambda metrics, save: None, lambda done, total, count: None)
@@ -193,13 +190,13 @@ def adapt(folder: Path, name: str, given: argparse.Namespace, device: torch.devi
 
 def evaluate(
     folder: Path, given: argparse.Namespace, device: torch.device
-) -> dict[str, dict[str, dict[str, Ratio]]]:
+) -> dict[str, dict[str, dict[str, Interval]]]:
     """Ratios by objective, scenario and `method / reference`; scores of finished scenarios are kept in `evaluated/`."""
     prompted = load_prompted_model(folder).to(device)
-    ratios: dict[str, dict[str, dict[str, Ratio]]] = {objective.name: {} for objective in OBJECTIVES}
+    ratios: dict[str, dict[str, dict[str, Interval]]] = {objective.name: {} for objective in STANDARD}
     kept = given.out / "evaluated"
     kept.mkdir(exist_ok=True)
-    for name in TEST_SCENARIOS:
+    for name in OUT_OF_DISTRIBUTION:
         # Which snapshots are drawn depends on how many at a time.
         path = kept / f"{name}-{given.rows}-{given.solved}-{given.starts}.json"
         if not path.is_file():
@@ -208,7 +205,7 @@ def evaluate(
         scored = nested(read_json(path), lambda values: np.array(values, np.float32))
         for objective, by_method in scored.items():
             references = dict.fromkeys([PAPER_REFERENCE, f"best-{objective}"])
-            if objective == "proportional-fair":
+            if objective == ProportionalFair.name:
                 # Sum-rate WMMSE silences links: their geometric mean is zero.
                 del references[PAPER_REFERENCE]
             ratios[objective][name] = {
@@ -227,12 +224,12 @@ def nested(scores: Mapping[str, Mapping[str, T]], change: Callable[[T], U]) -> d
     }
 
 
-def table(ratios: dict[str, dict[str, dict[str, Ratio]]]) -> Table:
+def table(ratios: dict[str, dict[str, dict[str, Interval]]]) -> Table:
     """One line per objective, method and reference; one column per scenario."""
-    shown = Table("objective", "method / reference", *TEST_SCENARIOS)
+    shown = Table("objective", "method / reference", *OUT_OF_DISTRIBUTION)
     for objective, by_scenario in ratios.items():
-        for label in by_scenario[TEST_SCENARIOS[0]]:
-            row = [by_scenario[name][label] for name in TEST_SCENARIOS]
+        for label in by_scenario[OUT_OF_DISTRIBUTION[0]]:
+            row = [by_scenario[name][label] for name in OUT_OF_DISTRIBUTION]
             shown.add_row(objective, label, *(f"{r.value:.4f} [{r.low:.4f}, {r.high:.4f}]" for r in row))
     return shown
 

@@ -14,8 +14,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from components.data.shards import Manifest, load_split, to_gain
-from components.evaluation.references import OBJECTIVES
+from components.data.shards import Manifest, load_split
 from components.evaluation.scores import score
 from components.model.backbone import BackboneConfig
 from components.model.conditioning import goals_of
@@ -24,8 +23,9 @@ from components.model.heads import PowerModel
 from components.model.prompted import ConditioningConfig, PromptedModel
 from components.model.quantization import quantize
 from components.training.checkpoint import load_prompted_model
-from gfm_ra.goals import by_name
+from gfm_ra.goals import OBJECTIVES, by_name
 from gfm_ra.solvers import wmmse
+from gfm_ra.units import to_gain
 from pipelines.registry.latency import measure, typical_gains
 from pipelines.registry.pyfunc_program import open_session
 from pipelines.runtime import paths

@@ -14,11 +14,11 @@ from rich.table import Table
 from components.channel.scenario import SCENARIOS
 from components.channel.simulator import simulate
 from components.data.batches import Group
-from components.data.shards import to_gain_db
 from components.model.backbone import BackboneConfig
 from components.training.config import PretrainingConfig
 from components.training.flops import matmul_peak, training_flops
 from components.training.pretraining import Pretraining
+from gfm_ra.units import to_gain_db
 
 LAPTOP = BackboneConfig(layers=3, width=192, heads=6, bias_width=16, node_features="landmarks")
 PAPER = BackboneConfig()

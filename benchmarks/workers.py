@@ -16,8 +16,9 @@ from rich.console import Console
 from rich.table import Table
 
 from components.channel.scenario import SCENARIOS
-from components.data.shards import ShardEntry, read_shard, to_gain
+from components.data.shards import ShardEntry, read_shard
 from components.evaluation.references import reference_solvers, write_references
+from gfm_ra.units import to_gain
 from pipelines.cluster.session import cpus, session
 from pipelines.stages.simulate import simulate_shard
 

@@ -9,6 +9,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from gfm_ra.goals import OBJECTIVES
 from pipelines.reporting import speed_quality
 from pipelines.reporting.claims import status_in_words
 from pipelines.reporting.plots import draw
@@ -17,7 +18,6 @@ README, RESULTS = Path("README.md"), Path("docs/results.md")
 PICTURE = Path("docs/quality-against-time.png")
 METRICS = Path("metrics")
 LAYERS = ("gfm_ra", "components", "pipelines", "dags")
-OBJECTIVES = ("sum-rate", "proportional-fair", "qos")
 METHODS = ("gfm-ra-prompted", "gfm-ra-prompted-polished", "gfm-ra", "wmmse", "full-reuse")
 POLISH_ITERATIONS = 5  # in no metrics file; a test holds it to the parameters
 

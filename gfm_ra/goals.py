@@ -7,16 +7,31 @@ beta'(R_k) by which utility-WMMSE weights the links. Rates are [..., K] in bit/s
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, Literal, TypeAlias, get_args
 
 import numpy as np
 
 Array: TypeAlias = Any
 """A NumPy array, or a tensor with the same operators."""
 
+StandardName = Literal["sum-rate", "proportional-fair", "qos"]
+"""Names of the objectives in STANDARD."""
+GoalName = Literal["sum-rate", "proportional-fair", "qos", "alpha-fair"]
+"""Names of every objective that `by_name` knows."""
+
+LARGEST_ALPHA = 10.0
+"""Strongest fairness that a model is asked for: beyond it the slope of a slow link leaves float32."""
 RATE_FLOOR = 1e-6
 """Added to rates (bit/s/Hz) under a logarithm or a negative power, so that a silent link costs much but not
 infinity."""
+QOS_RAMP = 1.0 / 15.0
+"""Part of the minimum rate over which solvers let the QoS slope fall from 1 + penalty to 1: with a jump, links that sit
+at the minimum rate swing between the two slopes."""
+
+
+def _check(name: str, parameter: str, value: float) -> None:
+    if not np.isfinite(value) or value < 0:
+        raise ValueError(f"objective {name!r}: {parameter} must be finite and not negative, got {value!r}")
 
 
 class Objective(ABC):
@@ -140,6 +155,11 @@ class Weighted(Objective):
         return _like(self.weights, rates) * self.objective.slope(rates)
 
 
+STANDARD: tuple[Objective, ...] = (SumRate(), ProportionalFair(), QoS())
+"""The objectives that models are tuned for and judged by, with their usual parameters."""
+OBJECTIVES: tuple[StandardName, ...] = get_args(StandardName)
+"""Their names, in the same order."""
+
 _BY_NAME: dict[str, Callable[..., Objective]] = {
     kind.name: kind for kind in (SumRate, ProportionalFair, QoS, AlphaFair)
 }
@@ -179,8 +199,3 @@ def _like(weights: np.ndarray, rates: Array) -> Array:
     if isinstance(rates, np.ndarray):
         return np.asarray(weights, dtype=rates.dtype)
     return rates.new_tensor(np.asarray(weights))
-
-
-def _check(name: str, parameter: str, value: float) -> None:
-    if not np.isfinite(value) or value < 0:
-        raise ValueError(f"objective {name!r}: {parameter} must be finite and not negative, got {value!r}")

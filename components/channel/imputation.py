@@ -6,8 +6,6 @@ directions of a pair is the usual case. Hidden entries of `gain` are never read:
 too.
 """
 
-from collections.abc import Callable
-
 import numpy as np
 
 from gfm_ra.units import db_to_linear
@@ -17,8 +15,6 @@ TYPICAL_GAIN_DB = 7.0
 CAUTIOUS_QUANTILE = 0.75
 """Unknown interference is better over- than underestimated; best of 0.25, 0.5, 0.75 and 0.9 on the sum
 rate."""
-
-Fill = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 def fill_constant(gain: np.ndarray, hidden: np.ndarray, gain_db: float = TYPICAL_GAIN_DB) -> np.ndarray:
@@ -42,15 +38,6 @@ def fill_quantile(gain: np.ndarray, hidden: np.ndarray, quantile: float = CAUTIO
     position = np.maximum(np.ceil(quantile * counts).astype(int) - 1, 0)
     value = np.take_along_axis(ordered, position[..., None], axis=-1)[..., None]  # [..., 1, 1]
     return np.where(hidden, value, gain).astype(gain.dtype)
-
-
-def fill_reverse(gain: np.ndarray, hidden: np.ndarray, otherwise: Fill = fill_quantile) -> np.ndarray:
-    """Gains with hidden ones replaced by those of the opposite direction where known, else by another
-    rule."""
-    _check(gain, hidden)
-    reverse, reverse_hidden = np.swapaxes(gain, -1, -2), np.swapaxes(hidden, -1, -2)
-    borrowed = hidden & ~reverse_hidden
-    return otherwise(np.where(borrowed, reverse, gain), hidden & ~borrowed)
 
 
 def _check(gain: np.ndarray, hidden: np.ndarray) -> None:

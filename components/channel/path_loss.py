@@ -10,6 +10,8 @@ from gfm_ra.units import LIGHT_SPEED_M_PER_S
 
 CLAMP_M = 1.0
 """Shorter distances count as this one: the models do not hold in the near field."""
+# What ITU-R P.1411 is evaluated for: both antennas' height and gain, and the carrier.
+_HEIGHT_M, _ANTENNA_GAIN_DBI, _FREQUENCY_HZ = 1.5, 2.5, 2.4e9
 
 
 @dataclass(frozen=True)
@@ -31,16 +33,16 @@ def dual_slope() -> TwoSlopes:
     return TwoSlopes(loss_at_1m_db=39.0, breakpoint_m=100.0)
 
 
-def itu1411(height_m: float = 1.5, frequency_hz: float = 2.4e9, antenna_gain_dbi: float = 2.5) -> TwoSlopes:
+def itu1411() -> TwoSlopes:
     """ITU-R P.1411 line of sight, median between its bounds; both antennas' gain is counted on every path.
 
     Rbp = 4 h^2 / lambda, Lbp = |20 log10(lambda^2 / (8 pi h^2))|, loss = Lbp + 6 + 20 log10(d / Rbp), plus
     another 20 log10(d / Rbp) beyond Rbp.
     """
-    wavelength_m = LIGHT_SPEED_M_PER_S / frequency_hz
-    breakpoint_m = 4.0 * height_m**2 / wavelength_m
-    at_breakpoint_db = abs(20.0 * math.log10(wavelength_m**2 / (8.0 * math.pi * height_m**2)))
-    at_1m_db = at_breakpoint_db + 6.0 - 20.0 * math.log10(breakpoint_m) - 2.0 * antenna_gain_dbi
+    wavelength_m = LIGHT_SPEED_M_PER_S / _FREQUENCY_HZ
+    breakpoint_m = 4.0 * _HEIGHT_M**2 / wavelength_m
+    at_breakpoint_db = abs(20.0 * math.log10(wavelength_m**2 / (8.0 * math.pi * _HEIGHT_M**2)))
+    at_1m_db = at_breakpoint_db + 6.0 - 20.0 * math.log10(breakpoint_m) - 2.0 * _ANTENNA_GAIN_DBI
     return TwoSlopes(loss_at_1m_db=at_1m_db, breakpoint_m=breakpoint_m)
 
 

@@ -97,4 +97,8 @@ def _numbered_scenarios() -> dict[str, Scenario]:
 
 
 SCENARIOS: dict[str, Scenario] = _numbered_scenarios()
-"""The paper's scenarios by name: D1-D15 for pre-training, D16-D20 (1-100 m) out of distribution."""
+"""The paper's scenarios by name."""
+OUT_OF_DISTRIBUTION = tuple(f"D{number}" for number in range(16, 21))
+"""D16-D20 (1-100 m), for tests: a backbone that has seen them says nothing about generalisation."""
+PRETRAINING = tuple(name for name in SCENARIOS if name not in OUT_OF_DISTRIBUTION)
+"""D1-D15."""

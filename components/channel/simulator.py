@@ -1,7 +1,5 @@
 """Channel simulator: a scenario and a seed in, normalised gains out."""
 
-from typing import NamedTuple
-
 import numpy as np
 from numba import njit
 
@@ -19,15 +17,6 @@ _CACHED_ENTRIES = 1 << 16
 """Gains that are worked on together, so that they stay in the core's own cache between passes."""
 
 
-class Snapshots(NamedTuple):
-    """Simulated networks with the terms that their gains are made of."""
-
-    layout: Layout
-    distance_m: np.ndarray  # [count, K, K] receiver k to transmitter j
-    path_gain_db: np.ndarray  # [count, K, K] minus path loss, without shadowing
-    gain: np.ndarray  # [count, K, K] float32, linear, units of noise at full power
-
-
 def simulate(scenario: Scenario, count: int, seed: int) -> np.ndarray:
     """Draw `count` independent snapshots of a scenario.
 
@@ -40,36 +29,18 @@ def simulate(scenario: Scenario, count: int, seed: int) -> np.ndarray:
 
 def simulate_with(generator: np.random.Generator, scenario: Scenario, count: int) -> np.ndarray:
     """As `simulate`, from a stream that the caller has keyed (a shard's own, for instance)."""
-    return _simulate(generator, scenario, count)[0]
-
-
-def simulate_terms(generator: np.random.Generator, scenario: Scenario, count: int) -> Snapshots:
-    """As `simulate_with`, with layouts, distances and path gains beside the same gains."""
-    gain, layouts = _simulate(generator, scenario, count)
-    layout = Layout(*(np.concatenate(parts) for parts in zip(*layouts, strict=True)))
-    offset = layout.receivers[:, :, None, :] - layout.transmitters[:, None, :, :]  # [count, K, K, 2]
-    distance_m = np.sqrt((offset**2).sum(-1))
-    return Snapshots(layout, distance_m, -path_loss(scenario.path_loss).loss_db(distance_m), gain)
-
-
-def _simulate(
-    generator: np.random.Generator, scenario: Scenario, count: int
-) -> tuple[np.ndarray, list[Layout]]:
-    """Gains of all snapshots, and the layouts of each block."""
     if count < 1:
         raise ValueError(f"simulate: count must be at least 1, got {count}")
     links = scenario.links
     gain = np.empty((count, links, links), dtype=np.float32)
-    layouts = []
     step = max(1, _CACHED_ENTRIES // links**2)
     for block in range(0, count, _BLOCK):
         layout = place(scenario, min(_BLOCK, count - block), generator)
-        layouts.append(layout)
         for first in range(0, len(layout.receivers), step):
             part = Layout(*(positions[first : first + step] for positions in layout))
             at = block + first
             _fill(generator, scenario, part, gain[at : at + len(part.receivers)])
-    return gain, layouts
+    return gain
 
 
 def _fill(generator: np.random.Generator, scenario: Scenario, layout: Layout, gain: np.ndarray) -> None:

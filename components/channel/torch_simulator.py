@@ -11,6 +11,7 @@ from torch import Tensor
 
 from components.channel.path_loss import CLAMP_M, path_loss
 from components.channel.scenario import Scenario
+from gfm_ra.units import linear_to_db
 
 # Those of `placement` and `simulator` in this room (a test compares), which need a compiler to be imported.
 RECEIVER_REDRAWS, LAYOUT_REDRAWS, FADING_FLOOR = 200, 2_000, 2.0**-30
@@ -33,7 +34,7 @@ def draw_gain_db(scenario: Scenario, count: int, generator: torch.Generator) -> 
         gain_db = gain_db + scenario.shadowing_db * torch.randn(shape, generator=generator, device=place)
     if scenario.fading == "rayleigh":
         fading = torch.empty(shape, device=place).exponential_(generator=generator)
-        gain_db = gain_db + 10.0 * fading.clamp_min(FADING_FLOOR).log10()
+        gain_db = gain_db + linear_to_db(fading.clamp_min(FADING_FLOOR))
     return gain_db
 
 

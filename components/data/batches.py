@@ -58,8 +58,3 @@ def take(sources: Sequence[Snapshots], batch: Batch, group: Group) -> Tensor:
     share = max(1, len(batch.rows) // group.world_size)
     rows = np.resize(batch.rows, share * group.world_size)[group.rank :: group.world_size]
     return torch.as_tensor(sources[batch.source][rows]).to(group.device).float()
-
-
-def mask_generator(seed: int, *key: str | int, device: torch.device | str = "cpu") -> torch.Generator:
-    """A torch stream keyed by what it is for; a GPU's numbers are others than a CPU's."""
-    return torch.Generator(device).manual_seed(int(stream(seed, *key).integers(2**62)))

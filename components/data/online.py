@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from components.channel.rng import stream
+from components.channel.torch_rng import torch_stream
 from components.channel.scenario import Scenario
 from components.channel.torch_simulator import draw_gain_db
 
@@ -27,6 +27,5 @@ class FreshSnapshots:
         """As many snapshots as there are rows, gain_db [B, K, K] float32 on the device."""
         chosen = np.arange(self.count)[rows] if isinstance(rows, slice) else rows
         digest = hashlib.sha256(np.ascontiguousarray(chosen, dtype=np.int64).tobytes()).hexdigest()
-        key = int(stream(self.seed, "fresh", self.scenario.name, digest).integers(2**62))
-        generator = torch.Generator(self.device).manual_seed(key)
+        generator = torch_stream(self.seed, "fresh", self.scenario.name, digest, device=self.device)
         return draw_gain_db(self.scenario, len(chosen), generator)

@@ -14,13 +14,13 @@ from pydantic import ValidationError
 
 from components.config import Strict
 from gfm_ra.files.columns import column_matrix, matrix_column
+from gfm_ra.units import to_gain_db
 
 MANIFEST_NAME = "manifest.json"
 COLUMN = "gain_db"
 # float16 keeps gain_db within 0.031 dB up to 64 dB and 0.063 dB up to 128 dB; what that does to utilities
 # is measured in tests/components/data/test_shards.py. The shards are the data: solvers and models read the same.
 STORED_DTYPE = np.float16
-SILENCE_DB = -100.0  # what a gain of zero is stored as
 
 
 class DataError(ValueError):
@@ -90,16 +90,6 @@ class Manifest(Strict):
                 "add it to the simulate section of params.yaml"
             )
         return self.scenarios[scenario]
-
-
-def to_gain_db(gain: np.ndarray) -> np.ndarray:
-    """Linear gain to dB, with SILENCE_DB as the floor (a gain of zero has no logarithm)."""
-    return 10.0 * np.log10(np.maximum(gain, 10.0 ** (SILENCE_DB / 10.0)))
-
-
-def to_gain(gain_db: np.ndarray) -> np.ndarray:
-    """Gain in dB to linear float32 of the same shape."""
-    return np.power(np.float32(10.0), np.asarray(gain_db, np.float32) * np.float32(0.1))
 
 
 def sha256_of(path: Path) -> str:

@@ -7,24 +7,25 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-import torch
 
 from components.channel.imputation import fill_constant, fill_quantile
-from components.data.shards import to_gain, write_table
+from components.data.shards import write_table
 from components.evaluation.few_shot import hidden_pairs
 from components.evaluation.scores import comparable_score
 from components.model.pcgnn.network import PCGNNConfig, fresh_pcgnn
 from components.model.prompted import FixedGoal
 from components.training.checkpoint import load_card, load_prompted_model, model_from_backbone
-from components.training.finetuning import Adaptable, predict
+from components.training.finetuning import Adaptable
 from gfm_ra.goals import Objective, QoS, SumRate
 from gfm_ra.rates import spectral_efficiency
 from gfm_ra.solvers import wmmse
+from gfm_ra.units import to_gain
 
 PCGNN_NAME, SCRATCH, IMPUTED = "pcgnn", "scratch", "imputed-wmmse"
 VARIANT = "variant:"  # a starting point from stage variants, whose seeds are pre-training seeds as well
 QUANTILES = (0.5, 0.75, 0.9)
 SNAPSHOT_COLUMNS = ("score", "polished", "sum_rate", "violated", "violated_rate")
+# From gain_db [N, K, K] and hidden [N, K, K] bool to powers [N, K].
 Powers = Callable[[np.ndarray, np.ndarray | None], np.ndarray]
 
 
@@ -64,18 +65,6 @@ def start_model(start: str, folder: Path, objective: Objective, seed: int, pcgnn
     if load_card(folder).conditioning is not None:
         return FixedGoal(load_prompted_model(folder), objective)
     return model_from_backbone(folder, seed)
-
-
-def model_answers(model: Adaptable) -> Powers:
-    """A model as a function of gain_db [N, K, K] and hidden [N, K, K] bool."""
-
-    def answer(gain_db: np.ndarray, hidden: np.ndarray | None) -> np.ndarray:
-        place = next(model.parameters()).device
-        mask = None if hidden is None else torch.from_numpy(hidden).to(place)
-        given = torch.from_numpy(gain_db).to(place)
-        return predict(model.eval(), given, edge_mask=mask).float().cpu().numpy()
-
-    return answer
 
 
 def imputed_answers(

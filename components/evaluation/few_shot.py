@@ -4,16 +4,17 @@ from pathlib import Path
 from typing import Annotated
 
 import numpy as np
-import torch
 from pydantic import Field, field_validator
 
 from components.channel.masking import random_pair_mask
+from components.channel.torch_rng import torch_stream
 from components.config import Strict
-from components.data.batches import Group, mask_generator
+from components.data.batches import Group
 from components.evaluation.scores import score
+from components.model.inference import allocate_batches
 from components.model.prompted import FixedGoal
 from components.training.checkpoint import load_card, load_prompted_model, model_from_backbone
-from components.training.finetuning import Adaptable, Finetuning, FinetuningConfig, predict
+from components.training.finetuning import Adaptable, Finetuning, FinetuningConfig
 from gfm_ra.goals import SumRate, by_name
 
 FEW_SHOT, ZERO_SHOT = "few_shot_ratio", "zero_shot_ratio"
@@ -84,7 +85,7 @@ def few_shot_ratio(
     recipe = config.recipe_for(len(train))
     loop = Finetuning(recipe, model, by_name(config.objective), [train], [val], seed, place)
     loop.run(lambda metrics, save: None, lambda done, total, count: None)
-    return ratio(model, val, config, reference, place.device)
+    return ratio(model, val, config, reference)
 
 
 def ratio(
@@ -92,13 +93,10 @@ def ratio(
     val: np.ndarray,
     config: FewShotConfig,
     reference: float,
-    device: torch.device,
     hidden: np.ndarray | None = None,
 ) -> float:
     """Mean score of a model's powers over the reference's; hidden [N, K, K] bool: gains that the model is not told."""
-    model.eval()
-    mask = None if hidden is None else torch.from_numpy(hidden).to(device)
-    powers = predict(model, torch.from_numpy(val).to(device), edge_mask=mask).float().cpu().numpy()
+    powers = allocate_batches(model, val, hidden=hidden)
     return float(score(config.objective, powers, val).mean() / reference)
 
 
@@ -124,7 +122,7 @@ def judge(
     conditioned = load_card(folder).conditioning is not None
     if conditioned:
         model = _open(folder, config, conditioned, seed).to(place.device)
-        found[ZERO_SHOT] = ratio(model, val, config, reference, place.device)
+        found[ZERO_SHOT] = ratio(model, val, config, reference)
     more = () if headline_only else config.more_shots
     for shots in sorted({config.shots, *more}):
         model = _open(folder, config, conditioned, seed)
@@ -133,13 +131,13 @@ def judge(
         if shots == config.shots and not headline_only:
             for share in config.hidden:
                 mask = hidden_pairs(val.shape, share, seed)
-                found[hidden_name(share)] = ratio(model, val, config, reference, place.device, mask)
+                found[hidden_name(share)] = ratio(model, val, config, reference, mask)
     return found
 
 
 def hidden_pairs(shape: tuple[int, ...], share: float, seed: int) -> np.ndarray:
     """The same mask for every backbone: [N, K, K] bool, symmetric, a share of the pairs of every snapshot."""
-    generator = mask_generator(seed, "fewshot", "hidden", f"{share:g}")
+    generator = torch_stream(seed, "fewshot", "hidden", f"{share:g}")
     return random_pair_mask(shape[0], shape[-1], share, generator).numpy()
 
 

@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from components.data.shards import to_gain
 from components.evaluation.few_shot import FewShotConfig
 from components.evaluation.scores import score
 from gfm_ra.goals import by_name
 from gfm_ra.solvers import wmmse
+from gfm_ra.units import to_gain
 
 
 def reference_score(val: np.ndarray, config: FewShotConfig, seed: int) -> float:

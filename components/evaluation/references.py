@@ -8,10 +8,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from components.data.shards import DataError, ShardEntry, column_matrix, matrix_column, sha256_of, write_table
-from gfm_ra.goals import by_name
+from gfm_ra.goals import STANDARD
 from gfm_ra.solvers import fplinq, full_reuse, wmmse
 
-OBJECTIVES = ("sum-rate", "proportional-fair", "qos")
 Solver = Callable[[np.ndarray], np.ndarray]
 
 
@@ -27,10 +26,10 @@ def reference_solvers(starts: int, iterations: int, seed: int, first_row: int) -
         "fplinq": lambda gain: fplinq(gain, iterations=iterations),
         "wmmse": lambda gain: wmmse(gain, iterations=iterations, threads=1),
     }
-    for name in OBJECTIVES:
-        solvers[f"best-{name}"] = lambda gain, name=name: wmmse(
+    for goal in STANDARD:
+        solvers[f"best-{goal.name}"] = lambda gain, goal=goal: wmmse(
             gain,
-            by_name(name),
+            goal,
             starts=starts,
             iterations=iterations,
             seed=seed,

@@ -3,11 +3,8 @@
 from collections.abc import Mapping
 
 import numpy as np
-import torch
 
-from components.data.shards import to_gain
-from components.evaluation.ratios import Ratio, ratio_of_means
-from components.training.finetuning import Adaptable, predict
+from components.evaluation.intervals import Interval, ratio_of_means
 from gfm_ra.goals import (
     RATE_FLOOR,
     AlphaFair,
@@ -18,15 +15,11 @@ from gfm_ra.goals import (
     geometric_mean_rate,
 )
 from gfm_ra.rates import spectral_efficiency
+from gfm_ra.units import to_gain
 
 MODEL = "gfm-ra"
 PROMPTED, POLISHED = "gfm-ra-prompted", "gfm-ra-prompted-polished"
 PAPER_REFERENCE = "best-sum-rate"
-
-
-def model_powers(model: Adaptable, gain_db: np.ndarray) -> np.ndarray:
-    """Powers [N, K] that a model sets for gain_db [N, K, K] (stored precision)."""
-    return predict(model, torch.from_numpy(gain_db)).numpy()
 
 
 def score(objective: str, power: np.ndarray, gain_db: np.ndarray) -> np.ndarray:
@@ -63,7 +56,7 @@ def scores(objective: str, powers: Mapping[str, np.ndarray], gain_db: np.ndarray
 
 def ratios(
     scored: Mapping[str, np.ndarray], reference: str, seed: int, resamples: int, confidence: float
-) -> dict[str, Ratio | None]:
+) -> dict[str, Interval | None]:
     """Every method's ratio to one reference, or None where that says nothing.
 
     It says nothing if the reference scores zero or less on most snapshots, as sum-rate WMMSE does under

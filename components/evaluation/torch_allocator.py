@@ -1,22 +1,24 @@
 """A trained model as an allocator: gains in, powers out, with an optional polish and an optional guard."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import torch
 
-from components.data.shards import to_gain_db
 from components.model.heads import PowerModel
-from components.model.prompted import PromptedModel, set_powers
+from components.model.inference import allocate_batches
+from components.model.prompted import PromptedModel
 from components.training.checkpoint import load_card, load_power_model, load_prompted_model
-from components.training.finetuning import predict
 from gfm_ra.candidates import best_candidate
 from gfm_ra.goals import Objective, SumRate, Weighted, by_name
 from gfm_ra.solvers import full_reuse, wmmse
 from gfm_ra.solvers.inputs import as_batch
+from gfm_ra.units import to_gain_db
 
 GUARD_ITERATIONS = 100
+# From gain_db [B, K, K], a goal and hidden [B, K, K] bool to powers [B, K].
+Powers = Callable[[np.ndarray, Objective, np.ndarray | None], np.ndarray]
 
 
 class Allocation(NamedTuple):
@@ -29,8 +31,18 @@ class Allocation(NamedTuple):
 class Allocator:
     """Sets every transmitter's power, with a head that was tuned for one objective or with a model for any goal."""
 
-    def __init__(self, model: PowerModel | PromptedModel, objective: Objective) -> None:
-        self.model, self.objective = model.eval(), objective
+    def __init__(self, powers: Powers, objective: Objective) -> None:
+        self.powers, self.objective = powers, objective
+
+    @classmethod
+    def of(cls, model: PowerModel | PromptedModel, objective: Objective) -> "Allocator":
+        """The allocator of a model; `objective` is what it was tuned for, or what it is told unless told otherwise."""
+        any_goal = isinstance(model, PromptedModel)
+
+        def powers(gain_db: np.ndarray, goal: Objective, hidden: np.ndarray | None) -> np.ndarray:
+            return allocate_batches(model, gain_db, goal if any_goal else None, hidden)
+
+        return cls(powers, objective)
 
     @classmethod
     def load(cls, path: str | Path) -> "Allocator":
@@ -44,8 +56,8 @@ class Allocator:
         card = load_card(folder)
         objective = by_name(card.objective or SumRate.name)
         if card.conditioning is not None:
-            return cls(load_prompted_model(folder), objective)
-        return cls(load_power_model(folder)[0], objective)
+            return cls.of(load_prompted_model(folder), objective)
+        return cls.of(load_power_model(folder)[0], objective)
 
     def allocate(
         self,
@@ -90,7 +102,8 @@ class Allocator:
             gain = _without(gain, hidden, bool(polish_iterations) or guard)
         flat, leading = as_batch(gain, "allocate")
         goal = _flattened(objective or self.objective, leading)
-        power = self._powers(flat, goal, hidden)
+        mask = None if hidden is None else hidden.reshape(flat.shape)
+        power = self.powers(to_gain_db(flat), goal, mask)
         candidates = {"model": power}
         if polish_iterations:
             candidates["polished"] = wmmse(flat, goal, iterations=polish_iterations, initial_power=power)
@@ -102,15 +115,6 @@ class Allocator:
         chosen = best_candidate(stacked, flat, goal) if guard else np.full(len(flat), len(names) - 1)
         best = np.take_along_axis(stacked, chosen[None, :, None], axis=0)[0]
         return Allocation(best.reshape(*leading, best.shape[-1]), np.array(names)[chosen].reshape(leading))
-
-    def _powers(self, gain: np.ndarray, goal: Objective, hidden: np.ndarray | None) -> np.ndarray:
-        gain_db = to_gain_db(gain)
-        mask = None if hidden is None else hidden.reshape(gain.shape)
-        if isinstance(self.model, PromptedModel):
-            return set_powers(self.model, gain_db, goal, mask)
-        tensor = torch.from_numpy(gain_db)
-        pairs = None if mask is None else torch.from_numpy(mask | mask.swapaxes(-1, -2))
-        return predict(self.model, tensor, edge_mask=pairs).numpy()
 
 
 def _flattened(goal: Objective, leading: tuple[int, ...]) -> Objective:

@@ -7,11 +7,11 @@ Amplitudes are kept as logarithms, so that a link which has fallen silent can co
 import torch
 from torch import Tensor
 
-from gfm_ra.goals import RATE_FLOOR, Objective, ProportionalFair, QoS, SumRate
+from components.model.rates import rate_of
+from gfm_ra.goals import QOS_RAMP, RATE_FLOOR, Objective, ProportionalFair, QoS, SumRate
 
 _SILENT = -40.0  # log2 of the least amplitude that counts
 _DEEPEST = -140.0
-_RAMP = 1.0 / 15.0
 _SHRINK, _GROW, _LEAST_STEP = 0.5, 1.2, 0.01
 _TINY = 1e-30
 
@@ -54,7 +54,7 @@ def wmmse(
     for iteration in range(iterations + 1):
         power = state.power()
         interference = 1.0 + cross @ power
-        rates = torch.log2(1.0 + direct * power / interference)
+        rates = rate_of(direct * power, interference)
         benefit, slope = benefit_and_slope(rates, objective)
         now = benefit.sum(1, keepdim=True)
         best = torch.where(now > utility, power, best)
@@ -108,11 +108,8 @@ class _State:
 
 def benefit_and_slope(rates: Tensor, objective: Objective) -> tuple[Tensor, Tensor]:
     """beta(R) and the slope that the iteration uses, with the QoS ramp of the compiled solver."""
-    if isinstance(objective, ProportionalFair):
-        lifted = rates + RATE_FLOOR
-        return lifted.log(), 1.0 / lifted
+    slope = objective.slope(rates)
     if isinstance(objective, QoS):
-        least, penalty = objective.min_rate, objective.penalty
-        ramp = ((least - rates) / max(_RAMP * least, RATE_FLOOR) + 1.0).clamp(0.0, 1.0)
-        return rates - penalty * (least - rates).clamp_min(0.0), 1.0 + penalty * ramp
-    return rates, torch.ones_like(rates)
+        width = max(QOS_RAMP * objective.min_rate, RATE_FLOOR)
+        slope = 1.0 + objective.penalty * ((objective.min_rate - rates) / width + 1.0).clamp(0.0, 1.0)
+    return objective.benefit(rates), slope

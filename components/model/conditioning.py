@@ -5,7 +5,7 @@ penalty on rates below min_rate. Its slope, d utility / d R_k = w_k (R_k^-alpha 
 that learning needs. Shapes: B graphs, K links.
 """
 
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -14,8 +14,10 @@ from torch import Tensor
 
 from components.config import Strict
 from gfm_ra.goals import (
+    LARGEST_ALPHA,
     RATE_FLOOR,
     AlphaFair,
+    GoalName,
     Objective,
     ProportionalFair,
     QoS,
@@ -24,7 +26,6 @@ from gfm_ra.goals import (
     by_name,
 )
 
-LARGEST_ALPHA = 10.0  # beyond it the slope of a slow link leaves the range of float32
 PARAMETERS = 3  # alpha, min_rate and penalty: the columns of Goals.parameters
 
 
@@ -143,7 +144,7 @@ class GoalDistribution(Strict):
 class GoalSpec(Strict):
     """A goal as a parameter file or a caller names it; what the objective does not use stays unset."""
 
-    objective: Literal["sum-rate", "proportional-fair", "qos", "alpha-fair"]
+    objective: GoalName
     alpha: float | None = Field(default=None, ge=0)
     min_rate: float | None = Field(default=None, ge=0)  # bit/s/Hz
     penalty: float | None = Field(default=None, ge=0)

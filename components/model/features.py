@@ -10,10 +10,8 @@ from pydantic import Field
 from torch import Tensor
 
 from components.config import Strict
+from gfm_ra.units import LARGEST_GAIN_DB, LEAST_GAIN_DB
 
-# Gains outside this window carry no further information: noise dominates below, nothing real lies above.
-GAIN_DB_FLOOR = -100.0
-GAIN_DB_CEILING = 200.0
 LANDMARKS = 8
 
 NodeFeatures = Literal["direct", "statistics", "landmarks"]
@@ -34,13 +32,13 @@ class GainScaling(Strict):
 
 def direct_gains(gain_db: Tensor, scaling: GainScaling) -> Tensor:
     """Standardised h_kk, [B, K]."""
-    direct_db = gain_db.diagonal(dim1=-2, dim2=-1).clamp(GAIN_DB_FLOOR, GAIN_DB_CEILING)
+    direct_db = gain_db.diagonal(dim1=-2, dim2=-1).clamp(LEAST_GAIN_DB, LARGEST_GAIN_DB)
     return (direct_db - scaling.direct_mean_db) / scaling.direct_std_db
 
 
 def cross_gains(gain_db: Tensor, scaling: GainScaling) -> Tensor:
     """Standardised h_kj, [B, K, K]; the diagonal holds h_kk on the same scale."""
-    cross_db = gain_db.clamp(GAIN_DB_FLOOR, GAIN_DB_CEILING)
+    cross_db = gain_db.clamp(LEAST_GAIN_DB, LARGEST_GAIN_DB)
     return (cross_db - scaling.cross_mean_db) / scaling.cross_std_db
 
 

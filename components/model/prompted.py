@@ -7,7 +7,6 @@ quantities that a classical solver balances. Hidden gains are estimated from the
 Shapes: B graphs, K links, d width. Row = receiver, column = transmitter.
 """
 
-import math
 from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple
 
@@ -19,14 +18,13 @@ from torch import Tensor, nn
 from components.config import Strict
 from components.model.backbone import Backbone, BackboneConfig
 from components.model.conditioning import Goals, goals_of
-from components.model.features import GAIN_DB_CEILING, GAIN_DB_FLOOR
 from components.model.heads import PowerHead
+from components.model.rates import rate_of
 from gfm_ra.goals import Objective, Weighted
-from gfm_ra.units import db_to_linear
+from gfm_ra.units import LARGEST_GAIN_DB, LEAST_GAIN_DB, db_to_linear
 
 _RATE_FLOOR = 1e-3  # bit/s/Hz; a link that is silent for the moment must not drown the others' slopes
 _TINY = 1e-6
-_PER_LOG2 = 1.0 / math.log(2.0)
 _PROMPT_FEATURES, _FEEDBACK_FEATURES = 4, 8
 _LARGEST_FEATURE = 6.0
 _ESTIMATE_LIMIT_DB = 60.0
@@ -65,17 +63,17 @@ class PromptEncoder(nn.Module):
         """Map goals to [B, K, d]."""
         alpha, min_rate, penalty = goals.columns()
         # Only the ratios of weights matter.
-        priority = (goals.weights + _TINY).log() - (_mean(goals.weights, link_mask) + _TINY).log()
+        priority = (goals.weights + _TINY).log() - (_mean(goals.weights, link_mask, -1) + _TINY).log()
         shared = (alpha, torch.log1p(penalty), min_rate)
         features = [*(value.expand_as(priority) for value in shared), priority.clamp_min(-_LARGEST_FEATURE)]
         return self.mlp(torch.stack(features, dim=-1)) + self.tuned
 
 
-def _mean(values: Tensor, link_mask: Tensor | None) -> Tensor:
-    """Mean over real links of values [B, K], [B, 1]."""
-    if link_mask is None:
-        return values.mean(-1, keepdim=True)
-    return (values * link_mask).sum(-1, keepdim=True) / link_mask.sum(-1, keepdim=True).clamp_min(1)
+def _mean(values: Tensor, mask: Tensor | None, links: int) -> Tensor:
+    """Mean over the real links, which dimension `links` counts; that dimension stays, with one entry."""
+    if mask is None:
+        return values.mean(links, keepdim=True)
+    return (values * mask).sum(links, keepdim=True) / mask.sum(links, keepdim=True).clamp_min(1)
 
 
 class HiddenGains(nn.Module):
@@ -147,13 +145,13 @@ def _consequences(power: Tensor, channel: Channel, goals: Goals, link_mask: Tens
     interference = 1.0 + torch.matmul(channel.crossing, power)
     signal = own * power
     total = interference + signal
-    rate = torch.log1p(signal / interference) * _PER_LOG2
+    rate = rate_of(signal, interference)
     # A smooth step where the penalty sets in, so that links just above it know of it.
     below = torch.sigmoid(20.0 * (min_rate - rate))
     slope = weights * ((rate + _RATE_FLOOR) ** (-alpha) + penalty * below)
     slope = slope if mask is None else slope * mask
     # Marginal utility of the received total, in units of the mean link's stake.
-    worth = slope / (_mean_link(slope * rate, mask).clamp_min(_TINY) * total)
+    worth = slope / (_mean(slope * rate, mask, -2).clamp_min(_TINY) * total)
     harm = torch.matmul(channel.crossing.mT, worth * (signal / interference))
     log_benefit, log_harm = (worth * own + _TINY).log(), (harm + _TINY).log()
     has_least = (penalty > 0).to(rate.dtype)
@@ -169,13 +167,6 @@ def _consequences(power: Tensor, channel: Channel, goals: Goals, link_mask: Tens
         has_least * needed.clamp(_TINY, 10.0).log() / 5.0,
     ]
     return torch.cat(features, dim=-1).clamp(-_LARGEST_FEATURE, _LARGEST_FEATURE)
-
-
-def _mean_link(values: Tensor, mask: Tensor | None) -> Tensor:
-    """Mean over real links of columns [B, K, 1], [B, 1, 1]."""
-    if mask is None:
-        return values.mean(-2, keepdim=True)
-    return (values * mask).sum(-2, keepdim=True) / mask.sum(-2, keepdim=True).clamp_min(1)
 
 
 class GoalBackbone(nn.Module):
@@ -224,7 +215,7 @@ class GoalBackbone(nn.Module):
     def _channel(
         self, gain_db: Tensor, edge_mask: Tensor | None, link_mask: Tensor | None, estimate: Tensor | None
     ) -> Channel:
-        known_db = gain_db.clamp(GAIN_DB_FLOOR, GAIN_DB_CEILING)
+        known_db = gain_db.clamp(LEAST_GAIN_DB, LARGEST_GAIN_DB)
         if edge_mask is not None and self.hidden_gains is not None:
             scaling = self.config.scaling
             guess = self.hidden_gains.offset if estimate is None else estimate + self.hidden_gains.offset
@@ -287,33 +278,3 @@ class FixedGoal(nn.Module):
         """Map gain_db [B, K, K] to power [B, K] in [0, 1]."""
         goals = goals_of(self.objective, gain_db.shape[0], gain_db.shape[-1]).to(gain_db.device)
         return self.head(self.backbone(gain_db, goals, edge_mask, link_mask).z)
-
-
-@torch.no_grad()
-def set_powers(
-    model: PromptedModel,
-    gain_db: np.ndarray,
-    objective: Objective,
-    hidden: np.ndarray | None = None,
-    batch_size: int = 256,
-) -> np.ndarray:
-    """Powers [N, K] float32 for gain_db [N, K, K], in batches that bound the memory.
-
-    hidden: [N, K, K] bool, True where a gain is unknown; a pair counts as hidden if either direction is.
-
-    Raises:
-        ValueError: the objective's weights do not fit.
-    """
-    rows = np.shape(objective.weights)[:-1] if isinstance(objective, Weighted) else ()
-    if rows not in ((), (1,), (len(gain_db),)):
-        raise ValueError(f"goal: weights of shape {rows} x K do not fit {len(gain_db)} snapshots")
-    parts = [torch.zeros(0, gain_db.shape[-1])]  # what no snapshots give
-    for start in range(0, len(gain_db), batch_size):
-        part = torch.from_numpy(gain_db[start : start + batch_size]).float()
-        goals = goals_of(objective, len(part), part.shape[-1], start)
-        mask = None
-        if hidden is not None:
-            mask = torch.from_numpy(hidden[start : start + batch_size])
-            mask = mask | mask.mT
-        parts.append(model(part, goals, mask).float())
-    return torch.cat(parts).numpy()

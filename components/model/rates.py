@@ -5,6 +5,8 @@ import math
 import torch
 from torch import Tensor
 
+_PER_LN_2 = 1.0 / math.log(2.0)
+
 
 def spectral_efficiency(power: Tensor, gain: Tensor) -> Tensor:
     """Rate of every link in bit/s/Hz, R_k = log2(1 + SINR_k): `gfm_ra.rates.spectral_efficiency` for tensors.
@@ -16,4 +18,9 @@ def spectral_efficiency(power: Tensor, gain: Tensor) -> Tensor:
     direct = gain.diagonal(dim1=-2, dim2=-1)  # [..., K]
     crossing = gain.masked_fill(torch.eye(links, dtype=torch.bool, device=gain.device), 0.0)  # [..., K, K]
     interference = torch.matmul(crossing, power.unsqueeze(-1)).squeeze(-1)  # [..., K]
-    return torch.log1p(direct * power / (interference + 1)) * (1 / math.log(2.0))
+    return rate_of(direct * power, interference + 1)
+
+
+def rate_of(signal: Tensor, interference: Tensor) -> Tensor:
+    """Rate in bit/s/Hz of a received power that meets `interference`, noise included, both of any shape."""
+    return torch.log1p(signal / interference) * _PER_LN_2

@@ -21,18 +21,18 @@ import torch
 import torch.distributed as dist
 from pydantic import ValidationError
 
-from components.channel.scenario import SCENARIOS
+from components.channel.scenario import OUT_OF_DISTRIBUTION, PRETRAINING, SCENARIOS
 from components.data.batches import Group, Snapshots
 from components.data.online import FreshSnapshots
 from components.data.shards import DataError, Manifest, json_text, load_split, write_text_atomically
 from components.training.checkpoint import HISTORY_NAME, newest_checkpoint, replace_checkpoint
 from components.training.config import PretrainingConfig
 from components.training.determinism import make_deterministic
-from components.training.pretraining import Pretraining, Report
-from components.training.validation import Metrics, health
+from components.training.loop import Metrics, Report
+from components.training.pretraining import Pretraining
+from components.training.validation import health
+from gfm_ra.errors import UserError
 
-# The paper's test scenarios: a backbone that has seen them would say nothing about generalisation.
-HELD_OUT = frozenset(f"D{number}" for number in range(16, 21))
 SPLITS = ("train", "val")
 VALIDATION = 256  # snapshots per scenario, where they are drawn
 # What torchrun tells each process, and what holds for one that is alone.
@@ -111,7 +111,7 @@ def default_scenarios(manifest: Manifest) -> list[str]:
     names = [
         name
         for name, entry in manifest.scenarios.items()
-        if name not in HELD_OUT and entry.rows("train") and entry.rows("val")
+        if name not in OUT_OF_DISTRIBUTION and entry.rows("train") and entry.rows("val")
     ]
     if not names:
         raise SystemExit("the data hold no scenario but D16-D20 to train on: name them with --scenarios")
@@ -161,7 +161,7 @@ def source_of(options: argparse.Namespace) -> Stored | Drawn:
     if options.simulate is None:
         manifest = Manifest.load(options.data)
         return Stored(options.data, manifest, options.scenarios or default_scenarios(manifest))
-    names = options.scenarios or [name for name in SCENARIOS if name not in HELD_OUT]
+    names = options.scenarios or list(PRETRAINING)
     unknown = [name for name in names if name not in SCENARIOS]
     if options.simulate < 1 or unknown:
         raise SystemExit(
@@ -270,7 +270,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Train, or say in one line why not and exit with status 1."""
     try:
         train(parse(arguments))
-    except (DataError, OSError) as error:
+    except (DataError, UserError, OSError) as error:
         raise SystemExit(str(error)) from None
     if dist.is_initialized():
         dist.destroy_process_group()

@@ -13,7 +13,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from components.channel.rng import stream
+from components.channel.torch_rng import seeded
 from components.config import Strict
 from components.data.shards import DataError, json_text, sha256_of
 from components.model.backbone import BackboneConfig
@@ -146,8 +146,7 @@ def model_from_backbone(folder: Path, seed: int, pretrained: bool = True) -> Pow
         DataError: files are missing or damaged.
     """
     card = load_card(folder)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(int(stream(seed, "finetune", "weights").integers(2**62)))
+    with seeded(seed, "finetune", "weights"):
         model = PowerModel(card.backbone)
     if pretrained:
         load_weights(model.backbone, folder / BACKBONE_NAME)

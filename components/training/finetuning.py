@@ -8,19 +8,18 @@ from typing import Literal
 import numpy as np
 import torch
 from pydantic import Field, model_validator
-from torch import Tensor
+from torch import Tensor, nn
 
 from components.config import Strict
-from components.data.batches import Group, plan_epoch, take
+from components.data.batches import Group
 from components.model.conditioning import goal_loss, goals_of
 from components.model.heads import PowerModel
+from components.model.inference import allocate_batches
 from components.model.lora import LoRAConfig, add_adapters, merge_adapters
 from components.model.pcgnn.network import PCGNN
 from components.model.prompted import FixedGoal
 from components.model.rates import spectral_efficiency
-from components.training.checkpoint import TrainingState, load_training, save_training
-from components.training.pretraining import Report, Tick
-from components.training.validation import Metrics
+from components.training.loop import Epoch, LoopConfig, Loss, Metrics, Report, Tick, TrainingLoop
 from gfm_ra.goals import Objective
 from gfm_ra.units import db_to_linear
 
@@ -62,14 +61,7 @@ class FinetuningConfig(Strict):
 Adaptable = PowerModel | FixedGoal | PCGNN
 
 
-def mean_utility(power: Tensor, gain_db: Tensor, objective: Objective) -> Tensor:
-    """Mean over graphs and links of beta(R_k), a scalar; power [B, K], gain_db [B, K, K]."""
-    rates = spectral_efficiency(power.float(), db_to_linear(gain_db))
-    # Per link, so that batches of different K pull with the same strength.
-    return objective.utility(rates).mean() / power.shape[-1]
-
-
-class Finetuning:
+class Finetuning(TrainingLoop):
     """One adaptation run of a power model to one objective, in one process."""
 
     def __init__(
@@ -82,134 +74,118 @@ class Finetuning:
         seed: int,
         group: Group | None = None,
     ) -> None:
-        self.config, self.objective, self.seed = config, objective, seed
-        self.train, self.validation, self.group = train, validation, group or Group()
-        self.model = model.to(self.group.device)
-        self.backbone_parameters = self._adaptable()
-        head = list(model.head.parameters())
-        if config.adapt == "prompt":
-            head = self._only_the_prompt()
-        self.optimizer = torch.optim.Adam(
-            [
-                {"params": self.backbone_parameters, "lr": config.backbone_learning_rate},
-                {"params": head, "lr": config.head_learning_rate},
-            ],
-            fused=True,
-        )
-        self.total_epochs = config.warmup_epochs + config.epochs
-        self.epochs_done = 0
-        self.history: list[Metrics] = []
+        group = group or Group()
+        if group.world_size > 1:
+            # Which parameters have gradients changes after the warm-up, which ranks could not agree on.
+            raise ValueError("fine-tuning runs in one process: pass a group of one")
+        self.config, self.objective, self.validation = config, objective, validation
+        self.model = model.to(group.device)
+        self.backbone_parameters = _adaptable(model, config, seed)
+        head = _prompt(model) if config.adapt == "prompt" else list(model.head.parameters())
+        settings = LoopConfig(
+            "finetune", config.warmup_epochs + config.epochs, config.batch_size, config.validate_every,
+            sum_dtype=torch.float64,
+        )  # fmt: skip
+        super().__init__(settings, self.model, [self.backbone_parameters, head], train, seed, group)
 
     def run(self, report: Report, tick: Tick, resume_from: Path | None = None) -> list[Metrics]:
         """Train to the last epoch; `report` is called every `validate_every` epochs and at the end.
 
         Afterwards the model is whole again (adapters are merged), so a finished run can be neither saved nor resumed.
         """
-        if resume_from is not None:
-            self._restore(resume_from)
-        while self.epochs_done < self.total_epochs:
-            train_utility = self._train_epoch(tick)
-            self.epochs_done += 1
-            if self.epochs_done % self.config.validate_every == 0 or self.epochs_done == self.total_epochs:
-                metrics = {"epoch": float(self.epochs_done), "train_utility_per_link": train_utility}
-                self.history.append(metrics | {"validation_utility_per_link": self.validate()})
-                report(self.history[-1], self.save)
+        history = super().run(report, tick, resume_from)
         if self.config.adapt == "lora":
             merge_adapters(self.model.backbone)
-        return self.history
+        return history
 
-    def _adaptable(self) -> list[torch.nn.Parameter]:
-        """The backbone's parameters that the second stage trains; all others are frozen for good."""
-        backbone = self.model.backbone
-        if self.config.adapt == "lora":
-            return add_adapters(backbone, self.config.lora, self.seed)
-        if self.config.adapt in ("frozen", "prompt"):
-            backbone.requires_grad_(False)
-            return []
-        return list(backbone.parameters())
+    def loss(self, gain_db: Tensor, part: int) -> Loss:
+        """Minus the utility of the model's powers."""
+        return adaptation_loss(self.forward(gain_db), gain_db, self.objective, self.config.loss)
 
-    def _only_the_prompt(self) -> list[torch.nn.Parameter]:
-        """The prompt's vector, after freezing the head too.
-
-        Raises:
-            ValueError: the model has no prompt.
-        """
-        if not isinstance(self.model, FixedGoal):
-            raise ValueError(
-                'adapt "prompt" needs a goal-conditioned model: pre-train with utility_weight above 0'
-            )
-        self.model.head.requires_grad_(False)
-        tuned = self.model.backbone.prompt.tuned
-        tuned.requires_grad_(True)
-        return [tuned]
-
-    def save(self, folder: Path) -> None:
-        """Write a checkpoint from which a new process continues with identical bits."""
-        state = TrainingState(
-            stage="finetune", epochs_done=self.epochs_done, scheduler={}, history=tuple(self.history)
-        )
-        save_training(folder, {"model": self.model}, self.optimizer, state)
-
-    def _restore(self, folder: Path) -> None:
-        state = load_training(folder, {"model": self.model}, self.optimizer)
-        self.epochs_done, self.history = state.epochs_done, list(state.history)
-
-    def _train_epoch(self, tick: Tick) -> float:
-        # Head warm-up: the untrained head's gradients must not disturb the backbone.
+    def begin_epoch(self) -> None:
+        """Head warm-up: the untrained head's gradients must not disturb the backbone."""
         for parameter in self.backbone_parameters:
             parameter.requires_grad_(self.epochs_done >= self.config.warmup_epochs)
-        self.model.train()
-        counts = [len(gains) for gains in self.train]
-        plan = plan_epoch(counts, self.config.batch_size, self.seed, "finetune", self.epochs_done)
-        total = torch.zeros((), dtype=torch.float64, device=self.group.device)
-        for number, batch in enumerate(plan):
-            gain_db = take(self.train, batch, self.group)
-            self._set_learning_rates(self.epochs_done + number / len(plan), len(plan))
-            power = self.model(gain_db)
-            self.optimizer.zero_grad(set_to_none=True)
-            self._loss(power, gain_db).backward()
-            self.optimizer.step()
-            total += mean_utility(power.detach(), gain_db, self.objective)
-            tick(self.epochs_done * len(plan) + number + 1, self.total_epochs * len(plan), len(batch.rows))
-        return float(total) / len(plan)
+        super().begin_epoch()
 
-    def _loss(self, power: Tensor, gain_db: Tensor) -> Tensor:
-        if self.config.loss == "utility":
-            return -mean_utility(power, gain_db, self.objective)  # (15)
-        goals = goals_of(self.objective, power.shape[0], power.shape[-1]).to(power.device)
-        return goal_loss(spectral_efficiency(power.float(), db_to_linear(gain_db)), goals)
-
-    def _set_learning_rates(self, epochs: float, per_epoch: int) -> None:
-        """Base rates times the schedule's multiplier after so many (also partial) epochs, warm-up included."""
+    def learning_rates(self) -> tuple[float, float]:
+        """The backbone's and the head's."""
         config, factor = self.config, 1.0
+        # So many epochs are done, parts of one and the warm-up included.
+        epochs = self.epochs_done + self.steps_done % self.steps_per_epoch / self.steps_per_epoch
         if config.schedule == "cosine":
             # Over the second stage only: the short head warm-up runs at full rate.
             done = max(0.0, epochs - config.warmup_epochs) / max(1, config.epochs)
             factor = 0.5 * (1.0 + math.cos(math.pi * done))
-        backbone, head = self.optimizer.param_groups
-        steps = (epochs - config.warmup_epochs) * per_epoch + 1.0
+        steps = (epochs - config.warmup_epochs) * self.steps_per_epoch + 1.0
         rise = min(1.0, max(0.0, steps) / config.rise_updates) if config.rise_updates else 1.0
-        backbone["lr"] = config.backbone_learning_rate * factor * rise
-        head["lr"] = config.head_learning_rate * factor
+        return config.backbone_learning_rate * factor * rise, config.head_learning_rate * factor
+
+    def measure(self, epoch: Epoch) -> Metrics:
+        """Utilities per link, as means over the epoch's batches and over the validation sets."""
+        return {
+            "epoch": float(self.epochs_done),
+            "train_utility_per_link": epoch.reported,
+            "validation_utility_per_link": self.validate(),
+        }
+
+    def modules(self) -> dict[str, nn.Module]:
+        """The model."""
+        return {"model": self.model}
 
     @torch.no_grad()
     def validate(self) -> float:
         """Mean over the validation sets of the mean utility per link."""
-        self.model.eval()
         values = []
         for gains in self.validation:
+            power = torch.from_numpy(allocate_batches(self.model, gains)).to(self.group.device)
             gain_db = torch.from_numpy(gains).to(self.group.device).float()
-            values.append(float(mean_utility(predict(self.model, gain_db), gain_db, self.objective)))
+            values.append(float(mean_utility(power, gain_db, self.objective)))
         return sum(values) / len(values)
 
 
-@torch.no_grad()
-def predict(
-    model: Adaptable, gain_db: Tensor, batch_size: int = 256, edge_mask: Tensor | None = None
-) -> Tensor:
-    """Powers [N, K] for gain_db [N, K, K], in batches that bound the memory; edge_mask as in `Backbone.forward`."""
-    starts = range(0, len(gain_db), batch_size)
-    parts = [slice(start, start + batch_size) for start in starts]
-    masks = [None if edge_mask is None else edge_mask[part] for part in parts]
-    powers = [model(gain_db[part].float(), mask) for part, mask in zip(parts, masks, strict=True)]
-    return torch.cat(powers) if powers else torch.zeros(0, gain_db.shape[-1])
+def mean_utility(power: Tensor, gain_db: Tensor, objective: Objective) -> Tensor:
+    """Mean over graphs and links of beta(R_k), a scalar; power [B, K], gain_db [B, K, K]."""
+    return _per_link(spectral_efficiency(power.float(), db_to_linear(gain_db)), objective)
+
+
+def adaptation_loss(
+    power: Tensor, gain_db: Tensor, objective: Objective, kind: Literal["utility", "scaled"]
+) -> Loss:
+    """The loss of powers [B, K] on gain_db [B, K, K], by `FinetuningConfig.loss`; what it reports is the utility."""
+    rates = spectral_efficiency(power.float(), db_to_linear(gain_db))
+    utility = _per_link(rates, objective)
+    if kind == "utility":
+        return Loss(-utility, utility)  # (15)
+    return Loss(goal_loss(rates, goals_of(objective, *power.shape).to(power.device)), utility)
+
+
+def _per_link(rates: Tensor, objective: Objective) -> Tensor:
+    # Per link, so that batches of different K pull with the same strength.
+    return objective.utility(rates).mean() / rates.shape[-1]
+
+
+def _adaptable(model: Adaptable, config: FinetuningConfig, seed: int) -> list[nn.Parameter]:
+    """The backbone's parameters that the second stage trains; all others are frozen for good."""
+    if config.adapt == "lora":
+        return add_adapters(model.backbone, config.lora, seed)
+    if config.adapt in ("frozen", "prompt"):
+        model.backbone.requires_grad_(False)
+        return []
+    return list(model.backbone.parameters())
+
+
+def _prompt(model: Adaptable) -> list[nn.Parameter]:
+    """The prompt's vector, after freezing the head too.
+
+    Raises:
+        ValueError: the model has no prompt.
+    """
+    if not isinstance(model, FixedGoal):
+        raise ValueError(
+            'adapt "prompt" needs a goal-conditioned model: pre-train with utility_weight above 0'
+        )
+    model.head.requires_grad_(False)
+    tuned = model.backbone.prompt.tuned
+    tuned.requires_grad_(True)
+    return [tuned]

@@ -27,17 +27,16 @@ class Schedule:
     def __init__(self, config: ScheduleConfig, total_steps: int) -> None:
         self.config = config
         self.total_steps = max(1, total_steps)
-        self.step = 0
         self.scale = 1.0
         self.best: float | None = None
         self.epochs_without_progress = 0
 
-    def multiplier(self) -> float:
-        """Multiplier for the coming step."""
-        warmup = min(1.0, (self.step + 1) / (self.config.warmup_steps + 1))
+    def multiplier(self, step: int) -> float:
+        """Multiplier for the step that comes after so many."""
+        warmup = min(1.0, (step + 1) / (self.config.warmup_steps + 1))
         if self.config.kind == "plateau":
             return warmup * self.scale
-        return warmup * 0.5 * (1.0 + math.cos(math.pi * min(1.0, self.step / self.total_steps)))
+        return warmup * 0.5 * (1.0 + math.cos(math.pi * min(1.0, step / self.total_steps)))
 
     def observe(self, validation_loss: float) -> bool:
         """Take note of an epoch's validation loss; True if it is the best so far."""
@@ -52,7 +51,6 @@ class Schedule:
     def state(self) -> dict[str, float | int | None]:
         """What `restore` needs."""
         return {
-            "step": self.step,
             "scale": self.scale,
             "best": self.best,
             "epochs_without_progress": self.epochs_without_progress,
@@ -60,7 +58,6 @@ class Schedule:
 
     def restore(self, state: dict[str, float | int | None]) -> None:
         """Continue from a saved state."""
-        self.step = int(state["step"] or 0)
         self.scale = float(state["scale"] or 1.0)
         self.best = state["best"]
         self.epochs_without_progress = int(state["epochs_without_progress"] or 0)

@@ -8,19 +8,19 @@ import torch.distributed as dist
 from torch import Tensor
 
 from components.channel.masking import random_pair_mask
-from components.data.batches import Batch, Group, Snapshots, mask_generator, take
+from components.channel.torch_rng import torch_stream
+from components.data.batches import Batch, Group, Snapshots, take
 from components.model.conditioning import advantage, goals_of
 from components.model.features import cross_gains, edge_features
 from components.model.rates import spectral_efficiency
 from components.training.config import PretrainingConfig
 from components.training.health import effective_rank, mean_dimension_std, verdict
+from components.training.loop import Metrics
 from components.training.precision import autocast
 from components.training.pretext import Student, Task, Teacher
-from gfm_ra.goals import ProportionalFair, QoS, SumRate
+from gfm_ra.goals import STANDARD
 from gfm_ra.units import db_to_linear
 
-Metrics = dict[str, float]
-NAMED_GOALS = (SumRate(), ProportionalFair(), QoS())
 RANK_ROWS = 4096  # embeddings from which the effective rank is computed
 
 
@@ -51,7 +51,7 @@ class Validator:
             for source, gains in enumerate(self.data)
             for start in range(0, len(gains), self.config.batch_size)
         ]
-        sums = torch.zeros(5 + len(NAMED_GOALS), dtype=torch.float64)
+        sums = torch.zeros(5 + len(STANDARD), dtype=torch.float64)
         embeddings: list[Tensor] = []
         for index, batch in enumerate(batches):
             if index % self.group.world_size == self.group.rank:
@@ -77,9 +77,9 @@ class Validator:
     def _validate_batch(self, index: int, batch: Batch, embeddings: list[Tensor]) -> Tensor:
         gain_db = take(self.data, batch, Group(device=self.group.device))
         count, links, _ = gain_db.shape
-        generator = mask_generator(self.seed, "pretrain", "validation-mask", index)
+        generator = torch_stream(self.seed, "pretrain", "validation-mask", index)
         mask = random_pair_mask(count, links, self.config.mask_ratio, generator, gain_db.device)
-        named = [goals_of(objective, count, links).to(gain_db.device) for objective in NAMED_GOALS]
+        named = [goals_of(objective, count, links).to(gain_db.device) for objective in STANDARD]
         goals = named[0] if self.config.goal_conditioned else None
         with autocast(self.config.precision, self.group.device):
             target = self.teacher(gain_db, goals) if self.config.consistency_weight > 0 else None
@@ -97,11 +97,11 @@ class Validator:
     def _advantages(self, gain_db: Tensor, embedded: list[Tensor]) -> list[float]:
         """Advantage over full reuse under each named goal, weighted by nodes; zeros if not conditioned."""
         if not self.config.goal_conditioned:
-            return [0.0] * len(NAMED_GOALS)
+            return [0.0] * len(STANDARD)
         gain, nodes = db_to_linear(gain_db), gain_db.shape[0] * gain_db.shape[1]
         full = spectral_efficiency(torch.ones_like(gain_db[..., 0]), gain)
         found = []
-        for z, objective in zip(embedded, NAMED_GOALS, strict=True):
+        for z, objective in zip(embedded, STANDARD, strict=True):
             with autocast(self.config.precision, self.group.device):
                 power = self.student.power(z)
             rates = spectral_efficiency(power, gain)
@@ -115,7 +115,7 @@ class Validator:
         advantages = (sums[5:] / sums[4]).tolist() if config.goal_conditioned else []
         # The estimate inside a conditioned backbone is a means, not an end: only what it leads to is judged.
         loss = config.edge_weight * edge + config.consistency_weight * consistency
-        loss -= config.utility_weight * sum(advantages) / len(NAMED_GOALS)
+        loss -= config.utility_weight * sum(advantages) / len(STANDARD)
         unit_db = config.backbone.scaling.cross_std_db
         summary = {
             "validation_loss": loss,
@@ -126,7 +126,7 @@ class Validator:
             "effective_rank": float(signs[0]),
             "embedding_std": float(signs[1]),
         }
-        names = [f"advantage_{objective.name}" for objective in NAMED_GOALS]
+        names = [f"advantage_{objective.name}" for objective in STANDARD]
         return summary | dict(zip(names, advantages, strict=False))
 
 

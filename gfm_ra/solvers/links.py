@@ -19,7 +19,7 @@ slow.
 
 import numpy as np
 
-from gfm_ra.goals import RATE_FLOOR
+from gfm_ra.goals import QOS_RAMP, RATE_FLOOR
 from gfm_ra.solvers.compiled import Real, inlined
 from gfm_ra.solvers.elementary import exp2, log2, log2_1p
 from gfm_ra.solvers.inputs import LOG, POWER, QUALITY
@@ -41,10 +41,7 @@ _SURFACING = _AUDIBLE * _DEEP_SCALE
 _LEAST_STORED = np.float32(1e-30)
 _LEAST_PUSH = np.float32(1e-35)
 _LARGEST_SLOPE_LOG2, _LARGEST_BENEFIT_LOG2 = np.float32(50.0), np.float32(100.0)
-_RAMP = np.float32(1.0 / 15.0)
-"""Width, relative to the minimum rate, over which the QoS slope falls from 1 + penalty to 1: with a jump,
-links
-that sit at the minimum rate swing between the two slopes."""
+_RAMP = np.float32(QOS_RAMP)
 _SHRINK, _GROW, _LEAST_STEP = np.float32(0.5), np.float32(1.2), np.float32(0.01)
 
 
@@ -98,7 +95,10 @@ def power_of(stored: Real) -> Real:
 
 @inlined
 def rate_of(direct: Real, power: Real, interference: Real) -> Real:
-    """Rate of a link, bit/s/Hz: equations (1) and (2)."""
+    """Rate of a link, bit/s/Hz: equations (1) and (2).
+
+    `gfm_ra.rates` in compiled form: with a logarithm that vectorises, and interference that the products have left.
+    """
     return log2_1p(direct * power / interference)
 
 

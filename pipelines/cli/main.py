@@ -10,9 +10,9 @@ import numpy as np
 import typer
 from rich.console import Console
 
-from components.data.shards import to_gain, to_gain_db
 from gfm_ra.files.gains import check_writable, read_gains, write_array
 from gfm_ra.goals import AlphaFair, Objective, ProportionalFair, QoS, SumRate, Weighted, by_name
+from gfm_ra.units import to_gain, to_gain_db
 from pipelines.cli import models as cli_models
 from pipelines.cli import tools as cli_tools
 from pipelines.registry import versions
@@ -148,11 +148,11 @@ def refined(
 ) -> tuple[np.ndarray, str]:
     """Powers after polish and guard, and a note on where they come from."""
     from pipelines.serving.allocator import (
-        ServedAllocator,  # brings torch, which a plain answer does not need
+        served_allocator,  # brings torch, which a plain answer does not need
     )
 
     goal = objective_of(model, params)
-    found = ServedAllocator(predict, goal).explain(to_gain(batch), goal, polish, guard)
+    found = served_allocator(predict, goal).explain(to_gain(batch), goal, polish, guard)
     names, counts = np.unique(found.source, return_counts=True)
     return (
         found.power,

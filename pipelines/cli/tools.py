@@ -9,8 +9,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from components.data.shards import to_gain_db
 from gfm_ra.files.gains import check_writable, write_array
+from gfm_ra.units import to_gain_db
 from pipelines.cli.doctor import FAULT, NOTE, OK, examine
 from pipelines.registry import versions
 from pipelines.registry.aliases import CHAMPION, usable_alias

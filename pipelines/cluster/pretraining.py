@@ -13,7 +13,7 @@ from ray.train.torch import TorchTrainer
 from components.data.shards import Manifest, load_split
 from components.training.checkpoint import BACKBONE_NAME, CONFIG_NAME, MODEL_NAME
 from components.training.config import PretrainingConfig
-from components.training.validation import Metrics
+from components.training.loop import Metrics
 from pipelines.cluster.progress_reporter import ProgressReporter
 from pipelines.cluster.room import Need
 from pipelines.cluster.trainer import TrainingData, make_trainer

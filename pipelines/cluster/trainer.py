@@ -17,8 +17,8 @@ from components.data.shards import Manifest, load_split
 from components.training.checkpoint import load_prompted_model
 from components.training.config import PretrainingConfig
 from components.training.determinism import make_deterministic
+from components.training.loop import Metrics
 from components.training.pretraining import Pretraining
-from components.training.validation import Metrics
 from pipelines.cluster.progress_reporter import WorkerReporter
 from pipelines.cluster.session import worker_resources
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from components.evaluation.ratios import Ratio
+from components.evaluation.intervals import Interval
 from pipelines.registry.comparison import REFERENCE_STARTS
 
 PARAMS_OF_ANY_GOAL = (
@@ -15,7 +15,7 @@ def model_card(
     name: str,
     any_goal: bool,
     provenance: Mapping[str, str],
-    ratios: Mapping[tuple[str, str], Ratio],
+    ratios: Mapping[tuple[str, str], Interval],
     confidence: float,
 ) -> str:
     """The card in Markdown; the same model, data and provenance give the same text."""
@@ -50,7 +50,7 @@ def model_card(
     return "\n".join(parts) + "\n"
 
 
-def _table(ratios: Mapping[tuple[str, str], Ratio]) -> str:
+def _table(ratios: Mapping[tuple[str, str], Interval]) -> str:
     lines = ["| objective | scenario | ratio |", "|---|---|---|"]
     lines += [
         f"| {objective} | {scenario} | {show(ratio)} |" for (objective, scenario), ratio in ratios.items()
@@ -58,6 +58,6 @@ def _table(ratios: Mapping[tuple[str, str], Ratio]) -> str:
     return "\n" + "\n".join(lines) + "\n"
 
 
-def show(ratio: Ratio) -> str:
+def show(ratio: Interval) -> str:
     """A ratio and its interval."""
     return f"{ratio.value:.4f} [{ratio.low:.4f}, {ratio.high:.4f}]"

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import numpy as np
 
-from components.data.shards import DataError, Manifest, load_split, to_gain
-from components.evaluation.ratios import Ratio, mean_difference, ratio_of_means
+from components.data.shards import DataError, Manifest, load_split
+from components.evaluation.intervals import Interval, mean_difference, ratio_of_means
 from components.evaluation.references import read_references
 from components.evaluation.scores import score
 from components.model.conditioning import goals_of
 from gfm_ra.goals import by_name
 from gfm_ra.solvers import wmmse
+from gfm_ra.units import to_gain
 from pipelines.registry import pyfunc_program, versions
 from pipelines.runtime import paths
 
@@ -31,7 +32,7 @@ class Snapshots:
         """What a way to set powers is worth on every snapshot."""
         return scores_of(self.gains, powers)
 
-    def ratios(self, scored: Scores, confidence: float) -> dict[tuple[str, str], Ratio]:
+    def ratios(self, scored: Scores, confidence: float) -> dict[tuple[str, str], Interval]:
         """Ratio to WMMSE by objective and scenario, with bootstrap intervals."""
         return {
             key: ratio_of_means(values, self.reference[key], self.seed, confidence=confidence)
@@ -47,7 +48,7 @@ class Snapshots:
         ]
         return float(np.mean(ratios))
 
-    def margin(self, challenger: Scores, champion: Scores, confidence: float) -> Ratio:
+    def margin(self, challenger: Scores, champion: Scores, confidence: float) -> Interval:
         """How much higher the challenger's ratio to the reference is, over all snapshots, paired, with its interval."""
         differences = [
             (challenger[key] - champion[key]) / max(abs(float(reference.mean())), 1e-9)

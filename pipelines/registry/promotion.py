@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from components.data.shards import sha256_of
-from components.evaluation.ratios import Ratio
+from components.evaluation.intervals import Interval
 from pipelines.registry import versions
 from pipelines.registry.aliases import CHAMPION, Overtaken, alias_version, promote_over
 from pipelines.registry.comparison import Snapshots, registered_powers
@@ -80,7 +80,7 @@ class Gate:
             return True, f"the network of champion {champion} in another program"
         return False, f"not surely better than champion {champion}: ratio to WMMSE {said} above its"
 
-    def _margin(self, version: versions.Version, champion: str) -> Ratio:
+    def _margin(self, version: versions.Version, champion: str) -> Interval:
         snapshots = self.snapshots()
         challenger, defender = (
             snapshots.scores(registered_powers(f"models:/{version.name}/{number}", self.any_goal))

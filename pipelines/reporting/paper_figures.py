@@ -4,10 +4,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from components.evaluation.comparison import IMPUTED, PCGNN_NAME, SCRATCH, VARIANT
-from components.evaluation.intervals import Runs
-from components.evaluation.ratios import Ratio
-from components.evaluation.references import OBJECTIVES
+from components.evaluation.intervals import Interval, Runs
 from components.evaluation.scores import PAPER_REFERENCE
+from gfm_ra.goals import OBJECTIVES
 from pipelines.reporting.plots import Figure, Row
 from pipelines.reporting.report_figures import UNITS
 from pipelines.reporting.results import Arm, Results
@@ -26,7 +25,7 @@ SMALL_MODELS = "variants"  # the study of figures 9 to 11
 VARIANT_NAMES = {SCRATCH: "from scratch", paths.PROMPTED: "goal-conditioned"}
 
 
-def _row(panel: str, series: str, x: Any, found: Ratio | None, runs: int, snapshots: int) -> Iterator[Row]:  # noqa: ANN401
+def _row(panel: str, series: str, x: Any, found: Interval | None, runs: int, snapshots: int) -> Iterator[Row]:  # noqa: ANN401
     if found is not None:
         value, low, high = (round(float(number), 5) for number in found)
         yield {

@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from pyarrow.dataset import field
 
-from components.evaluation.references import OBJECTIVES
 from components.evaluation.scores import MODEL, POLISHED, PROMPTED
+from gfm_ra.goals import OBJECTIVES
 from pipelines.reporting.style import COLOURS, figure
 
 LABELS = {

@@ -8,10 +8,9 @@ import numpy as np
 
 from components.data.shards import Manifest, load_split
 from components.evaluation.comparison import Entry, entry, read_rows
-from components.evaluation.intervals import Runs, mean_ratio
-from components.evaluation.ratios import Ratio
-from components.evaluation.references import OBJECTIVES, read_references
-from gfm_ra.goals import by_name
+from components.evaluation.intervals import Interval, Runs, mean_ratio
+from components.evaluation.references import read_references
+from gfm_ra.goals import OBJECTIVES, by_name
 
 
 class Arm(NamedTuple):
@@ -70,7 +69,7 @@ class Results:
         """The number of links on every snapshot."""
         return [[np.full(self.rows, float(self.links[scenario])) for scenario in scenarios]]
 
-    def ratio(self, values: Runs, reference: Runs, score: bool = True) -> Ratio | None:
+    def ratio(self, values: Runs, reference: Runs, score: bool = True) -> Interval | None:
         """Ratio with interval, or None where it says nothing: nothing was run, or the reference is zero or below.
 
         A reference that is a `score` must be positive on most snapshots: sum-rate WMMSE silences links, and under

@@ -5,9 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from components.evaluation.intervals import mean_ratio
-from components.evaluation.ratios import Ratio
-from components.evaluation.references import OBJECTIVES
+from components.evaluation.intervals import Interval, mean_ratio
+from gfm_ra.goals import OBJECTIVES
 from pipelines.reporting.plots import Figure, Row
 from pipelines.reporting.results import Results
 from pipelines.reporting.speed_quality_methods import GPU, POLISHED, REFERENCE, family, is_network
@@ -16,7 +15,7 @@ from pipelines.reporting.speed_quality_methods import GPU, POLISHED, REFERENCE, 
 def points(
     latency: Sequence[dict[str, Any]],
     scores: dict[str, dict[str, list[float]]],
-    trained: dict[tuple[str, str, str], Ratio],
+    trained: dict[tuple[str, str, str], Interval],
     links: dict[str, int],
     seed: int,
 ) -> list[Row]:
@@ -128,9 +127,9 @@ def figure(rows: Sequence[Row], objective: str, batch: int) -> Figure:
 
 def trained_ratios(
     results: Results, arms: dict[str, Any], scenarios: Sequence[str]
-) -> dict[tuple[str, str, str], Ratio]:
+) -> dict[tuple[str, str, str], Interval]:
     """Ratios of fine-tuned methods to the strong reference, plain and polished, by scenario, objective and method."""
-    found: dict[tuple[str, str, str], Ratio] = {}
+    found: dict[tuple[str, str, str], Interval] = {}
     for method, by_objective in arms.items():
         for arm in by_objective:
             for scenario in scenarios:

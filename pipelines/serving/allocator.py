@@ -4,18 +4,16 @@ from collections.abc import Callable
 
 import numpy as np
 
-from components.data.shards import to_gain_db
 from components.evaluation.torch_allocator import Allocator
 from gfm_ra.goals import Objective
 
 
-class ServedAllocator(Allocator):
-    """Like `Allocator`, with the powers of a registered model, which was already told its goal."""
+def served_allocator(predict: Callable[[np.ndarray], np.ndarray], objective: Objective) -> Allocator:
+    """An allocator around a registered model, which was already told its goal."""
 
-    def __init__(self, predict: Callable[[np.ndarray], np.ndarray], objective: Objective) -> None:
-        self.predict, self.objective = predict, objective
-
-    def _powers(self, gain: np.ndarray, goal: Objective, hidden: np.ndarray | None) -> np.ndarray:
+    def powers(gain_db: np.ndarray, _: Objective, hidden: np.ndarray | None) -> np.ndarray:
         if hidden is not None:
             raise ValueError("allocate: a registered model needs every gain")
-        return self.predict(to_gain_db(gain))
+        return predict(gain_db)
+
+    return Allocator(powers, objective)

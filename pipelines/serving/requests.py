@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
+from gfm_ra.goals import AlphaFair, QoS
 from pipelines.runtime.errors import UserError
 
 # numpy reads the header as Python text, which may fail in any of these ways.
@@ -14,7 +15,7 @@ NOT_NPY = (
     ValueError, EOFError, SyntaxError, TypeError, ArithmeticError, MemoryError, RecursionError, TokenError,
 )  # fmt: skip
 # The goal that each of a goal's numbers belongs to.
-GOAL_OF = {"alpha": "alpha-fair", "min_rate": "qos", "penalty": "qos"}
+GOAL_OF = {"alpha": AlphaFair.name, "min_rate": QoS.name, "penalty": QoS.name}
 NPY = "application/x-npy"
 FIELDS = ("gain_db", "goal", "alpha", "min_rate", "penalty", "weights")
 

@@ -10,21 +10,21 @@ import torch
 from pydantic import Field
 
 from components.config import Strict
-from components.data.shards import Manifest, json_text, load_split, to_gain, write_table
-from components.evaluation.references import OBJECTIVES, read_references
+from components.data.shards import Manifest, json_text, load_split, write_table
+from components.evaluation.references import read_references
 from components.evaluation.scores import (
     MODEL,
     PAPER_REFERENCE,
     POLISHED,
     PROMPTED,
-    model_powers,
     ratios,
     scores,
 )
-from components.model.prompted import set_powers
+from components.model.inference import allocate_batches
 from components.training.checkpoint import load_power_model, load_prompted_model
-from gfm_ra.goals import by_name
+from gfm_ra.goals import OBJECTIVES, by_name
 from gfm_ra.solvers import wmmse
+from gfm_ra.units import to_gain
 from pipelines.cluster.room import Need
 from pipelines.cluster.workers import workers
 from pipelines.runtime import paths
@@ -56,9 +56,9 @@ def evaluate_task(
     torch.set_num_threads(1)
     gain_db = load_split(data, Manifest.load(data), scenario, config.split)
     powers = read_references(references, Manifest.load(references).entry(scenario).splits[config.split])
-    powers[MODEL] = model_powers(load_power_model(head)[0], gain_db)
+    powers[MODEL] = allocate_batches(load_power_model(head)[0], gain_db)
     goal = by_name(objective)
-    powers[PROMPTED] = set_powers(load_prompted_model(prompted), gain_db, goal)
+    powers[PROMPTED] = allocate_batches(load_prompted_model(prompted), gain_db, goal)
     powers[POLISHED] = wmmse(
         to_gain(gain_db),
         goal,

@@ -12,7 +12,6 @@ from pydantic import Field
 
 from components.data.batches import Group
 from components.data.shards import Manifest, load_split
-from components.evaluation.references import OBJECTIVES
 from components.training.checkpoint import (
     MODEL_NAME,
     ModelCard,
@@ -23,8 +22,8 @@ from components.training.checkpoint import (
 )
 from components.training.determinism import make_deterministic
 from components.training.finetuning import Finetuning, FinetuningConfig
-from components.training.validation import Metrics
-from gfm_ra.goals import by_name
+from components.training.loop import Metrics
+from gfm_ra.goals import OBJECTIVES, StandardName, by_name
 from pipelines.cluster.progress_reporter import ProgressReporter, WorkerReporter
 from pipelines.cluster.room import Need
 from pipelines.cluster.trainer import history_csv
@@ -38,7 +37,7 @@ from pipelines.runtime.stage import Context, Outcome, Stage, main
 class FinetuneConfig(FinetuningConfig):
     """The recipe, the samples to use and the objectives to adapt to (one run of the stage per objective)."""
 
-    objectives: tuple[Literal["sum-rate", "proportional-fair", "qos"], ...] = Field(min_length=1)
+    objectives: tuple[StandardName, ...] = Field(min_length=1)
     scenarios: tuple[str, ...] = Field(min_length=1)
     shots: int = Field(default=2048, ge=1)  # samples per scenario
     start: Literal["pretrained", "scratch"] = "pretrained"

@@ -16,19 +16,20 @@ from pydantic import Field
 
 from components.channel.imputation import fill_constant, fill_quantile
 from components.channel.masking import random_pair_mask
-from components.channel.rng import stream
+from components.channel.torch_rng import torch_stream
 from components.config import Strict
-from components.data.shards import Manifest, json_text, load_split, to_gain
-from components.evaluation.ratios import mean_over_seeds, ratio_of_means
-from components.evaluation.references import OBJECTIVES
-from components.evaluation.scores import comparable_score, model_powers
+from components.data.shards import Manifest, json_text, load_split
+from components.evaluation.intervals import mean_over_seeds, ratio_of_means
+from components.evaluation.scores import comparable_score
 from components.evaluation.torch_allocator import Allocator
 from components.model.conditioning import GoalSpec
-from components.model.prompted import FixedGoal, set_powers
+from components.model.inference import allocate_batches
+from components.model.prompted import FixedGoal
 from components.training.checkpoint import load_prompted_model
 from components.training.finetuning import Finetuning, FinetuningConfig
-from gfm_ra.goals import by_name
+from gfm_ra.goals import OBJECTIVES, by_name
 from gfm_ra.solvers import full_reuse, wmmse
+from gfm_ra.units import to_gain
 from pipelines.cluster.room import Need
 from pipelines.cluster.workers import workers
 from pipelines.runtime import paths
@@ -78,11 +79,11 @@ def evaluate_goal(config: GoalStudyConfig, place: Place, scenario: str, name: st
     gain_db = load_split(place.data, Manifest.load(place.data), scenario, "test", config.rows)
     gain, goal = to_gain(gain_db), config.goals[name].build(gain_db.shape[-1])
     best = wmmse(gain, goal, starts=config.starts, iterations=config.iterations, seed=place.seed, threads=1)
-    with_fallback = Allocator(load_prompted_model(place.model), goal).explain(
+    with_fallback = Allocator.of(load_prompted_model(place.model), goal).explain(
         gain, goal, polish_iterations=config.refinement_iterations, guard=True
     )
     powers = {
-        "zero-shot": set_powers(load_prompted_model(place.model), gain_db, goal),
+        "zero-shot": allocate_batches(load_prompted_model(place.model), gain_db, goal),
         "with_fallback": with_fallback.power,
         "wmmse-for-the-goal": wmmse(gain, goal, iterations=config.iterations, threads=1),
         "full-reuse": full_reuse(gain),
@@ -109,10 +110,8 @@ def evaluate_missing(config: GoalStudyConfig, place: Place, scenario: str, objec
     fills: dict[str, Callable[[np.ndarray], np.ndarray]] = {}
     found: dict[str, Any] = {}
     for share in config.hidden_shares:
-        key = int(stream(place.seed, "goals", "hidden", scenario, f"{share}").integers(2**62))
-        hidden = random_pair_mask(
-            len(gain), gain.shape[-1], share, torch.Generator().manual_seed(key)
-        ).numpy()
+        generator = torch_stream(place.seed, "goals", "hidden", scenario, f"{share}")
+        hidden = random_pair_mask(len(gain), gain.shape[-1], share, generator).numpy()
         fills = {
             f"quantile-{q}": lambda values, hidden=hidden, q=q: fill_quantile(values, hidden, q)
             for q in config.quantiles
@@ -125,7 +124,7 @@ def evaluate_missing(config: GoalStudyConfig, place: Place, scenario: str, objec
             for fill, impute in fills.items()
         }
         chosen = max(scored, key=lambda fill: scored[fill].mean())
-        zero_shot = comparable_score(goal, set_powers(model, gain_db, goal, hidden), gain_db)
+        zero_shot = comparable_score(goal, allocate_batches(model, gain_db, goal, hidden), gain_db)
         found[f"{share:g}"] = {
             "zero-shot": _ratio(zero_shot, reference, config, place.seed),
             "imputed-wmmse": _ratio(scored[chosen], reference, config, place.seed),
@@ -149,7 +148,9 @@ def adapt(config: GoalStudyConfig, place: Place, name: str, way: str, number: in
     best = wmmse(
         to_gain(test), goal, starts=config.starts, iterations=config.iterations, seed=place.seed, threads=1
     )
-    reached, reference = (comparable_score(goal, power, test) for power in (model_powers(model, test), best))
+    reached, reference = (
+        comparable_score(goal, power, test) for power in (allocate_batches(model, test), best)
+    )
     return float(reached.mean() / reference.mean()) if reference.mean() > 0.0 else None
 
 

@@ -13,9 +13,9 @@ from pydantic import Field
 
 from components.config import Strict
 from components.data.shards import json_text, sha256_of
-from components.evaluation.references import OBJECTIVES
 from components.model.export import export_onnx
 from components.training.checkpoint import CONFIG_NAME, MODEL_NAME, load_power_model, load_prompted_model
+from gfm_ra.goals import OBJECTIVES, AlphaFair, QoS, SumRate
 from pipelines.registry import pyfunc_program, versions
 from pipelines.registry.aliases import offer
 from pipelines.registry.card import model_card, show
@@ -49,7 +49,13 @@ class RegisterConfig(Strict):
 
 ANY_GOAL = (paths.PROMPTED, paths.DISTILLED)
 # What a caller may pass to the goal-conditioned model, with the defaults; `pyfunc_model.py` explains each.
-PARAMETERS = {"goal": "sum-rate", "alpha": 1.0, "min_rate": 0.3, "penalty": 15.0, "weights": []}
+PARAMETERS = {
+    "goal": SumRate.name,
+    "alpha": AlphaFair.alpha,
+    "min_rate": QoS.min_rate,
+    "penalty": QoS.penalty,
+    "weights": [],
+}
 
 
 class Candidate(NamedTuple):

@@ -12,8 +12,8 @@ from pydantic import Field
 
 from components.config import Strict
 from components.data.shards import Manifest, read_json, sha256_of
-from components.evaluation.references import OBJECTIVES
 from components.evaluation.scores import MODEL, POLISHED, PROMPTED
+from gfm_ra.goals import OBJECTIVES
 from pipelines.reporting import report_figures, speed_quality
 from pipelines.reporting.claims import status_in_words
 from pipelines.reporting.plots import Figure, draw

@@ -15,9 +15,10 @@ from pydantic import Field
 
 from components.config import Strict
 from components.data.shards import Manifest, json_text, load_split
-from components.evaluation.ratios import mean_over_seeds
+from components.evaluation.intervals import mean_over_seeds
 from components.evaluation.references import read_references
-from components.evaluation.scores import model_powers, score
+from components.evaluation.scores import score
+from components.model.inference import allocate_batches
 from components.training.checkpoint import model_from_backbone
 from components.training.finetuning import Finetuning, FinetuningConfig
 from gfm_ra.goals import SumRate, by_name
@@ -85,7 +86,7 @@ def adapt_once(
     if not evaluated:
         return reached, float("nan")
     test = load_split(data, manifest, config.scenario, "test", config.test_rows)
-    return reached, float(score(config.objective, model_powers(model, test), test).mean())
+    return reached, float(score(config.objective, allocate_batches(model, test), test).mean())
 
 
 def work(context: Context[ScratchBaselineConfig]) -> Outcome:

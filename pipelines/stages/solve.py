@@ -6,8 +6,9 @@ from typing import Literal
 from pydantic import Field
 
 from components.config import Strict
-from components.data.shards import Manifest, ScenarioEntry, ShardEntry, read_shard, to_gain
+from components.data.shards import Manifest, ScenarioEntry, ShardEntry, read_shard
 from components.evaluation.references import reference_solvers, write_references
+from gfm_ra.units import to_gain
 from pipelines.cluster.room import Need
 from pipelines.cluster.sharding import Job, run_jobs
 from pipelines.cluster.workers import workers

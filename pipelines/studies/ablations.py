@@ -20,8 +20,9 @@ from components.data.shards import Manifest, json_text, load_split
 from components.training.checkpoint import newest_checkpoint, replace_checkpoint
 from components.training.config import PretrainingConfig
 from components.training.determinism import make_deterministic
+from components.training.loop import Metrics
 from components.training.pretraining import Pretraining
-from components.training.validation import Metrics, health
+from components.training.validation import health
 from pipelines.cluster.room import Need
 from pipelines.cluster.workers import workers
 from pipelines.runtime import paths

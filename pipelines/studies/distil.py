@@ -5,13 +5,12 @@ from pathlib import Path
 from pydantic import Field, model_validator
 
 from components.data.shards import json_text
-from components.evaluation.references import OBJECTIVES
 from components.model.conditioning import goals_of
 from components.model.export import export_onnx
 from components.model.quantization import quantize
 from components.training.checkpoint import load_prompted_model
 from components.training.config import PretrainingConfig
-from gfm_ra.goals import SumRate
+from gfm_ra.goals import OBJECTIVES, SumRate
 from pipelines.cluster.pretraining import SpreadConfig, train_on_cluster
 from pipelines.cluster.trainer import history_csv
 from pipelines.registry.comparison import graph_powers, validation_snapshots

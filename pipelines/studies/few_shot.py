@@ -6,6 +6,7 @@ takes the one that its first seed does best with on validation snapshots; test s
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -27,16 +28,15 @@ from components.evaluation.comparison import (
     Label,
     imputed_answers,
     judge,
-    model_answers,
     start_model,
     write_entries,
 )
-from components.evaluation.references import OBJECTIVES
+from components.model.inference import allocate_batches
 from components.model.pcgnn.network import PCGNNConfig
 from components.training.checkpoint import load_card
 from components.training.determinism import make_deterministic
 from components.training.finetuning import Adaptable, Finetuning, FinetuningConfig
-from gfm_ra.goals import Objective, by_name
+from gfm_ra.goals import OBJECTIVES, Objective, StandardName, by_name
 from pipelines.cluster.room import Need
 from pipelines.cluster.session import ROOT
 from pipelines.cluster.sharding import Job, run_jobs
@@ -53,7 +53,7 @@ class Study(Strict):
     """One comparison: which starting points, goals and sample sizes, and how they are trained."""
 
     starts: tuple[str, ...] = Field(min_length=1)
-    objectives: tuple[Literal["sum-rate", "proportional-fair", "qos"], ...] = OBJECTIVES
+    objectives: tuple[StandardName, ...] = OBJECTIVES
     shots: tuple[Annotated[int, Field(ge=0)], ...] = Field(min_length=1)  # per scenario; 0 = as it is
     scenarios: tuple[str, ...] = Field(min_length=1)  # trained on together
     test_scenarios: tuple[str, ...] = Field(min_length=1)
@@ -201,8 +201,12 @@ def _evaluated(task: Task, goal: Objective, model: Adaptable | None) -> Iterator
                 val = load_split(task.data, manifest, scenario, "val", config.val_rows)
                 powers = imputed_answers(goal, val, config.imputed_iterations, share, task.seed)
             else:
-                powers = model_answers(model)
+                powers = partial(_powers, model)
             yield judge(powers, goal, scenario, test, share, config.refinement_iterations, _mask_seed(task))
+
+
+def _powers(model: Adaptable, gain_db: np.ndarray, hidden: np.ndarray | None) -> np.ndarray:
+    return allocate_batches(model, gain_db, hidden=hidden)
 
 
 def _mask_seed(task: Task) -> int:

@@ -14,8 +14,8 @@ from pydantic import Field
 from components.config import Strict
 from components.data.shards import json_text, read_json
 from components.evaluation.comparison import SCRATCH
-from components.evaluation.references import OBJECTIVES
 from components.training.checkpoint import load_card
+from gfm_ra.goals import OBJECTIVES
 from pipelines.cluster.session import ROOT
 from pipelines.reporting import claims, speed_quality
 from pipelines.reporting.paper_figures import Figures, Variants

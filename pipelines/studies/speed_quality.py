@@ -15,18 +15,20 @@ import torch
 from pydantic import Field
 
 from components.config import Strict
-from components.data.shards import Manifest, json_text, load_split, to_gain
+from components.data.shards import Manifest, json_text, load_split
 from components.evaluation.comparison import PCGNN_NAME, VARIANT
-from components.evaluation.references import OBJECTIVES, read_references
+from components.evaluation.references import read_references
 from components.evaluation.scores import score
 from components.model.conditioning import goals_of
 from components.model.export import export_onnx
 from components.model.heads import PowerModel
+from components.model.inference import allocate_batches
 from components.model.pcgnn.network import PCGNN, PCGNNConfig
-from components.model.prompted import PromptedModel, set_powers
+from components.model.prompted import PromptedModel
 from components.training.checkpoint import load_card, load_prompted_model
-from gfm_ra.goals import Objective, by_name
+from gfm_ra.goals import OBJECTIVES, Objective, SumRate, by_name
 from gfm_ra.solvers import wmmse
+from gfm_ra.units import to_gain
 from pipelines.cluster.room import Need
 from pipelines.cluster.session import ROOT
 from pipelines.cluster.workers import workers
@@ -98,7 +100,7 @@ def prompted_scores(
     torch.set_num_threads(1)
     gain_db = load_split(data, Manifest.load(data), scenario, "test", config.rows)
     goal, model = by_name(objective), load_prompted_model(ROOT / config.prompted[label])
-    power = set_powers(model, gain_db, goal)
+    power = allocate_batches(model, gain_db, goal)
     better = wmmse(
         to_gain(gain_db), goal, iterations=config.refinement_iterations, initial_power=power, threads=1
     )
@@ -155,7 +157,7 @@ def _network(path: Path) -> Callable[[np.ndarray], Callable[[], np.ndarray]]:
     def answer(g: np.ndarray) -> Callable[[], np.ndarray]:
         inputs = {"gain_db": g}
         if len(runtime.get_inputs()) > 1:
-            goals = goals_of(by_name("sum-rate"), *g.shape[:2])
+            goals = goals_of(SumRate(), *g.shape[:2])
             inputs |= {"parameters": goals.parameters.numpy(), "weights": goals.weights.numpy()}
         return lambda: np.asarray(runtime.run(["power"], inputs)[0])
 
@@ -195,7 +197,7 @@ def on_gpu(config: SpeedQualityConfig) -> Iterator[Timed]:
 
         @torch.inference_mode()
         def answer(g: np.ndarray, model: PromptedModel = model) -> np.ndarray:
-            goals = goals_of(by_name("sum-rate"), *g.shape[:2]).to(place)
+            goals = goals_of(SumRate(), *g.shape[:2]).to(place)
             return model(torch.from_numpy(g).to(place), goals).float().cpu().numpy()
 
         yield Timed(f"{label}{GPU}", None, lambda g, answer=answer: lambda: answer(g))

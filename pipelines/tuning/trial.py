@@ -11,6 +11,7 @@ from ray import train, tune
 from ray.train import Checkpoint, FailureConfig, RunConfig, ScalingConfig, WorkerGroupError
 from ray.train.torch import TorchTrainer
 
+from gfm_ra.errors import UserError
 from pipelines.cluster.session import worker_resources
 from pipelines.tuning.config import SweepConfig
 from pipelines.tuning.worker import Segment, TrialError, epochs_done, work_on
@@ -76,7 +77,7 @@ def run_segment(name: str, storage: str, config: SweepConfig, segment: Segment) 
 def describe(error: BaseException) -> str:
     """An error in one line of bounded length."""
     text = " ".join(str(error).split())
-    return (text if isinstance(error, TrialError) else f"{type(error).__name__}: {text}")[:500]
+    return (text if isinstance(error, TrialError | UserError) else f"{type(error).__name__}: {text}")[:500]
 
 
 def run_trial(parameters: dict[str, Any]) -> None:

@@ -26,8 +26,8 @@ from components.data.shards import Manifest, load_split
 from components.evaluation.few_shot import FewShotConfig, judge
 from components.training.config import PretrainingConfig
 from components.training.determinism import make_deterministic
+from components.training.loop import Metrics
 from components.training.pretraining import Pretraining
-from components.training.validation import Metrics
 
 START_UP_FIRST = 4  # steps of niceness that training stands back
 

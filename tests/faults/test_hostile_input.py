@@ -72,7 +72,7 @@ def allocators() -> tuple[Allocator, ...]:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         models = PowerModel(CONFIG), PromptedModel(CONFIG, ConditioningConfig())
-    return tuple(Allocator(model, SumRate()) for model in models)
+    return tuple(Allocator.of(model, SumRate()) for model in models)
 
 
 @settings(max_examples=CASES)

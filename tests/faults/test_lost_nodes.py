@@ -11,8 +11,8 @@ import pytest
 import yaml
 from ray.cluster_utils import Cluster
 
-from components.evaluation.references import OBJECTIVES
 from components.training.checkpoint import load_tensors
+from gfm_ra.goals import OBJECTIVES
 from pipelines.runtime import paths
 from pipelines.runtime.stage import RESUME, Stage
 from pipelines.stages import evaluate, finetune, pretrain, simulate, solve

@@ -1,12 +1,17 @@
 """Utilities against their definitions, slopes against their derivatives, in NumPy and torch."""
 
+from typing import get_args
+
 import numpy as np
 import pytest
 import torch
 
 from gfm_ra.goals import (
+    OBJECTIVES,
     RATE_FLOOR,
+    STANDARD,
     AlphaFair,
+    GoalName,
     ProportionalFair,
     QoS,
     SumRate,
@@ -117,3 +122,11 @@ def test_weights_must_be_weights(weights):
 def test_weighted_objectives_do_not_nest():
     with pytest.raises(ValueError, match="instead of nesting"):
         Weighted(Weighted(SumRate(), WEIGHTS), WEIGHTS)
+
+
+def test_the_types_of_names_list_the_objectives():
+    assert tuple(objective.name for objective in STANDARD) == OBJECTIVES
+    assert all(by_name(objective.name) == objective for objective in STANDARD)
+    assert all(by_name(name).name == name for name in get_args(GoalName))
+    with pytest.raises(ValueError, match=f"choose one of {', '.join(get_args(GoalName))}$"):
+        by_name("none")

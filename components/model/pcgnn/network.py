@@ -6,45 +6,39 @@ applied three times; a link's state is its power, so its output after any round 
 Shapes: B graphs, K links. Row = receiver k, column = transmitter j.
 """
 
-from typing import Literal
-
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from components.channel.rng import stream
+from components.channel.torch_rng import seeded
 from components.config import Strict
 from components.model.features import GainScaling, cross_gains, direct_gains
 from components.model.pcgnn import NEVER
 
 _NODE, _EDGE = 3, 2  # direct gain, weight and power of a link; gains of a pair in both directions
+# Layer sizes as published: messages 5 -> 16 -> 32, updates 35 -> 16 -> 1.
+_HIDDEN, _MESSAGE, _UPDATE = 16, 32, 16
 
 
 class PCGNNConfig(Strict):
-    """Layer sizes as published: messages 5 -> 16 -> 32, updates 35 -> 16 -> 1, three rounds."""
+    """How often messages are passed (three times, as published), and what standardises the gains."""
 
     rounds: int = Field(default=3, ge=1)
-    message_widths: tuple[int, int] = (16, 32)
-    update_width: int = Field(default=16, ge=1)
-    aggregation: Literal["max", "sum"] = "max"
     scaling: GainScaling = GainScaling()
 
 
 class Messages(nn.Module):
     """What a link hears from all others, and what it makes of that: everything but the last layer."""
 
-    def __init__(self, config: PCGNNConfig) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.config = config
-        first, second = config.message_widths
-        self.of_node, self.of_edge = nn.Linear(_NODE, first), nn.Linear(_EDGE, first, bias=False)
-        self.message = nn.Linear(first, second)
-        self.update = nn.Linear(_NODE + second, config.update_width)
+        self.of_node, self.of_edge = nn.Linear(_NODE, _HIDDEN), nn.Linear(_EDGE, _HIDDEN, bias=False)
+        self.message = nn.Linear(_HIDDEN, _MESSAGE)
+        self.update = nn.Linear(_NODE + _MESSAGE, _UPDATE)
 
     def forward(self, nodes: Tensor, cross: Tensor, absent: Tensor) -> Tensor:
         """Map nodes [B, K, 3], standardised gains [B, K, K] and pairs without messages [B, K, K] to [B, K, u]."""
-        heard = self._strongest(nodes, cross, absent) if self.config.aggregation == "max" else None
-        heard = self._sum(nodes, cross, absent) if heard is None else heard
+        heard = self._strongest(nodes, cross, absent)
         return torch.relu(self.update(torch.cat([nodes, heard], dim=-1)))
 
     def _strongest(self, nodes: Tensor, cross: Tensor, absent: Tensor) -> Tensor:
@@ -59,10 +53,6 @@ class Messages(nn.Module):
             sent = self._sent(nodes, cross).masked_fill(absent, NEVER)
             best = sent.amax(-1).permute(1, 2, 0)
         return torch.relu(best + self.message.bias)  # [B, K, m]
-
-    def _sum(self, nodes: Tensor, cross: Tensor, absent: Tensor) -> Tensor:
-        sent = torch.relu(self._sent(nodes, cross) + self.message.bias.reshape(-1, 1, 1, 1))
-        return sent.masked_fill(absent, 0.0).sum(-1).permute(1, 2, 0)
 
     def _sent(self, nodes: Tensor, cross: Tensor) -> Tensor:
         """Every message before its bias and rectifier, [m, B, K, K]."""
@@ -79,8 +69,8 @@ class PCGNN(nn.Module):
     def __init__(self, config: PCGNNConfig) -> None:
         super().__init__()
         self.config = config
-        self.backbone = Messages(config)
-        self.head = nn.Linear(config.update_width, 1)
+        self.backbone = Messages()
+        self.head = nn.Linear(_UPDATE, 1)
 
     def forward(
         self, gain_db: Tensor, edge_mask: Tensor | None = None, link_mask: Tensor | None = None
@@ -111,6 +101,5 @@ class PCGNN(nn.Module):
 
 def fresh_pcgnn(config: PCGNNConfig, seed: int) -> PCGNN:
     """An untrained one, its weights drawn from the seed's stream."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(int(stream(seed, "pcgnn", "weights").integers(2**62)))
+    with seeded(seed, "pcgnn", "weights"):
         return PCGNN(config)

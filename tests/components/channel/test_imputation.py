@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from components.channel.imputation import fill_constant, fill_quantile, fill_reverse
+from components.channel.imputation import fill_constant, fill_quantile
 from components.channel.scenario import SCENARIOS
 from components.channel.simulator import simulate
 from gfm_ra.goals import SumRate
 from gfm_ra.rates import spectral_efficiency
 from gfm_ra.solvers import wmmse
 
-FILLS = [fill_constant, fill_quantile, fill_reverse]
+FILLS = [fill_constant, fill_quantile]
 
 
 def hide(gain, fraction, paired=True):
@@ -57,15 +57,6 @@ def test_quantile_is_that_of_the_shown_gains_of_the_same_snapshot(gain):
         assert (answer[mask] == expected).all()
 
 
-def test_reverse_edge_is_borrowed_where_it_is_known(gain):
-    hidden = hide(gain, 0.5, paired=False)
-    filled = fill_reverse(gain, hidden)
-    reverse = np.swapaxes(gain, -1, -2)
-    borrowed = hidden & ~np.swapaxes(hidden, -1, -2)
-    assert borrowed.any()
-    assert np.array_equal(filled[borrowed], reverse[borrowed])
-
-
 def test_single_snapshots_are_filled_alike(gain):
     hidden = hide(gain, 0.3)
     assert np.array_equal(fill_quantile(gain[4], hidden[4]), fill_quantile(gain, hidden)[4])
@@ -76,15 +67,6 @@ def test_half_missing_keeps_the_measured_share_of_the_sum_rate(gain):
     best = SumRate().utility(spectral_efficiency(wmmse(gain, starts=50), gain)).mean()
     kept = SumRate().utility(spectral_efficiency(wmmse(fill_quantile(gain, hidden), starts=50), gain)).mean()
     assert kept / best == pytest.approx(0.86, abs=0.03)
-
-
-def test_known_reverse_edges_help(gain):
-    hidden = hide(gain, 0.5, paired=False)
-
-    def value(fill):
-        return SumRate().utility(spectral_efficiency(wmmse(fill(gain, hidden)), gain)).mean()
-
-    assert value(fill_reverse) > value(fill_quantile)
 
 
 @pytest.mark.parametrize("fill", FILLS)

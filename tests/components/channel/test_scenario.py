@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from components.channel.scenario import SCENARIOS, Scenario
+from components.channel.scenario import OUT_OF_DISTRIBUTION, PRETRAINING, SCENARIOS, Scenario
 
 GOOD = {"name": "mine", "links": 10, "min_distance_m": 5.0, "max_distance_m": 50.0}
 
@@ -14,6 +14,12 @@ def test_twenty_scenarios_range_major():
     assert [scenario.links for scenario in SCENARIOS.values()] == [20, 35, 50, 65, 80] * 4
     ranges = [(scenario.min_distance_m, scenario.max_distance_m) for scenario in SCENARIOS.values()]
     assert ranges == [(2, 65)] * 5 + [(10, 50)] * 5 + [(30, 70)] * 5 + [(1, 100)] * 5
+
+
+def test_the_widest_range_is_kept_for_tests():
+    assert (*PRETRAINING, *OUT_OF_DISTRIBUTION) == tuple(SCENARIOS)
+    assert {SCENARIOS[name].max_distance_m for name in OUT_OF_DISTRIBUTION} == {100}
+    assert not any(SCENARIOS[name].max_distance_m == 100 for name in PRETRAINING)
 
 
 def test_names_in_the_table_are_the_scenarios_own():

@@ -7,44 +7,48 @@ import pytest
 from scipy import stats
 
 from components.channel.path_loss import path_loss
-from components.channel.rng import stream
 from components.channel.scenario import SCENARIOS
-from components.channel.simulator import FADING_FLOOR, simulate, simulate_terms, simulate_with
+from components.channel.simulator import FADING_FLOOR, simulate
 
 BARE = {"shadowing_db": 0.0, "fading": "none"}
 
 
-def excess_db(scenario, count, *key):
+@pytest.fixture
+def excess_db(simulated_terms):
     """Gain in dB beyond transmit SNR and path loss, flat: shadowing and fading alone."""
-    terms = simulate_terms(stream(11, *key), scenario, count)
-    return (10 * np.log10(terms.gain) - terms.path_gain_db - scenario.transmit_snr_db).ravel()
+
+    def excess(scenario, count, *key):
+        terms = simulated_terms(scenario, count, 11, *key)
+        return (10 * np.log10(terms.gain) - terms.path_gain_db - scenario.transmit_snr_db).ravel()
+
+    return excess
 
 
 @pytest.mark.parametrize("model", ["dual-slope", "itu1411"])
-def test_without_randomness_gain_is_path_gain(model):
+def test_without_randomness_gain_is_path_gain(model, simulated_terms):
     scenario = dataclasses.replace(SCENARIOS["D16"], path_loss=model, **BARE)
-    terms = simulate_terms(stream(1), scenario, 40)
+    terms = simulated_terms(scenario, 1100, 1)  # more than one block of layouts
     expected_db = scenario.transmit_snr_db - path_loss(model).loss_db(terms.distance_m)
     np.testing.assert_allclose(10 * np.log10(terms.gain), expected_db, atol=1e-4)
 
 
-def test_rows_are_receivers_and_columns_transmitters():
+def test_rows_are_receivers_and_columns_transmitters(simulated_terms):
     scenario = dataclasses.replace(SCENARIOS["D1"], **BARE)
-    terms = simulate_terms(stream(2), scenario, 5)
+    terms = simulated_terms(scenario, 5, 2)
     offset = terms.layout.receivers[3, 7] - terms.layout.transmitters[3, 12]
     assert terms.distance_m[3, 7, 12] == pytest.approx(np.hypot(*offset))
     nearest = terms.gain.argmax(-1)  # own transmitter is nearest, so every row peaks on the diagonal
     assert (nearest == np.arange(scenario.links)).all()
 
 
-def test_shadowing_is_normal_with_seven_db():
+def test_shadowing_is_normal_with_seven_db(excess_db):
     excess = excess_db(dataclasses.replace(SCENARIOS["D1"], fading="none"), 100, "shadowing")
     assert stats.kstest(excess / 7.0, "norm").pvalue > 0.01
     assert stats.kstest(excess / 6.8, "norm").pvalue < 1e-3  # the test tells 7 dB from 6.8 dB
     assert excess.std() == pytest.approx(7.0, rel=0.02)
 
 
-def test_fading_power_is_exponential_with_unit_mean():
+def test_fading_power_is_exponential_with_unit_mean(excess_db):
     excess = excess_db(dataclasses.replace(SCENARIOS["D1"], shadowing_db=0.0), 100, "fading")
     power = 10 ** (excess / 10)
     assert stats.kstest(power, "expon").pvalue > 0.01
@@ -52,7 +56,7 @@ def test_fading_power_is_exponential_with_unit_mean():
     assert power.min() >= FADING_FLOOR * 0.999
 
 
-def test_shadowing_and_fading_are_independent_across_entries():
+def test_shadowing_and_fading_are_independent_across_entries(excess_db):
     scenario = dataclasses.replace(SCENARIOS["D1"])
     excess = excess_db(scenario, 400, "independence").reshape(400, 20, 20)
     reverse = np.corrcoef(excess[:, 0, 1], excess[:, 1, 0])[0, 1]
@@ -89,13 +93,6 @@ def test_same_seed_same_bytes_other_seed_other_bytes():
 def test_scenarios_have_streams_of_their_own():
     renamed = dataclasses.replace(SCENARIOS["D1"], name="copy")
     assert not np.array_equal(simulate(SCENARIOS["D1"], 2, 1), simulate(renamed, 2, 1))
-
-
-def test_terms_are_those_of_the_same_gains():
-    scenario = SCENARIOS["D2"]
-    terms = simulate_terms(stream(4), scenario, 1100)  # more than one block of layouts
-    assert np.array_equal(terms.gain, simulate_with(stream(4), scenario, 1100))
-    assert len(terms.distance_m) == 1100
 
 
 @pytest.mark.parametrize("count", [0, -3])

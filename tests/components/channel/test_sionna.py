@@ -4,9 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import ks_2samp
 
-from components.channel.rng import stream
 from components.channel.scenario import Scenario
-from components.channel.simulator import simulate_terms
 
 channel = pytest.importorskip("sionna.phy.channel", reason="sionna-no-rt is an optional reference")
 
@@ -14,10 +12,10 @@ LINKS, SNAPSHOTS = 10, 200
 
 
 @pytest.fixture(scope="module")
-def our_fading():
+def our_fading(simulated_terms):
     """|h|^2 over what distance leaves, for every pair of every snapshot."""
     scenario = Scenario("flat", LINKS, 5.0, 50.0, shadowing_db=0.0)
-    terms = simulate_terms(stream(1, "sionna"), scenario, SNAPSHOTS)
+    terms = simulated_terms(scenario, SNAPSHOTS, 1, "sionna")
     deterministic = 10.0 ** ((scenario.transmit_snr_db + terms.path_gain_db) / 10.0)
     return terms.gain / deterministic  # [SNAPSHOTS, K, K]
 

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.data.batches import Batch, Group, mask_generator, plan_epoch, take
+from components.data.batches import Batch, Group, plan_epoch, take
 
 COUNTS = st.lists(st.integers(0, 40), min_size=1, max_size=4)
 
@@ -67,10 +67,3 @@ def test_take_reads_the_batch_own_data_set_as_float32() -> None:
     taken = take(sources, Batch(1, np.array([3, 0])), Group())
     assert taken.dtype == torch.float32
     np.testing.assert_array_equal(taken.numpy(), sources[1][[3, 0]])
-
-
-@pytest.mark.parametrize("other", [(2, "mask", 0), (1, "other", 0), (1, "mask", 1)])
-def test_torch_streams_are_keyed_by_their_purpose(other: tuple[int, str, int]) -> None:
-    first = torch.rand(4, generator=mask_generator(1, "mask", 0))
-    assert torch.equal(torch.rand(4, generator=mask_generator(1, "mask", 0)), first)
-    assert not torch.equal(torch.rand(4, generator=mask_generator(*other)), first)

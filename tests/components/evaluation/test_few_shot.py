@@ -9,7 +9,6 @@ import torch
 from components.channel.scenario import Scenario
 from components.channel.simulator import simulate
 from components.data.batches import Group
-from components.data.shards import to_gain, to_gain_db
 from components.evaluation.few_shot import (
     FEW_SHOT,
     ZERO_SHOT,
@@ -19,13 +18,15 @@ from components.evaluation.few_shot import (
     judge,
 )
 from components.evaluation.reference_score import reference_score
-from components.evaluation.scores import model_powers, score
+from components.evaluation.scores import score
 from components.model.backbone import BackboneConfig
 from components.model.heads import PowerModel
+from components.model.inference import allocate_batches
 from components.training.config import PretrainingConfig
 from components.training.finetuning import FinetuningConfig
 from components.training.pretraining import Pretraining
 from gfm_ra.solvers import wmmse
+from gfm_ra.units import to_gain, to_gain_db
 
 WORLD = Scenario("test", links=6, min_distance_m=1.0, max_distance_m=100.0, area_m=400.0)
 RECIPE = FinetuningConfig(
@@ -55,12 +56,14 @@ def test_ratio_is_the_adapted_models_mean_over_wmmse_best(data: tuple[np.ndarray
     adapted = model()
     ratio = adapted_ratio(adapted, *data, CONFIG, seed=3)
     best = score("sum-rate", wmmse(to_gain(data[1]), starts=5, seed=3), data[1]).mean()
-    assert ratio == pytest.approx(score("sum-rate", model_powers(adapted, data[1]), data[1]).mean() / best)
+    assert ratio == pytest.approx(
+        score("sum-rate", allocate_batches(adapted, data[1]), data[1]).mean() / best
+    )
 
 
 def test_adapting_improves_on_the_model_as_it_was(data: tuple[np.ndarray, np.ndarray]) -> None:
     best = score("sum-rate", wmmse(to_gain(data[1]), starts=5, seed=0), data[1]).mean()
-    before = score("sum-rate", model_powers(model(), data[1]), data[1]).mean() / best
+    before = score("sum-rate", allocate_batches(model(), data[1]), data[1]).mean() / best
     assert before + 0.02 < adapted_ratio(model(), *data, CONFIG, seed=0) < 1.02
 
 

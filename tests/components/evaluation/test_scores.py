@@ -5,12 +5,8 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-import torch
 
-from components.evaluation.scores import comparable_score, model_powers, ratios, score, scores
-from components.model.backbone import BackboneConfig
-from components.model.heads import PowerModel
-from components.model.prompted import ConditioningConfig, FixedGoal, PromptedModel
+from components.evaluation.scores import comparable_score, ratios, score, scores
 from gfm_ra.goals import AlphaFair, Objective, ProportionalFair, QoS, SumRate, Weighted
 
 GAIN_DB = np.random.default_rng(0).normal(10.0, 15.0, (5, 4, 4)).astype(np.float16)
@@ -133,21 +129,3 @@ def test_ratio_to_oneself_is_one_and_others_follow() -> None:
 @pytest.mark.parametrize("reference", [np.array([-1.0, 0.5]), np.zeros(2)])
 def test_there_is_no_ratio_to_a_reference_that_is_not_positive(reference: np.ndarray) -> None:
     assert ratios({"a": np.ones(2), "r": reference}, "r", 0, 50, 0.9) == {"a": None, "r": None}
-
-
-def test_model_powers_are_the_models() -> None:
-    torch.manual_seed(0)
-    model = PowerModel(BackboneConfig(layers=1, width=16, heads=4, bias_width=8)).eval()
-    with torch.no_grad():
-        expected = model(torch.from_numpy(GAIN_DB).float()).numpy()
-    np.testing.assert_allclose(model_powers(model, GAIN_DB), expected, atol=1e-6)
-    assert model_powers(model, GAIN_DB).dtype == np.float32
-
-
-def test_powers_of_a_model_for_a_fixed_goal_are_the_models() -> None:
-    torch.manual_seed(0)
-    config = BackboneConfig(layers=1, width=16, heads=4, bias_width=8)
-    model = FixedGoal(PromptedModel(config, ConditioningConfig(estimate_rank=4)), ProportionalFair()).eval()
-    with torch.no_grad():
-        expected = model(torch.from_numpy(GAIN_DB).float()).numpy()
-    np.testing.assert_allclose(model_powers(model, GAIN_DB), expected, atol=1e-6)

@@ -19,7 +19,6 @@ from components.model.prompted import (
     FixedGoal,
     PromptedModel,
     consequences,
-    set_powers,
 )
 from components.model.rates import spectral_efficiency
 from gfm_ra.goals import (
@@ -293,39 +292,3 @@ def test_a_model_of_parts_shares_them(model: PromptedModel) -> None:
     other = PromptedModel.of(model.backbone, PowerHead(CONFIG.width))
     assert other.backbone is model.backbone
     assert torch.equal(same(gains_db(), drawn()), model(gains_db(), drawn()))
-
-
-WEIGHTS = {
-    "none": None,
-    "per link": np.arange(1.0, LINKS + 1),
-    "one row": np.arange(1.0, LINKS + 1)[None],
-    "per snapshot": np.random.default_rng(3).uniform(0.1, 4.0, (7, LINKS)),
-}
-
-
-@pytest.mark.parametrize("weights", WEIGHTS)
-@pytest.mark.parametrize("masked", [False, True])
-def test_powers_of_a_data_set_do_not_depend_on_the_batch_size(weights: str, masked: bool) -> None:
-    model, gain_db = make(), gains_db(batch=7).numpy().astype(np.float16)
-    given = WEIGHTS[weights]
-    objective = ProportionalFair() if given is None else Weighted(ProportionalFair(), given)
-    mask = np.random.default_rng(1).random(gain_db.shape) < 0.3 if masked else None
-    if mask is not None:
-        mask[:, range(LINKS), range(LINKS)] = False
-    whole = set_powers(model, gain_db, objective, mask)
-    assert whole.shape == (7, LINKS)
-    assert whole.dtype == np.float32
-    for batch_size in (1, 3, 7):
-        np.testing.assert_allclose(set_powers(model, gain_db, objective, mask, batch_size), whole, atol=1e-5)
-
-
-def test_a_pair_is_hidden_if_either_direction_is() -> None:
-    model, gain_db = make(), gains_db().numpy()
-    one_way = np.zeros(gain_db.shape, dtype=bool)
-    one_way[:, 1, 4] = True
-    both = one_way | one_way.swapaxes(1, 2)
-    garbled = np.where(both, np.nan, gain_db)
-    power = set_powers(model, garbled, SumRate(), one_way)
-    np.testing.assert_array_equal(power, set_powers(model, gain_db, SumRate(), both))
-    assert np.abs(power - set_powers(model, gain_db, SumRate())).max() > 1e-6
-    assert one_way.sum() == GRAPHS  # what the caller gave is as it was

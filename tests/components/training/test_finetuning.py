@@ -9,11 +9,13 @@ import pytest
 import torch
 from pydantic import ValidationError
 
+from components.data.batches import Group
 from components.model.backbone import BackboneConfig
 from components.model.heads import PowerModel
+from components.model.inference import allocate_batches
 from components.model.prompted import ConditioningConfig, FixedGoal, PromptedModel
-from components.training.finetuning import Finetuning, FinetuningConfig, mean_utility, predict
-from components.training.validation import Metrics
+from components.training.finetuning import Finetuning, FinetuningConfig, adaptation_loss, mean_utility
+from components.training.loop import Metrics
 from gfm_ra.goals import AlphaFair, Objective, ProportionalFair, QoS, SumRate
 
 CONFIG = BackboneConfig(layers=1, width=16, heads=4, bias_width=8)
@@ -130,8 +132,7 @@ def test_objectives_lead_to_different_powers() -> None:
     for objective in (SumRate(), ProportionalFair()):
         loop = make(recipe, objective)
         run(loop)
-        gain_db = torch.from_numpy(loop.validation[0])
-        spread[objective.name] = predict(loop.model, gain_db).min(dim=1).values.mean().item()
+        spread[objective.name] = allocate_batches(loop.model, loop.validation[0]).min(axis=1).mean()
     assert spread["proportional-fair"] > spread["sum-rate"]  # fairness silences nobody
 
 
@@ -148,14 +149,14 @@ def test_mean_utility_is_equation_15_per_link() -> None:
     assert mean_utility(power, gain_db, QoS()).item() == pytest.approx(total / 12, rel=1e-5)
 
 
-def test_predictions_do_not_depend_on_the_batch_size() -> None:
-    model, gain_db = make().model.eval(), torch.from_numpy(snapshots(11, 4, 6))
-    torch.testing.assert_close(predict(model, gain_db, 3), predict(model, gain_db), atol=1e-6, rtol=0)
-
-
 def test_a_recipe_without_epochs_is_refused() -> None:
     with pytest.raises(ValidationError, match="nothing would be trained"):
         FinetuningConfig(warmup_epochs=0, epochs=0)
+
+
+def test_several_processes_are_refused() -> None:
+    with pytest.raises(ValueError, match="one process"):
+        Finetuning(RECIPE, PowerModel(CONFIG), SumRate(), [], [], 0, Group(0, 2))
 
 
 def test_prompt_tuning_changes_the_prompt_alone() -> None:
@@ -198,13 +199,16 @@ def test_the_scaled_loss_trains(objective: Objective) -> None:
 
 
 def test_the_scaled_loss_pulls_every_graph_with_the_same_strength() -> None:
-    loop = make(RECIPE.model_copy(update={"loss": "scaled"}), AlphaFair(2.0))
     gain_db = torch.from_numpy(snapshots(3, 4, 5)).float()
     power = torch.rand(3, 4, generator=torch.Generator().manual_seed(0))
     quiet = gain_db.clone()
     quiet[0] -= 40.0  # rates near zero, so a utility far below the others'
-    alone = [loop._loss(power[b : b + 1], quiet[b : b + 1]).item() for b in range(3)]
-    assert loop._loss(power, quiet).item() == pytest.approx(np.mean(alone), rel=1e-5)
+
+    def loss(part: slice) -> float:
+        return adaptation_loss(power[part], quiet[part], AlphaFair(2.0), "scaled").value.item()
+
+    alone = [loss(slice(b, b + 1)) for b in range(3)]
+    assert loss(slice(3)) == pytest.approx(np.mean(alone), rel=1e-5)
     assert alone == pytest.approx([-1.0] * 3, rel=1e-4)
 
 
@@ -219,7 +223,7 @@ def test_the_backbones_rate_rises_over_the_first_steps_of_the_second_stage() -> 
 
     loop.optimizer.step = watched  # type: ignore[method-assign]
     run(loop)
-    per_epoch = len(rates) // loop.total_epochs
+    per_epoch = len(rates) // loop.settings.epochs
     second = rates[loop.config.warmup_epochs * per_epoch :]
     full = loop.config.backbone_learning_rate
     assert [backbone for backbone, _ in second[:5]] == pytest.approx(

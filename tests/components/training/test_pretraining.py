@@ -16,10 +16,11 @@ from components.model.prompted import ConditioningConfig, PromptedModel
 from components.model.rates import spectral_efficiency
 from components.training.checkpoint import MODEL_NAME, load_prompted_model, model_from_backbone
 from components.training.config import PretrainingConfig
+from components.training.loop import Metrics
 from components.training.pretraining import SPEED_METRICS, Pretraining
 from components.training.schedule import ScheduleConfig
-from components.training.validation import NAMED_GOALS, Metrics, health
-from gfm_ra.goals import SumRate
+from components.training.validation import health
+from gfm_ra.goals import STANDARD, SumRate
 from gfm_ra.units import db_to_linear
 
 EPOCHS = 3
@@ -185,7 +186,7 @@ def test_accumulated_parts_make_the_same_number_of_updates_and_resume_exactly(tm
     config = TINY.model_copy(update={"accumulation": 3})
     whole, resumed = make(config=config), make(config=config)
     history = run(whole, tmp_path)
-    assert whole.schedule.step == EPOCHS * 5
+    assert whole.steps_done == EPOCHS * 5
     assert run(resumed, resume_from=tmp_path / "0") == history
     assert same_bits(weights(resumed), weights(whole))
     assert history[-1]["validation_loss"] == pytest.approx(run(make())[-1]["validation_loss"], rel=0.1)
@@ -195,7 +196,7 @@ def test_a_batch_in_parts_has_the_gradient_of_their_weighted_mean() -> None:
     # Parts of 3, 3 and 2 snapshots. The loss that `step` reports is (13) over all of them, each snapshot equally.
     loop = make(config=TINY.model_copy(update={"accumulation": 3, "consistency_weight": 0.0}))
     gain_db = torch.from_numpy(snapshots(8, 4, 9)).float()
-    losses = [loop._loss(part, number).item() for number, part in enumerate(gain_db.chunk(3))]
+    losses = [loop.loss(part, number).value.item() for number, part in enumerate(gain_db.chunk(3))]
     reported = loop.step(gain_db)[0].item()
     assert reported == pytest.approx((3 * losses[0] + 3 * losses[1] + 2 * losses[2]) / 8, rel=1e-5)
 
@@ -220,7 +221,7 @@ def conditioned(tmp_path_factory: pytest.TempPathFactory) -> tuple[Pretraining, 
 
 
 def mean_advantage(metrics: Metrics) -> float:
-    return float(np.mean([metrics[f"advantage_{objective.name}"] for objective in NAMED_GOALS]))
+    return float(np.mean([metrics[f"advantage_{objective.name}"] for objective in STANDARD]))
 
 
 def test_advantage_over_full_reuse_is_reported_and_rises() -> None:
@@ -265,17 +266,17 @@ def test_the_result_is_a_prompted_model_and_a_backbone(
     assert same_bits(dict(model.backbone.state_dict()), dict(backbone.state_dict()))
     assert same_bits(dict(power_model.backbone.state_dict()), dict(model.backbone.backbone.state_dict()))
     # What is loaded reaches what training reported.
-    total, nodes = np.zeros(len(NAMED_GOALS)), 0
+    total, nodes = np.zeros(len(STANDARD)), 0
     for gains in loop.validator.data:
         gain_db = torch.from_numpy(gains).float()
         full = spectral_efficiency(torch.ones(gain_db.shape[:2]), db_to_linear(gain_db))
-        for number, objective in enumerate(NAMED_GOALS):
+        for number, objective in enumerate(STANDARD):
             with torch.no_grad():
                 power = model(gain_db, goals_of(objective, len(gains), gains.shape[-1]))
             rates = spectral_efficiency(power, db_to_linear(gain_db))
             total[number] += advantage(rates, full, objective).sum().item() * gains.shape[-1]
         nodes += gains.shape[0] * gains.shape[1]
-    reported = [loop.history[-1][f"advantage_{objective.name}"] for objective in NAMED_GOALS]
+    reported = [loop.history[-1][f"advantage_{objective.name}"] for objective in STANDARD]
     np.testing.assert_allclose(total / nodes, reported, rtol=1e-4, atol=1e-6)
 
 

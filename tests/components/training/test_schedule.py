@@ -18,7 +18,7 @@ def plateau(**values: float) -> Schedule:
 def test_plateau_halves_after_more_than_patience_epochs_without_progress() -> None:
     schedule = plateau(patience=2)
     assert schedule.observe(1.0)
-    assert [(schedule.observe(1.0), schedule.multiplier())[1] for _ in range(7)] == [
+    assert [(schedule.observe(1.0), schedule.multiplier(0))[1] for _ in range(7)] == [
         1.0, 1.0, 0.5, 0.5, 0.5, 0.25, 0.25,
     ]  # fmt: skip
 
@@ -27,7 +27,7 @@ def test_progress_resets_the_patience() -> None:
     schedule = plateau(patience=2)
     for loss in (1.0, 1.0, 1.0, 0.9, 0.9, 0.9):
         schedule.observe(loss)
-    assert schedule.multiplier() == 1.0
+    assert schedule.multiplier(0) == 1.0
 
 
 def test_best_is_told_exactly_when_the_loss_is_the_lowest_so_far() -> None:
@@ -37,9 +37,7 @@ def test_best_is_told_exactly_when_the_loss_is_the_lowest_so_far() -> None:
 
 def test_cosine_falls_from_one_to_zero_over_the_run() -> None:
     schedule = Schedule(ScheduleConfig(kind="cosine"), total_steps=50)
-    values = []
-    for schedule.step in range(51):
-        values.append(schedule.multiplier())
+    values = [schedule.multiplier(step) for step in range(51)]
     assert values[0] == 1.0
     assert values[25] == pytest.approx(0.5)
     assert values[10] == pytest.approx(0.5 * (1 + math.cos(math.pi * 0.2)))
@@ -51,17 +49,14 @@ def test_cosine_ignores_validation_losses() -> None:
     schedule = Schedule(ScheduleConfig(kind="cosine", patience=0), total_steps=50)
     for _ in range(5):
         schedule.observe(1.0)
-    assert schedule.multiplier() == 1.0
+    assert schedule.multiplier(0) == 1.0
 
 
 @pytest.mark.parametrize("kind", ["plateau", "cosine"])
 def test_warm_up_rises_linearly_and_then_leaves_the_rest_alone(kind: str) -> None:
     warm = Schedule(ScheduleConfig(kind=kind, warmup_steps=4), total_steps=1000)
     cold = Schedule(ScheduleConfig(kind=kind), total_steps=1000)
-    shares = []
-    for step in range(6):
-        warm.step = cold.step = step
-        shares.append(warm.multiplier() / cold.multiplier())
+    shares = [warm.multiplier(step) / cold.multiplier(step) for step in range(6)]
     assert shares == pytest.approx([0.2, 0.4, 0.6, 0.8, 1.0, 1.0])
 
 
@@ -73,15 +68,13 @@ def test_warm_up_rises_linearly_and_then_leaves_the_rest_alone(kind: str) -> Non
 def test_a_restored_schedule_goes_on_as_if_never_stopped(losses: list[int], cut: int, kind: str) -> None:
     config = ScheduleConfig(kind=kind, patience=1, warmup_steps=3)
     whole, first = Schedule(config, 30), Schedule(config, 30)
-    for loss in losses[:cut]:
-        _epoch(first, loss)
+    for step, loss in enumerate(losses[:cut]):
+        _epoch(first, step, loss)
     second = Schedule(config, 30)
     second.restore(json.loads(json.dumps(first.state())))
-    rest = [_epoch(second, loss) for loss in losses[cut:]]
-    assert rest == [_epoch(whole, loss) for loss in losses][cut:]
+    rest = [_epoch(second, step, loss) for step, loss in enumerate(losses[cut:], cut)]
+    assert rest == [_epoch(whole, step, loss) for step, loss in enumerate(losses)][cut:]
 
 
-def _epoch(schedule: Schedule, loss: float) -> tuple[float, bool]:
-    multiplier = schedule.multiplier()
-    schedule.step += 1
-    return multiplier, schedule.observe(loss)
+def _epoch(schedule: Schedule, step: int, loss: float) -> tuple[float, bool]:
+    return schedule.multiplier(step), schedule.observe(loss)

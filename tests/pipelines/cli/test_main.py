@@ -172,7 +172,7 @@ def test_polish_and_guard_are_those_of_the_allocator(
         "--guard",
     )
     # A goal whose WMMSE is smooth: small differences between runtimes stay small.
-    best = Allocator(prompted, ProportionalFair()).explain(gain, polish_iterations=3, guard=True)
+    best = Allocator.of(prompted, ProportionalFair()).explain(gain, polish_iterations=3, guard=True)
     np.testing.assert_allclose(np.load(tmp_path / "p.npy"), best.power, atol=1e-3)
     assert str(best.source[0]) in told
     ask("allocate", tmp_path / "gain.npy", tmp_path / "p.npy", "--guard", "--model", ONE_GOAL)

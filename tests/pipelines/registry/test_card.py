@@ -1,11 +1,11 @@
 """The card of a registered model says what its readers must know before they use it."""
 
-from components.evaluation.ratios import Ratio
+from components.evaluation.intervals import Interval
 from pipelines.registry.card import model_card
 
 
 def test_the_card_names_use_quality_origin_limits_and_licence(root):
-    ratio = Ratio(1.01, 1.0, 1.02)
+    ratio = Interval(1.01, 1.0, 1.02)
     text = model_card("gfm-ra-qos", False, {"git_commit": "abc"}, {("qos", "D18"): ratio}, 0.95)
     headings = [line.removeprefix("## ") for line in text.splitlines() if line.startswith("## ")]
     assert headings == ["Use", "Quality", "Origin", "Limits", "Licence"]

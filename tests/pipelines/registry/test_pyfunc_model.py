@@ -1,10 +1,12 @@
 """Laws of a registered model: it needs mlflow, numpy and onnxruntime, and nothing of this repository."""
 
+import ast
 import json
 import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -13,6 +15,8 @@ import torch
 from components.model.backbone import BackboneConfig
 from components.model.export import export_onnx
 from components.model.heads import PowerModel
+from gfm_ra.goals import LARGEST_ALPHA, AlphaFair, GoalName, QoS, SumRate
+from gfm_ra.units import LARGEST_GAIN_DB
 from pipelines.registry import aliases, pyfunc_program, versions
 from pipelines.runtime import runs
 
@@ -94,3 +98,18 @@ def test_the_program_imports_nothing_of_this_repository() -> None:
     text = pyfunc_program.PATH.read_text()
     assert "components" not in text
     assert "pipelines" not in text
+
+
+def test_the_program_s_copies_of_goals_and_limits_are_those_of_the_project() -> None:
+    # Read, not imported: importing it would announce a model to MLflow.
+    copies = {
+        node.targets[0].id: ast.literal_eval(node.value)
+        for node in ast.parse(pyfunc_program.PATH.read_text()).body
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
+    }
+    assert copies["GOALS"] == get_args(GoalName)
+    assert copies["DEFAULTS"] == {
+        "goal": SumRate.name, "alpha": AlphaFair().alpha, "min_rate": QoS().min_rate, "penalty": QoS().penalty,
+    }  # fmt: skip
+    assert copies["LARGEST"]["alpha"] == LARGEST_ALPHA
+    assert copies["LIMIT_DB"] == LARGEST_GAIN_DB

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from components.evaluation.ratios import Ratio
+from components.evaluation.intervals import Interval
 from pipelines.reporting import speed_quality, speed_quality_methods
 
 
@@ -15,7 +15,7 @@ def made(networks, classical):
     """Points from (method, ms, ratio) of networks and of WMMSE."""
     latency = [timed(method, ms) for method, ms, _ in (*networks, *classical)]
     trained = {
-        ("D18", "sum-rate", method): Ratio(value, value - 0.002, value + 0.002)
+        ("D18", "sum-rate", method): Interval(value, value - 0.002, value + 0.002)
         for method, _, value in networks
     }
     scores = {method: [value] * 4 for method, _, value in classical} | {"reference": [1.0] * 4}

@@ -12,13 +12,12 @@ import pytest
 import torch
 from rich.console import Console
 
-from components.evaluation.references import OBJECTIVES
 from components.model.backbone import BackboneConfig
 from components.model.conditioning import goals_of
 from components.model.heads import PowerModel
 from components.model.prompted import ConditioningConfig, PromptedModel
 from components.training.checkpoint import CONFIG_NAME, MODEL_NAME, ModelCard, load_power_model, save_model
-from gfm_ra.goals import AlphaFair, Objective, ProportionalFair, QoS, SumRate, Weighted
+from gfm_ra.goals import OBJECTIVES, AlphaFair, Objective, ProportionalFair, QoS, SumRate, Weighted
 from pipelines.registry import aliases, pyfunc_program, versions
 from pipelines.runtime import paths, runs
 from pipelines.runtime.provenance import dvc_hash

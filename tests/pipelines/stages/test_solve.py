@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 import yaml
 
-from components.data.shards import DataError, Manifest, load_split, to_gain, write_shard
-from components.evaluation.references import OBJECTIVES, read_references
+from components.data.shards import DataError, Manifest, load_split, write_shard
+from components.evaluation.references import read_references
 from components.evaluation.scores import score
+from gfm_ra.goals import OBJECTIVES
+from gfm_ra.units import to_gain
 from pipelines.cluster.session import session
 from pipelines.runtime import paths
 from pipelines.runtime.stage import Stage, main, parse_section
