@@ -1,12 +1,14 @@
 """Laws of room: what fits starts at once, a cluster that grows is waited for, and nothing is waited for in vain."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 import ray
+from ray.autoscaler._private.fake_multi_node.node_provider import FAKE_HEAD_NODE_ID
 from ray.cluster_utils import Cluster
 
 from pipelines.cluster import room
@@ -161,3 +163,72 @@ def test_a_node_that_joins_a_real_cluster_ends_the_wait(cluster: Cluster) -> Non
     wait_for_room(Need("solve", 2), grows=True, outside=Outside(request=start_node, say=said.append))
     assert asked == [[{"CPU": 1.0}] * 2, []]
     assert said[-1].startswith("solve: the cluster has grown in")
+
+
+NO_COMMANDS = (
+    "cluster_synced_files", "head_setup_commands", "head_start_ray_commands", "initialization_commands",
+    "rsync_exclude", "rsync_filter", "setup_commands", "worker_setup_commands", "worker_start_ray_commands",
+)  # fmt: skip
+# Ray's own provider for tests: its autoscaler decides as for any other, what it launches never arrives.
+AUTOSCALER = {name: [] for name in NO_COMMANDS} | {
+    "cluster_name": "test",
+    "max_workers": 4,
+    "upscaling_speed": 1.0,
+    "idle_timeout_minutes": 5,
+    "docker": {},
+    "auth": {},
+    "file_mounts": {},
+    "file_mounts_sync_continuously": False,
+    "provider": {
+        "type": "fake_multinode",
+        "disable_node_updaters": True,
+        "disable_launch_config_check": True,
+    },
+    "head_node_type": "ray.head.default",
+    "available_node_types": {
+        "ray.head.default": {"resources": {"CPU": 1}, "node_config": {}, "max_workers": 0},
+        "worker": {"resources": {"CPU": 2}, "node_config": {}, "min_workers": 0, "max_workers": 2},
+    },
+}
+
+
+def pending_launches() -> dict[str, int]:
+    status = room._internal_kv_get(room.STATUS_KEY)
+    report = (json.loads(status) if status else {}).get("autoscaler_report") or {}
+    return report.get("pending_launches") or {}
+
+
+def until(condition: Callable[[], object]) -> None:
+    end = time.monotonic() + 180
+    while not condition():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.5)
+
+
+@pytest.mark.slow
+def test_a_real_autoscaler_is_found_and_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "autoscaler.json").write_text(json.dumps(AUTOSCALER))
+    for name, value in (("RAY_FAKE_CLUSTER", "1"), ("AUTOSCALER_UPDATE_INTERVAL_S", "1")):
+        monkeypatch.setenv(name, value)
+    head = {
+        "num_cpus": 1,
+        "include_dashboard": False,
+        "autoscaling_config": str(tmp_path / "autoscaler.json"),
+        "env_vars": {"RAY_OVERRIDE_NODE_ID_FOR_TESTING": FAKE_HEAD_NODE_ID},
+    }
+    made = Cluster(initialize_head=True, head_node_args=head)
+    try:
+        ray.init(made.address, log_to_driver=False)
+        until(can_grow)
+        assert pending_launches() == {}
+        said: list[str] = []
+
+        def look_again(_: float) -> None:
+            until(lambda: pending_launches() == {"worker": 2})
+            monkeypatch.setattr(Need, "fits", lambda _: True)
+
+        wait_for_room(Need("pretrain", 2, threads=2), outside=Outside(sleep=look_again, say=said.append))
+        assert said[0].endswith("room for 0: waiting for it to grow, 0 of 600 s")
+    finally:
+        ray.shutdown()
+        made.shutdown()
