@@ -16,7 +16,7 @@ from rich.table import Table
 from components.channel.scenario import OUT_OF_DISTRIBUTION, SCENARIOS
 from components.channel.torch_simulator import draw_gain_db
 from components.data.batches import Group
-from components.data.online import FreshSnapshots
+from components.data.online import OnlineSnapshots
 from components.evaluation.torch_wmmse import wmmse
 from components.model.backbone import BackboneConfig
 from components.model.conditioning import goals_of
@@ -129,7 +129,7 @@ def training(
     config: PretrainingConfig, device: torch.device, given: argparse.Namespace
 ) -> tuple[float, float]:
     """Seconds and operations of one step for each of the scenarios, drawing the snapshots included."""
-    sources = [FreshSnapshots(SCENARIOS[name], given.batch, 1, device) for name in TRAINED]
+    sources = [OnlineSnapshots(SCENARIOS[name], given.batch, 1, device) for name in TRAINED]
     checked = [source[:2].cpu().numpy() for source in sources]
     loop = Pretraining(config, sources, checked, 1, Group(device=device))
     conditioning = config.conditioning if config.goal_conditioned else None

@@ -21,7 +21,7 @@ from rich.table import Table
 
 from components.channel.scenario import OUT_OF_DISTRIBUTION, PRETRAINING, SCENARIOS
 from components.data.batches import Group
-from components.data.online import FreshSnapshots
+from components.data.online import OnlineSnapshots
 from components.data.shards import json_text, read_json, write_text_atomically
 from components.evaluation.intervals import Interval, ratio_of_means
 from components.evaluation.scores import PAPER_REFERENCE, POLISHED, PROMPTED, score
@@ -90,7 +90,7 @@ def algorithm(given: argparse.Namespace) -> PretrainingConfig:
 
 def steps_within(config: PretrainingConfig, seconds: float, device: torch.device, seed: int) -> int:
     """How many steps fit, by the median of three rounds over all scenarios after one that warms up."""
-    sources = [FreshSnapshots(SCENARIOS[name], config.batch_size, seed, device) for name in PRETRAINING]
+    sources = [OnlineSnapshots(SCENARIOS[name], config.batch_size, seed, device) for name in PRETRAINING]
     checked = [source[:2].cpu().numpy() for source in sources]
     loop = Pretraining(config, sources, checked, seed, Group(device=device))
     taken = []
@@ -139,7 +139,7 @@ def halved(folder: Path, target: Path) -> Path:
 
 def parts(name: str, given: argparse.Namespace, device: torch.device) -> Iterator[torch.Tensor]:
     """The test snapshots of a scenario, [n, K, K] in dB at a time."""
-    source = FreshSnapshots(SCENARIOS[name], given.rows, given.seed + TEST, device)
+    source = OnlineSnapshots(SCENARIOS[name], given.rows, given.seed + TEST, device)
     for start in range(0, given.rows, given.solved):
         yield source[np.arange(start, min(given.rows, start + given.solved))]
 
@@ -176,7 +176,7 @@ def answers(
 
 def adapt(folder: Path, name: str, given: argparse.Namespace, device: torch.device) -> dict[str, PowerModel]:
     """A fresh head on the backbone for every objective, adapted with 64 snapshots of the scenario."""
-    source = FreshSnapshots(SCENARIOS[name], SHOTS, given.seed + ADAPTATION, device)
+    source = OnlineSnapshots(SCENARIOS[name], SHOTS, given.seed + ADAPTATION, device)
     shots = source[:SHOTS].cpu().numpy()
     recipe = RECIPE.model_copy(update={"warmup_epochs": 1, "epochs": 1}) if given.quick else RECIPE
     made = {}

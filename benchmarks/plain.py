@@ -1,4 +1,4 @@
-"""What a careful NumPy user would write: the yardstick for the compiled simulator and solvers.
+"""What a careful NumPy user would write: the reference for the compiled simulator and solvers.
 
 Vectorised over the batch or the starts, float32, no Python loop over links. Written for this comparison alone.
 """

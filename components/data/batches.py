@@ -7,11 +7,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from components.data.online import FreshSnapshots
+from components.data.online import OnlineSnapshots
 from components.channel.rng import stream
 
 # A training set: gain_db [N, K, K] as it is stored, or drawn anew for every batch.
-Snapshots = np.ndarray | FreshSnapshots
+Snapshots = np.ndarray | OnlineSnapshots
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from components.channel.scenario import Scenario
 from components.channel.torch_simulator import draw_gain_db
 
 
-class FreshSnapshots:
+class OnlineSnapshots:
     """Looks like a training set of `count` snapshots; what a batch holds depends on (seed, scenario, rows) alone.
 
     The rows of a batch differ in every epoch, and so do its snapshots; a resumed run draws the same again.

@@ -15,7 +15,7 @@ from components.evaluation.scores import comparable_score
 from components.model.pcgnn.network import PCGNNConfig, fresh_pcgnn
 from components.model.prompted import FixedGoal
 from components.training.checkpoint import load_card, load_prompted_model, model_from_backbone
-from components.training.finetuning import Adaptable
+from components.training.finetuning import TunableModel
 from gfm_ra.goals import Objective, QoS, SumRate
 from gfm_ra.rates import spectral_efficiency
 from gfm_ra.solvers import wmmse
@@ -52,7 +52,9 @@ class Entry(NamedTuple):
     violated_rate: np.ndarray  # sum of those links' rates, bit/s/Hz
 
 
-def start_model(start: str, folder: Path, objective: Objective, seed: int, pcgnn: PCGNNConfig) -> Adaptable:
+def start_model(
+    start: str, folder: Path, objective: Objective, seed: int, pcgnn: PCGNNConfig
+) -> TunableModel:
     """The model that a run starts from.
 
     Raises:
@@ -89,7 +91,7 @@ def imputed_answers(
     return solve(fills[int(np.argmax(reached))])
 
 
-def judge(
+def evaluate(
     powers: Powers,
     objective: Objective,
     scenario: str,
@@ -98,11 +100,11 @@ def judge(
     polish_iterations: int,
     seed: int,
 ) -> Entry:
-    """Powers on gain_db [N, K, K] with a share of the pairs hidden, judged by the true gains."""
+    """Powers on gain_db [N, K, K] with a share of the pairs hidden, evaluated with the true gains."""
     hidden = hidden_pairs(gain_db.shape, share, seed) if share > 0 else None
     power, gain = powers(gain_db, hidden), to_gain(gain_db)
     polished = power
-    if hidden is None:  # a polish needs the gains
+    if hidden is None:  # refinement needs the gains
         polished = wmmse(gain, objective, iterations=polish_iterations, initial_power=power, threads=1)
     return entry(objective, scenario, gain_db, power, polished, share)
 

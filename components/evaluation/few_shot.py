@@ -14,7 +14,7 @@ from components.evaluation.scores import score
 from components.model.inference import allocate_batches
 from components.model.prompted import FixedGoal
 from components.training.checkpoint import load_card, load_prompted_model, model_from_backbone
-from components.training.finetuning import Adaptable, Finetuning, FinetuningConfig
+from components.training.finetuning import Finetuning, FinetuningConfig, TunableModel
 from gfm_ra.goals import SumRate, by_name
 
 FEW_SHOT, ZERO_SHOT = "few_shot_ratio", "zero_shot_ratio"
@@ -26,7 +26,7 @@ class FewShotConfig(Strict):
     objective: str = SumRate.name
     scenario: str = "D16"
     shots: int = Field(default=64, ge=1)
-    more_shots: tuple[Annotated[int, Field(ge=1)], ...] = ()  # judged as well
+    more_shots: tuple[Annotated[int, Field(ge=1)], ...] = ()  # evaluated as well
     hidden: tuple[
         Annotated[float, Field(ge=0, lt=1)], ...
     ] = ()  # shares of pairs hidden at inference, as well
@@ -62,7 +62,7 @@ def hidden_name(share: float) -> str:
 
 
 def few_shot_ratio(
-    model: Adaptable,
+    model: TunableModel,
     train: np.ndarray,
     val: np.ndarray,
     config: FewShotConfig,
@@ -73,7 +73,7 @@ def few_shot_ratio(
     """Mean validation score after adaptation over the reference's.
 
     Args:
-        model: the power model to adapt, changed in place; its backbone is what is being judged.
+        model: the power model to adapt, changed in place; its backbone is what is being evaluated.
         train: gain_db [shots, K, K].
         val: gain_db [N, K, K], never the test split.
         config: recipe and objective.
@@ -89,18 +89,18 @@ def few_shot_ratio(
 
 
 def ratio(
-    model: Adaptable,
+    model: TunableModel,
     val: np.ndarray,
     config: FewShotConfig,
     reference: float,
     hidden: np.ndarray | None = None,
 ) -> float:
-    """Mean score of a model's powers over the reference's; hidden [N, K, K] bool: gains that the model is not told."""
+    """Mean score of a model's powers over the reference's; hidden [N, K, K] bool: gains that the model does not see."""
     powers = allocate_batches(model, val, hidden=hidden)
     return float(score(config.objective, powers, val).mean() / reference)
 
 
-def judge(
+def evaluate(
     folder: Path,
     train: np.ndarray,
     val: np.ndarray,
@@ -141,7 +141,7 @@ def hidden_pairs(shape: tuple[int, ...], share: float, seed: int) -> np.ndarray:
     return random_pair_mask(shape[0], shape[-1], share, generator).numpy()
 
 
-def _open(folder: Path, config: FewShotConfig, conditioned: bool, seed: int) -> Adaptable:
+def _open(folder: Path, config: FewShotConfig, conditioned: bool, seed: int) -> TunableModel:
     if conditioned:
         return FixedGoal(load_prompted_model(folder), by_name(config.objective))
     return model_from_backbone(folder, seed)

@@ -1,4 +1,4 @@
-"""Reference allocations: what classical solvers achieve on the snapshots that a model is judged on."""
+"""Reference allocations: what classical solvers achieve on the snapshots that a model is evaluated on."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A trained model as an allocator: gains in, powers out, with an optional polish and an optional guard."""
+"""A trained model as an allocator: gains in, powers out, with optional refinement and fallback."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -85,7 +85,7 @@ class Allocator:
 
         Args:
             gain: [..., K, K], row = receiver, column = transmitter, linear.
-            objective: the goal; of a model for one objective, what polish and guard maximise. By default the
+            objective: the goal; of a model for one objective, what refinement and fallback maximise. By default the
                 model's own, sum rate for a goal-conditioned one.
             polish_iterations: WMMSE iterations of the objective that start from the model's powers.
             guard: compare with full reuse and one WMMSE run by their true utility and answer with the best, so

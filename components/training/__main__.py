@@ -23,7 +23,7 @@ from pydantic import ValidationError
 
 from components.channel.scenario import OUT_OF_DISTRIBUTION, PRETRAINING, SCENARIOS
 from components.data.batches import Group, Snapshots
-from components.data.online import FreshSnapshots
+from components.data.online import OnlineSnapshots
 from components.data.shards import DataError, Manifest, json_text, load_split, write_text_atomically
 from components.training.checkpoint import HISTORY_NAME, newest_checkpoint, replace_checkpoint
 from components.training.config import PretrainingConfig
@@ -101,7 +101,7 @@ def read_config(path: Path | None) -> PretrainingConfig:
         raise SystemExit(f"{path}: {where or 'content'}: {first['msg']}: correct the file") from None
     if config.distillation_weight > 0:
         raise SystemExit(
-            f"{path}: distillation_weight needs a mentor, which this program has not: leave it out"
+            f"{path}: distillation_weight needs a distillation teacher, which this program has not: leave it out"
         )
     return config
 
@@ -150,9 +150,9 @@ class Drawn(NamedTuple):
 
     def load(self, device: torch.device) -> tuple[Sequence[Snapshots], Sequence[np.ndarray]]:
         """Training sets on the device, and validation sets that stay the same."""
-        train = [FreshSnapshots(SCENARIOS[name], self.per_epoch, self.seed, device) for name in self.names]
+        train = [OnlineSnapshots(SCENARIOS[name], self.per_epoch, self.seed, device) for name in self.names]
         # Seeds of runs are small numbers: nothing is ever trained on the validation stream.
-        val = [FreshSnapshots(SCENARIOS[name], VALIDATION, self.seed + 2**40, device) for name in self.names]
+        val = [OnlineSnapshots(SCENARIOS[name], VALIDATION, self.seed + 2**40, device) for name in self.names]
         return train, [each[:VALIDATION].cpu().numpy() for each in val]
 
 

@@ -19,7 +19,7 @@ class PretrainingConfig(Strict):
     edge_weight: float = Field(default=1.0, ge=0)  # of L_edge; (13) has 1
     consistency_weight: float = Field(default=0.1, ge=0)  # lambda of (13)
     utility_weight: float = Field(default=0.0, ge=0)  # mu: beyond the paper; 0 is Algorithm 1
-    # Of the squared distance to a mentor's powers on the full view: how a small model learns from a large one.
+    # Of the squared distance to a teacher's powers on the full view: how a small model learns from a large one.
     distillation_weight: float = Field(default=0.0, ge=0)
     conditioning: ConditioningConfig = ConditioningConfig()  # counts if utility_weight is above 0
     goals: GoalDistribution = GoalDistribution()  # likewise

@@ -58,7 +58,7 @@ class FinetuningConfig(Strict):
         return self.model_copy(update={"warmup_epochs": warmup, "epochs": epochs})
 
 
-Adaptable = PowerModel | FixedGoal | PCGNN
+TunableModel = PowerModel | FixedGoal | PCGNN
 
 
 class Finetuning(TrainingLoop):
@@ -67,7 +67,7 @@ class Finetuning(TrainingLoop):
     def __init__(
         self,
         config: FinetuningConfig,
-        model: Adaptable,
+        model: TunableModel,
         objective: Objective,
         train: Sequence[np.ndarray],
         validation: Sequence[np.ndarray],
@@ -80,7 +80,7 @@ class Finetuning(TrainingLoop):
             raise ValueError("fine-tuning runs in one process: pass a group of one")
         self.config, self.objective, self.validation = config, objective, validation
         self.model = model.to(group.device)
-        self.backbone_parameters = _adaptable(model, config, seed)
+        self.backbone_parameters = _tunable(model, config, seed)
         head = _prompt(model) if config.adapt == "prompt" else list(model.head.parameters())
         settings = LoopConfig(
             "finetune", config.warmup_epochs + config.epochs, config.batch_size, config.validate_every,
@@ -165,7 +165,7 @@ def _per_link(rates: Tensor, objective: Objective) -> Tensor:
     return objective.utility(rates).mean() / rates.shape[-1]
 
 
-def _adaptable(model: Adaptable, config: FinetuningConfig, seed: int) -> list[nn.Parameter]:
+def _tunable(model: TunableModel, config: FinetuningConfig, seed: int) -> list[nn.Parameter]:
     """The backbone's parameters that the second stage trains; all others are frozen for good."""
     if config.adapt == "lora":
         return add_adapters(model.backbone, config.lora, seed)
@@ -175,7 +175,7 @@ def _adaptable(model: Adaptable, config: FinetuningConfig, seed: int) -> list[nn
     return list(model.backbone.parameters())
 
 
-def _prompt(model: Adaptable) -> list[nn.Parameter]:
+def _prompt(model: TunableModel) -> list[nn.Parameter]:
     """The prompt's vector, after freezing the head too.
 
     Raises:

@@ -35,7 +35,7 @@ def mean_dimension_std(embeddings: Tensor) -> float:
     return float(embeddings.double().std(dim=0).mean())
 
 
-def verdict(
+def status(
     edge_rmse_db: float, mean_predictor_rmse_db: float, rank: float, thresholds: HealthThresholds
 ) -> str:
     """One of "healthy", "plateau" or "collapsed"; "plateau" means that the edge loss has learnt nothing yet."""

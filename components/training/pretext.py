@@ -23,7 +23,7 @@ class PretextLosses(NamedTuple):
     """Scalars of one batch: L_edge (8), as a mean over masked links, L_cl (12), and minus the goals' utility.
 
     Beside them the mean squared errors with which a goal-conditioned backbone estimates hidden gains from within, and
-    with which its powers follow a mentor's. What was not asked for is zero.
+    with which its powers follow a distillation teacher's. What was not asked for is zero.
     """
 
     edge: Tensor
@@ -39,7 +39,7 @@ class Task(NamedTuple):
     edges: bool = True  # predict hidden edges
     target: Tensor | None = None  # y_t of (10), [B K, d], without gradient; None = no consistency
     goals: Goals | None = None  # of a goal-conditioned student
-    mentor_power: Tensor | None = None  # [B, K], without gradient; None = no mentor
+    teacher_power: Tensor | None = None  # [B, K], without gradient; None = no distillation teacher
 
 
 class EdgeDecoder(nn.Module):
@@ -106,13 +106,13 @@ class Student(nn.Module):
         """
         z, estimate, tentative = self.encoder.embed(gain_db, task.goals, edge_mask)  # (6)
         none = torch.zeros((), device=z.device)
-        mentor = task.mentor_power
+        distillation_teacher = task.teacher_power
         return PretextLosses(
             self._edge_loss(z, gain_db, edge_mask) if task.edges else none,
             none if task.target is None else self._consistency_loss(z, task.target),
             none if estimate is None or not task.edges else self._estimate_loss(estimate, gain_db, edge_mask),
             none if task.goals is None else self._goal_loss(z, tentative, gain_db, task.goals),
-            none if mentor is None else (self.power(z) - mentor).square().mean(),
+            none if distillation_teacher is None else (self.power(z) - distillation_teacher).square().mean(),
         )
 
     def _consistency_loss(self, z: Tensor, target: Tensor) -> Tensor:

@@ -35,10 +35,10 @@ class Pretraining(TrainingLoop):
         validation: Sequence[np.ndarray],
         seed: int,
         group: Group,
-        mentor: PromptedModel | None = None,
+        distillation_teacher: PromptedModel | None = None,
     ) -> None:
-        if (mentor is None) != (config.distillation_weight == 0):
-            raise ValueError("a mentor and distillation_weight above 0 belong together")
+        if (distillation_teacher is None) != (config.distillation_weight == 0):
+            raise ValueError("a distillation teacher and distillation_weight above 0 belong together")
         self.config = config
         with seeded(seed, "pretrain", "weights"):
             conditioning = config.conditioning if config.goal_conditioned else None
@@ -48,7 +48,9 @@ class Pretraining(TrainingLoop):
         self.student.edge_decoder.requires_grad_(config.edge_weight > 0)
         self.student.encoder.projector.requires_grad_(config.consistency_weight > 0)
         self.student.predictor.requires_grad_(config.consistency_weight > 0)
-        self.mentor = None if mentor is None else mentor.to(group.device).eval().requires_grad_(False)
+        self.distillation_teacher = distillation_teacher
+        if distillation_teacher is not None:
+            distillation_teacher.to(group.device).eval().requires_grad_(False)
         settings = LoopConfig(
             "pretrain", config.epochs, config.batch_size, precision=config.precision, compile=config.compile,
             accumulation=config.accumulation, max_gradient_norm=config.max_gradient_norm,
@@ -134,10 +136,10 @@ class Pretraining(TrainingLoop):
 
     @torch.no_grad()
     def _mentor_power(self, gain_db: Tensor, goals: Goals | None) -> Tensor | None:
-        """What the mentor, who sees every gain, would do under the same goals, [B, K]."""
-        if self.mentor is None or goals is None:
+        """What the distillation teacher, who sees every gain, would do under the same goals, [B, K]."""
+        if self.distillation_teacher is None or goals is None:
             return None
-        return self.mentor(gain_db, goals).float()
+        return self.distillation_teacher(gain_db, goals).float()
 
     def _total(self, losses: PretextLosses) -> Tensor:
         """The self-supervised part: (13), where what is asked of the conditioning counts as edge loss."""
@@ -161,6 +163,6 @@ class Pretraining(TrainingLoop):
         return float(total)
 
     def _peak_dtype(self) -> torch.dtype:
-        """What a share refers to: float32 on CPUs, where that is the yardstick, the training precision on GPUs."""
+        """What a share refers to: float32 on CPUs, where that is the limit, the training precision on GPUs."""
         dtype = autocast_dtype(self.config.precision, self.group.device)
         return dtype if self.group.device.type == "cuda" else torch.float32

@@ -14,7 +14,7 @@ from components.model.conditioning import advantage, goals_of
 from components.model.features import cross_gains, edge_features
 from components.model.rates import spectral_efficiency
 from components.training.config import PretrainingConfig
-from components.training.health import effective_rank, mean_dimension_std, verdict
+from components.training.health import effective_rank, mean_dimension_std, status
 from components.training.loop import Metrics
 from components.training.precision import autocast
 from components.training.pretext import Student, Task, Teacher
@@ -113,7 +113,7 @@ class Validator:
         edge, spread = float(sums[0] / sums[2]), float(sums[1] / sums[2])
         consistency = float(sums[3] / sums[4])
         advantages = (sums[5:] / sums[4]).tolist() if config.goal_conditioned else []
-        # The estimate inside a conditioned backbone is a means, not an end: only what it leads to is judged.
+        # The estimate inside a conditioned backbone is a means, not an end: only what it leads to counts.
         loss = config.edge_weight * edge + config.consistency_weight * consistency
         loss -= config.utility_weight * sum(advantages) / len(STANDARD)
         unit_db = config.backbone.scaling.cross_std_db
@@ -143,7 +143,5 @@ def mean_edge_feature(train: Sequence[Snapshots], config: PretrainingConfig) -> 
 
 
 def health(config: PretrainingConfig, last: Metrics) -> str:
-    """The verdict on a finished run: "healthy", "plateau" or "collapsed"."""
-    return verdict(
-        last["edge_rmse_db"], last["mean_predictor_rmse_db"], last["effective_rank"], config.health
-    )
+    """The status of a finished run: "healthy", "plateau" or "collapsed"."""
+    return status(last["edge_rmse_db"], last["mean_predictor_rmse_db"], last["effective_rank"], config.health)

@@ -91,16 +91,16 @@ def allocate(
     predict = versions.load(model)
     try:
         if polish or guard:
-            answer, told = refined(
+            answer, note = refined(
                 lambda values: predict(values, **params), batch, model, params, polish, guard
             )
         else:
-            answer, told = predict(batch, **params), ""
+            answer, note = predict(batch, **params), ""
     except ValueError as error:
         raise UserError(f"{model} refuses {gains} or its goal: {error}") from None
     write_array(powers, answer.reshape(gain_db.shape[:-1]), "power")
     Console().print(
-        f"{powers}: powers of {answer.shape[1]} links in {answer.shape[0]} snapshots{told}", highlight=False
+        f"{powers}: powers of {answer.shape[1]} links in {answer.shape[0]} snapshots{note}", highlight=False
     )
 
 
@@ -146,7 +146,7 @@ def refined(
     polish: int,
     guard: bool,
 ) -> tuple[np.ndarray, str]:
-    """Powers after polish and guard, and a note on where they come from."""
+    """Powers after refinement and fallback, and a note on where they come from."""
     from pipelines.serving.allocator import (
         served_allocator,  # brings torch, which a plain answer does not need
     )
@@ -161,7 +161,7 @@ def refined(
 
 
 def objective_of(model: str, params: dict) -> Objective:
-    """What polish and guard maximise: the goal that was given, or the one that the model was tuned for."""
+    """What refinement and fallback maximise: the goal that was given, or the one that the model was tuned for."""
     numbers = {name: params[name] for name in GOAL_OF if name in params}
     plain = by_name(params.get("goal") or tuned_for(model) or SumRate.name, **numbers)
     return Weighted(plain, np.asarray(params["weights"], np.float32)) if "weights" in params else plain

@@ -13,7 +13,7 @@ from pipelines.runtime import paths, runs
 from pipelines.runtime.errors import UserError
 
 if TYPE_CHECKING:  # with torch, which `gfm-ra --help` need not wait for
-    from pipelines.registry.promotion import Verdict
+    from pipelines.registry.promotion import GateResult
 
 EPILOG = (
     "Examples:\n\ngfm-ra models promote --all\n\ngfm-ra models promote gfm-ra-qos --version 3\n\n"
@@ -40,10 +40,10 @@ def promote(
     runs.connect(create=False)
     refused = False
     for name in _chosen(names or [], every, which):
-        verdict = _forced(versions.find(name, which)) if force else _judged(versions.find(name, which))
+        status = _forced(versions.find(name, which)) if force else _evaluated(versions.find(name, which))
         # At once, since the next comparison may take a while.
-        print(verdict, flush=True)  # noqa: T201 (what this command answers)
-        refused |= verdict.decision == Decision.REFUSED
+        print(status, flush=True)  # noqa: T201 (what this command answers)
+        refused |= status.decision == Decision.REFUSED
     if refused:
         raise typer.Exit(1)
 
@@ -62,7 +62,7 @@ def _chosen(names: list[str], every: bool, which: str) -> list[str]:
     return found
 
 
-def _judged(version: versions.Version) -> "Verdict":
+def _evaluated(version: versions.Version) -> "GateResult":
     from pipelines.stages.register import gate_of
 
     gate = gate_of(version.name)
@@ -82,11 +82,11 @@ def _missing() -> str:
     return ""
 
 
-def _forced(version: versions.Version) -> "Verdict":
-    from pipelines.registry.promotion import Decision, Verdict
+def _forced(version: versions.Version) -> "GateResult":
+    from pipelines.registry.promotion import Decision, GateResult
 
     if alias_version(version.name, CHAMPION) == version.number:
-        return Verdict(version, Decision.UNCHANGED, "champion already")
+        return GateResult(version, Decision.UNCHANGED, "champion already")
     old = move(version.name, version.number)
     over = "there was none" if old is None else f"{old} is previous"
-    return Verdict(version, Decision.PROMOTED, f"without a comparison; {over}")
+    return GateResult(version, Decision.PROMOTED, f"without a comparison; {over}")

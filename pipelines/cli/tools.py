@@ -45,10 +45,10 @@ def chosen(model: str | None) -> str:
         return model
     alias = usable_alias(DEFAULT)
     if alias != CHAMPION:
-        said = (
+        line = (
             f"gfm-ra: {DEFAULT} has no champion yet, its {alias} answers (`make promote` makes it champion)"
         )
-        print(said, file=sys.stderr)  # noqa: T201 (the one line for the person)
+        print(line, file=sys.stderr)  # noqa: T201 (the one line for the person)
     return f"models:/{DEFAULT}@{alias}"
 
 

@@ -59,7 +59,10 @@ def check_data(config: SpreadConfig, folder: Path) -> None:
 
 
 def train_on_cluster(
-    context: Context[SpreadT], label: str, algorithm: PretrainingConfig, mentor: Path | None = None
+    context: Context[SpreadT],
+    label: str,
+    algorithm: PretrainingConfig,
+    distillation_teacher: Path | None = None,
 ) -> Trained:
     """Train under Ray Train, going on from the last checkpoint if this run was interrupted.
 
@@ -72,7 +75,7 @@ def train_on_cluster(
     data = TrainingData(paths.DATA.resolve(), config.scenarios)
     storage, started = (context.scratch / "ray").resolve(), time.monotonic()
     storage.mkdir(parents=True, exist_ok=True)
-    seen = [data.folder, storage, *([] if mentor is None else [mentor])]
+    seen = [data.folder, storage, *([] if distillation_teacher is None else [distillation_teacher])]
     with workers(need_of(config, label.partition("@")[0]), seen):
         with (
             Meter(context.console, label, 1, "steps") as meter,
@@ -80,7 +83,7 @@ def train_on_cluster(
         ):
             trainer = make_trainer(
                 "pretrain", storage, algorithm, data, context.seed, config.workers,
-                config.threads_per_worker, config.accelerator == "gpu", reporter.actor, mentor,
+                config.threads_per_worker, config.accelerator == "gpu", reporter.actor, distillation_teacher,
             )  # fmt: skip
             result = _fit(trainer)
         if result.checkpoint is None:

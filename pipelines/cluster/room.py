@@ -127,12 +127,12 @@ def wait_for_room(need: Need, grows: bool = False, outside: Outside | None = Non
 def _wait(need: Need, limit: float, outside: Outside) -> float | None:
     """Seconds until there was room; None if the time was over first."""
     started = outside.clock()
-    said = started - SAY_EVERY_S
+    last_line = started - SAY_EVERY_S
     while (waited := outside.clock() - started) < limit:
         if need.fits():
             return waited
-        if outside.clock() - said >= SAY_EVERY_S:
-            said = outside.clock()
+        if outside.clock() - last_line >= SAY_EVERY_S:
+            last_line = outside.clock()
             outside.say(f"{need}: waiting for it to grow, {waited:.0f} of {limit:.0f} s")
         outside.sleep(min(LOOK_EVERY_S, limit - waited))
     return None

@@ -51,8 +51,11 @@ def train_worker(settings: dict[str, Any]) -> None:
     make_deterministic(group.device)
     config = PretrainingConfig.model_validate_json(settings["config"])
     data: TrainingData = settings["data"]
-    mentor = None if settings["mentor"] is None else load_prompted_model(settings["mentor"])
-    loop = Pretraining(config, data.load("train"), data.load("val"), settings["seed"], group, mentor)
+    folder = settings["distillation_teacher"]
+    distillation_teacher = None if folder is None else load_prompted_model(folder)
+    loop = Pretraining(
+        config, data.load("train"), data.load("val"), settings["seed"], group, distillation_teacher
+    )
     reporter = None
     if group.rank == 0 and settings["progress_actor"] is not None:
         reporter = WorkerReporter(settings["progress_actor"])
@@ -90,11 +93,11 @@ def make_trainer(
     threads: int,
     use_gpu: bool,
     progress_actor: Any = None,  # noqa: ANN401 (an actor handle has no public type)
-    mentor: Path | None = None,
+    distillation_teacher: Path | None = None,
 ) -> TorchTrainer:
     """A trainer that resumes by itself if a run of that name was interrupted in that storage.
 
-    mentor: folder of a prompted model whose powers the student is drawn to.
+    distillation_teacher: folder of a prompted model whose powers the student is drawn to.
     """
     settings = {
         "config": config.model_dump_json(),
@@ -102,7 +105,7 @@ def make_trainer(
         "seed": seed,
         "threads": threads,
         "progress_actor": progress_actor,
-        "mentor": mentor,
+        "distillation_teacher": distillation_teacher,
     }
     resources = worker_resources("gpu" if use_gpu else "cpu", threads)
     return TorchTrainer(

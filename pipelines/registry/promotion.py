@@ -22,7 +22,7 @@ class Decision(StrEnum):
     UNCHANGED = "unchanged"
 
 
-class Verdict(NamedTuple):
+class GateResult(NamedTuple):
     """A decision and its reason."""
 
     version: versions.Version
@@ -40,7 +40,7 @@ class Gate:
         # Read when there is something to compare: a first champion needs no snapshots.
         self.snapshots, self.any_goal, self.confidence = snapshots, any_goal, confidence
 
-    def pass_through(self, version: versions.Version) -> Verdict:
+    def pass_through(self, version: versions.Version) -> GateResult:
         """Promote a version if nothing is champion, or if it is surely better, or the same network in a newer program.
 
         A champion that changes during the comparison is compared anew.
@@ -53,32 +53,32 @@ class Gate:
         for _ in range(ATTEMPTS):
             champion = alias_version(version.name, CHAMPION)
             if champion == version.number:
-                return Verdict(version, Decision.UNCHANGED, f"champion already{overtaken}")
-            passes, reason = self._judge(version, champion)
+                return GateResult(version, Decision.UNCHANGED, f"champion already{overtaken}")
+            passes, reason = self._compare(version, champion)
             reason += overtaken
             if not passes:
-                return Verdict(version, Decision.REFUSED, reason)
+                return GateResult(version, Decision.REFUSED, reason)
             try:
                 promote_over(version.name, version.number, champion)
             except Overtaken as error:
                 overtaken = f" (compared anew: {str(error).partition(':')[0]})"
             else:
-                return Verdict(version, Decision.PROMOTED, reason)
+                return GateResult(version, Decision.PROMOTED, reason)
         raise UserError(
             f"{version.name} {version.number}: the champion changed {ATTEMPTS} times while it was compared: try again"
         )
 
-    def _judge(self, version: versions.Version, champion: str | None) -> tuple[bool, str]:
+    def _compare(self, version: versions.Version, champion: str | None) -> tuple[bool, str]:
         if champion is None:
             return True, "the first champion"
         better = self._margin(version, champion)
-        said = f"{better.value:+.4f} [{better.low:+.4f}, {better.high:+.4f}]"
+        margin = f"{better.value:+.4f} [{better.low:+.4f}, {better.high:+.4f}]"
         if better.low > 0.0:
-            return True, f"its ratio to WMMSE is {said} above that of champion {champion}"
+            return True, f"its ratio to WMMSE is {margin} above that of champion {champion}"
         # The same network in a newer program answers the same and is no better, but it is the one to serve.
         if _graphs(version.name, champion) == _graphs(version.name, version.number):
             return True, f"the network of champion {champion} in another program"
-        return False, f"not surely better than champion {champion}: ratio to WMMSE {said} above its"
+        return False, f"not surely better than champion {champion}: ratio to WMMSE {margin} above its"
 
     def _margin(self, version: versions.Version, champion: str) -> Interval:
         snapshots = self.snapshots()

@@ -84,9 +84,9 @@ def _without_advice() -> Iterator[None]:
     # MLflow sets filters of its own while it loads a model, so what it says is caught, not filtered.
     with warnings.catch_warnings(record=True) as caught:
         yield
-    for said in caught:
-        if not any(word in str(said.message) for word in ("type hints", "input example")):
-            warnings.warn_explicit(said.message, said.category, said.filename, said.lineno)
+    for warning in caught:
+        if not any(word in str(warning.message) for word in ("type hints", "input example")):
+            warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
 
 
 def _param(name: str, default: str | float | list[float]) -> ParamSpec:
@@ -205,8 +205,8 @@ def fetch(model_uri: str, folder: Path | None = None) -> Path:
     try:
         return Path(download_artifacts(model_uri, dst_path=folder and str(folder)))
     except (MlflowException, OSError) as error:
-        said = " ".join(str(error).split())
-        raise UserError(f"{model_uri} cannot be fetched from {tracking_uri()}: {said}") from None
+        answer = " ".join(str(error).split())
+        raise UserError(f"{model_uri} cannot be fetched from {tracking_uri()}: {answer}") from None
 
 
 def program(folder: Path) -> Any:  # noqa: ANN401 (what a registered model runs has no type here)

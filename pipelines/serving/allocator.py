@@ -1,4 +1,4 @@
-"""A registered model with the polish and the guard of `components.evaluation.torch_allocator`."""
+"""A registered model with refinement and the fallback of `components.evaluation.torch_allocator`."""
 
 from collections.abc import Callable
 

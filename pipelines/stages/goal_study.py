@@ -1,6 +1,6 @@
 """Stage goal_study: the prompted model where a fine-tuned head cannot follow.
 
-Goals between and outside the trained ones, channel state that is partly missing, the guard, and what a few samples
+Goals between and outside the trained ones, channel state that is partly missing, the fallback, and what a few samples
 add to zero-shot, cheapest adaptation first. All on test snapshots, each against the strongest classical method for
 the same goal and the same knowledge.
 """
@@ -74,7 +74,7 @@ class Place(NamedTuple):
 
 
 def evaluate_goal(config: GoalStudyConfig, place: Place, scenario: str, name: str) -> dict[str, Any]:
-    """Ratios to utility-WMMSE-Best for one goal on one scenario, and how often each candidate of the guard wins."""
+    """Ratios to utility-WMMSE-Best for one goal on one scenario, and how often each candidate of the fallback wins."""
     torch.set_num_threads(1)
     gain_db = load_split(place.data, Manifest.load(place.data), scenario, "test", config.rows)
     gain, goal = to_gain(gain_db), config.goals[name].build(gain_db.shape[-1])

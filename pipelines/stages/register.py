@@ -76,7 +76,7 @@ class Candidate(NamedTuple):
 
     @property
     def objectives(self) -> tuple[str, ...]:
-        """What it is judged by."""
+        """The objectives that it is evaluated by."""
         return OBJECTIVES if self.any_goal else (self.kind,)
 
     def export(self, path: Path) -> None:

@@ -26,8 +26,8 @@ from components.evaluation.comparison import (
     VARIANT,
     Entry,
     Label,
+    evaluate,
     imputed_answers,
-    judge,
     start_model,
     write_entries,
 )
@@ -35,7 +35,7 @@ from components.model.inference import allocate_batches
 from components.model.pcgnn.network import PCGNNConfig
 from components.training.checkpoint import load_card
 from components.training.determinism import make_deterministic
-from components.training.finetuning import Adaptable, Finetuning, FinetuningConfig
+from components.training.finetuning import Finetuning, FinetuningConfig, TunableModel
 from gfm_ra.goals import OBJECTIVES, Objective, StandardName, by_name
 from pipelines.cluster.room import Need
 from pipelines.cluster.session import ROOT
@@ -181,7 +181,7 @@ def adapt_task(path: Path, task: Task) -> ShardEntry:
     return ShardEntry(file=path.name, rows=len(entries), sha256=sha256_of(path))
 
 
-def _train(task: Task, model: Adaptable, goal: Objective, group: Group) -> float:
+def _train(task: Task, model: TunableModel, goal: Objective, group: Group) -> float:
     """Adapt the model in place; validation utility per link at the end."""
     study, label, manifest = task.study, task.label, Manifest.load(task.data)
     train = [samples(manifest, task.data, name, label.shots, label.run) for name in study.scenarios]
@@ -192,7 +192,7 @@ def _train(task: Task, model: Adaptable, goal: Objective, group: Group) -> float
     return history[-1]["validation_utility_per_link"]
 
 
-def _evaluated(task: Task, goal: Objective, model: Adaptable | None) -> Iterator[Entry]:
+def _evaluated(task: Task, goal: Objective, model: TunableModel | None) -> Iterator[Entry]:
     config, manifest = task.config, Manifest.load(task.data)
     for scenario in task.study.test_scenarios:
         test = load_split(task.data, manifest, scenario, "test", config.test_rows)
@@ -202,10 +202,12 @@ def _evaluated(task: Task, goal: Objective, model: Adaptable | None) -> Iterator
                 powers = imputed_answers(goal, val, config.imputed_iterations, share, task.seed)
             else:
                 powers = partial(_powers, model)
-            yield judge(powers, goal, scenario, test, share, config.refinement_iterations, _mask_seed(task))
+            yield evaluate(
+                powers, goal, scenario, test, share, config.refinement_iterations, _mask_seed(task)
+            )
 
 
-def _powers(model: Adaptable, gain_db: np.ndarray, hidden: np.ndarray | None) -> np.ndarray:
+def _powers(model: TunableModel, gain_db: np.ndarray, hidden: np.ndarray | None) -> np.ndarray:
     return allocate_batches(model, gain_db, hidden=hidden)
 
 

@@ -23,7 +23,7 @@ from ray.train.torch import get_device
 
 from components.data.batches import Group
 from components.data.shards import Manifest, load_split
-from components.evaluation.few_shot import FewShotConfig, judge
+from components.evaluation.few_shot import FewShotConfig, evaluate
 from components.training.config import PretrainingConfig
 from components.training.determinism import make_deterministic
 from components.training.loop import Metrics
@@ -65,12 +65,12 @@ class Segment:
         manifest = Manifest.load(self.data)
         return [load_split(self.data, manifest, name, split, self.rows[split]) for name in self.scenarios]
 
-    def judge(self, folder: Path, group: Group) -> Metrics:
+    def evaluate(self, folder: Path, group: Group) -> Metrics:
         """Downstream ratios of the model in `folder`."""
         few, manifest = self.few_shot, Manifest.load(self.data)
         samples = load_split(self.data, manifest, few.scenario, "train", few.most_shots)
         val = load_split(self.data, manifest, few.scenario, "val", few.val_rows)
-        return judge(folder, samples, val, few, self.reference, self.seed, group, not self.is_last)
+        return evaluate(folder, samples, val, few, self.reference, self.seed, group, not self.is_last)
 
 
 def train_segment(segment: Segment) -> None:
@@ -94,7 +94,7 @@ def train_segment(segment: Segment) -> None:
                 save(Path(folder) / "state")
                 loop.save_result(Path(folder))
                 if done == segment.until:
-                    scores = segment.judge(Path(folder), group)
+                    scores = segment.evaluate(Path(folder), group)
                     if not all(map(math.isfinite, scores.values())):
                         raise TrialError(f"a downstream ratio is not a number after epoch {done}")
                     metrics |= scores

@@ -11,7 +11,7 @@ from components.channel import placement, simulator, torch_simulator
 from components.channel.scenario import SCENARIOS, Scenario
 from components.channel.simulator import simulate
 from components.channel.torch_simulator import draw_gain_db, draw_layouts
-from components.data.online import FreshSnapshots
+from components.data.online import OnlineSnapshots
 
 CPU = torch.device("cpu")
 
@@ -80,11 +80,11 @@ def test_a_hopeless_scenario_is_named_within_bounds():
 
 
 def test_fresh_snapshots_follow_from_seed_and_rows_alone():
-    source = FreshSnapshots(SCENARIOS["D16"], 100, 1, CPU)
+    source = OnlineSnapshots(SCENARIOS["D16"], 100, 1, CPU)
     rows = np.array([3, 1, 7])
     assert len(source) == 100
     assert source[rows].shape == (3, 20, 20)
-    assert torch.equal(source[rows], FreshSnapshots(SCENARIOS["D16"], 100, 1, CPU)[rows])
+    assert torch.equal(source[rows], OnlineSnapshots(SCENARIOS["D16"], 100, 1, CPU)[rows])
     assert not torch.equal(source[rows], source[rows[::-1]])
-    assert not torch.equal(source[rows], FreshSnapshots(SCENARIOS["D16"], 100, 2, CPU)[rows])
+    assert not torch.equal(source[rows], OnlineSnapshots(SCENARIOS["D16"], 100, 2, CPU)[rows])
     assert source[:256].shape == (100, 20, 20)

@@ -13,9 +13,9 @@ from components.evaluation.few_shot import (
     FEW_SHOT,
     ZERO_SHOT,
     FewShotConfig,
+    evaluate,
     few_shot_ratio,
     hidden_pairs,
-    judge,
 )
 from components.evaluation.reference_score import reference_score
 from components.evaluation.scores import score
@@ -127,14 +127,14 @@ def test_every_question_is_answered_and_zero_shot_only_where_there_is_a_head(
 ) -> None:
     config = CONFIG.model_copy(update={"shots": 8, "more_shots": (16, 32), "hidden": (0.0, 0.5)})
     reference = reference_score(data[1], config, 0)
-    plain, conditioned = (judge(pretrained[mu], *data, config, reference, 0) for mu in (0.0, 10.0))
+    plain, conditioned = (evaluate(pretrained[mu], *data, config, reference, 0) for mu in (0.0, 10.0))
     asked = {FEW_SHOT, "few_shot_ratio_16", "few_shot_ratio_32", "hidden_0_ratio", "hidden_0.5_ratio"}
     assert set(plain) == asked
     assert set(conditioned) == asked | {ZERO_SHOT}
     assert all(0.1 < value < 1.1 for value in (plain | conditioned).values())
     # Nothing hidden is nothing changed, and each ratio is what it would be alone.
     assert plain["hidden_0_ratio"] == pytest.approx(plain[FEW_SHOT])
-    alone = judge(pretrained[0.0], *data, config, reference, 0, headline_only=True)
+    alone = evaluate(pretrained[0.0], *data, config, reference, 0, headline_only=True)
     assert alone == {FEW_SHOT: plain[FEW_SHOT]}
 
 

@@ -9,7 +9,7 @@ import torch
 
 from components.channel.scenario import SCENARIOS
 from components.data.batches import Group
-from components.data.online import FreshSnapshots
+from components.data.online import OnlineSnapshots
 from components.model.backbone import BackboneConfig
 from components.training.config import PretrainingConfig
 from components.training.pretraining import Pretraining
@@ -26,7 +26,7 @@ BATCH, STEPS = 4, 2
 
 def losses(compiled: bool) -> np.ndarray:
     """Loss and gradient norm of some steps on graphs of 20 and 35 links, [2 STEPS, 2]."""
-    sources = [FreshSnapshots(SCENARIOS[name], 8, 1, torch.device("cpu")) for name in ("D1", "D2")]
+    sources = [OnlineSnapshots(SCENARIOS[name], 8, 1, torch.device("cpu")) for name in ("D1", "D2")]
     config = PretrainingConfig(
         backbone=BACKBONE,
         utility_weight=10.0,

@@ -10,7 +10,7 @@ from components.training.health import (
     effective_rank,
     mean_dimension_std,
     noise_floor_db,
-    verdict,
+    status,
 )
 
 
@@ -54,8 +54,8 @@ def test_dimension_std_is_the_mean_over_dimensions(cloud: torch.Tensor) -> None:
     ("edge_rmse_db", "rank", "expected"),
     [(11.0, 30.0, "healthy"), (13.4, 30.0, "plateau"), (14.0, 30.0, "plateau"), (11.0, 3.0, "collapsed")],
 )
-def test_verdict(edge_rmse_db: float, rank: float, expected: str) -> None:
-    assert verdict(edge_rmse_db, 13.6, rank, HealthThresholds()) == expected
+def test_status(edge_rmse_db: float, rank: float, expected: str) -> None:
+    assert status(edge_rmse_db, 13.6, rank, HealthThresholds()) == expected
 
 
 def test_rayleigh_std_and_noise_floor_agree_with_simulation() -> None:

@@ -132,7 +132,7 @@ def test_a_bare_machine_is_enough_and_gets_a_usable_backbone(finished: Finished)
         assert torch.equal(value, student[f"encoder.backbone.{name}"])
 
 
-def test_stdout_is_the_learning_curve_and_stderr_the_verdict(finished: Finished) -> None:
+def test_stdout_is_the_learning_curve_and_stderr_the_status(finished: Finished) -> None:
     header, *rows = [line.split(",") for line in finished[1].stdout.splitlines()]
     assert {"epoch", "train_loss", "validation_loss", "edge_rmse_db", "best"} <= set(header)
     assert [float(row[header.index("epoch")]) for row in rows] == list(range(EPOCHS))

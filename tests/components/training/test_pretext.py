@@ -144,8 +144,8 @@ def test_only_what_was_asked_for_has_a_loss(conditioned: Student, gain_db, mask,
     nothing = conditioned(gain_db, mask, Task(False, None, goals))
     assert nothing.edge == nothing.consistency == nothing.estimate == nothing.distillation == 0.0
     assert nothing.goal != 0.0
-    target, mentor = torch.ones(GRAPHS * LINKS, CONFIG.width), torch.zeros(GRAPHS, LINKS)
-    everything = conditioned(gain_db, mask, Task(True, target, goals, mentor))
+    target, distillation_teacher = torch.ones(GRAPHS * LINKS, CONFIG.width), torch.zeros(GRAPHS, LINKS)
+    everything = conditioned(gain_db, mask, Task(True, target, goals, distillation_teacher))
     assert all(loss != 0.0 for loss in everything)
 
 

@@ -378,9 +378,9 @@ def test_goals_are_drawn_anew_at_every_step_and_hide_as_their_distribution_says(
 
 def test_a_mentor_s_powers_are_learnt() -> None:
     torch.manual_seed(1)
-    mentor = PromptedModel(CONDITIONED.backbone, CONDITIONED.conditioning)
+    distillation_teacher = PromptedModel(CONDITIONED.backbone, CONDITIONED.conditioning)
     with torch.no_grad():
-        mentor.head.mlp[2].bias.fill_(-4.0)  # a whisper, which no utility would teach
+        distillation_teacher.head.mlp[2].bias.fill_(-4.0)  # a whisper, which no utility would teach
     gain_db = torch.from_numpy(snapshots(9, 4, 3)).float()
     goals = goals_of(SumRate(), 9, 4)
 
@@ -388,22 +388,24 @@ def test_a_mentor_s_powers_are_learnt() -> None:
         update = {"distillation_weight": weight, "epochs": 6, "learning_rate": 1e-2}
         config = CONDITIONED.model_copy(update=update)
         train = [snapshots(80, 4, 1)]
-        loop = Pretraining(config, train, [snapshots(9, 4, 3)], 0, Group(), mentor if weight else None)
+        loop = Pretraining(
+            config, train, [snapshots(9, 4, 3)], 0, Group(), distillation_teacher if weight else None
+        )
         run(loop)
         student = loop.student.eval()
         with torch.no_grad():
             power = student.power(student.encoder.embed(gain_db, goals).z)
-            return float((power - mentor(gain_db, goals)).square().mean())
+            return float((power - distillation_teacher(gain_db, goals)).square().mean())
 
-    before = {name: value.clone() for name, value in mentor.state_dict().items()}
+    before = {name: value.clone() for name, value in distillation_teacher.state_dict().items()}
     assert distance(100.0) < 0.02 < 0.2 < distance(0.0)
-    assert same_bits(before, dict(mentor.state_dict()))
+    assert same_bits(before, dict(distillation_teacher.state_dict()))
 
 
 def test_a_mentor_and_its_weight_belong_together() -> None:
-    mentor = PromptedModel(CONDITIONED.backbone, CONDITIONED.conditioning)
+    distillation_teacher = PromptedModel(CONDITIONED.backbone, CONDITIONED.conditioning)
     for config, given in (
-        (CONDITIONED, mentor),
+        (CONDITIONED, distillation_teacher),
         (CONDITIONED.model_copy(update={"distillation_weight": 1.0}), None),
     ):
         with pytest.raises(ValueError, match="belong together"):

@@ -219,15 +219,15 @@ def test_a_champion_that_changes_meanwhile_is_compared_anew(
 ) -> None:
     """While 2 is compared with 3, somebody makes 1 champion: 2 passes over 1 and says so."""
     aliases.promote(NAME, "3")
-    original, compared = promotion.Gate._judge, []
+    original, compared = promotion.Gate._compare, []
 
-    def judge(gate: promotion.Gate, version: versions.Version, champion: str | None) -> tuple[bool, str]:
+    def compare(gate: promotion.Gate, version: versions.Version, champion: str | None) -> tuple[bool, str]:
         compared.append(champion)
         if champion == "3":
             aliases.promote(NAME, "1")
         return original(gate, version, champion)
 
-    monkeypatch.setattr(promotion.Gate, "_judge", judge)
+    monkeypatch.setattr(promotion.Gate, "_compare", compare)
     status, said = promote(NAME, "--version", "2")
     assert (status, compared) == (0, ["3", "1"])
     assert "above that of champion 1 (compared anew: 1 has become champion of" in said
