@@ -67,11 +67,12 @@ def test_three_heads_and_the_prompted_model_are_candidates_that_say_where_they_c
         assert (tags["profile"], tags["git_commit"], tags["dvc_hash"]) == ("smoke", commit, outputs[folder])
 
 
+@pytest.mark.slow
 def test_an_experiment_in_a_copy_registers_here_and_touches_no_champion(chain):
     run(chain, "git", "config", "user.name", "test")
     run(chain, "git", "config", "user.email", "test@localhost")
     aliases, before = registered(chain)
-    said = run(chain, "dvc", "exp", "run", "--temp", "-S", "register.confidence=0.9")
+    said = run(chain, "dvc", "exp", "run", "--temp", "-S", "+register.confidence=0.9")
     assert "Running stage 'register'" in said
     assert registered(chain) == (aliases, before + 1)
     assert not list(chain.glob(".dvc/tmp/exps/**/mlflow.db"))
