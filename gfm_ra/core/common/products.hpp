@@ -1,0 +1,68 @@
+// Matrix products whose sums stay in registers and are handed on as vectors, without being stored in between.
+//
+// Every sum runs over its terms in their order, in one chain of fused multiply-adds from its initial value: so a sum is
+// the same number whatever stands beside it in a tile, and however wide the vectors are.
+#pragma once
+
+#include "common/vectors.hpp"
+
+namespace gfm_ra {
+
+// How a matrix of numbers is read: its entry (row, term) lies at row * row_step + term * term_step. The same matrix is
+// read by rows or by columns, so that no transpose is needed.
+struct Matrix {
+    const float* entries;
+    int64_t row_step, term_step;
+};
+
+// sum[row][v] = initial + sum over term of matrix(row, term) right[term][v], for `Rows` rows from `first` on and
+// `Vectors` vectors; then hand_on(row, v, sum). Numbers of the matrix are spread over the lanes.
+template <class F, int Rows, int Vectors, class HandOn>
+GFM_RA_INLINE void multiply_rows(Matrix matrix, int64_t first, const float* right, int64_t terms, float initial,
+                                 const HandOn& hand_on) {
+    F sum[Rows][Vectors];
+    for (int row = 0; row < Rows; ++row)
+        for (int v = 0; v < Vectors; ++v) sum[row][v] = all<F>(initial);
+    const float* left = matrix.entries + first * matrix.row_step;
+    for (int64_t term = 0; term < terms; ++term) {
+        F factor[Vectors];
+        for (int v = 0; v < Vectors; ++v) factor[v] = load<F>(right + v * lanes<F>);
+        for (int row = 0; row < Rows; ++row) {
+            const F entry = all<F>(left[row * matrix.row_step]);
+            for (int v = 0; v < Vectors; ++v) sum[row][v] = fma(entry, factor[v], sum[row][v]);
+        }
+        left += matrix.term_step;
+        right += Vectors * lanes<F>;
+    }
+    for (int row = 0; row < Rows; ++row)
+        for (int v = 0; v < Vectors; ++v) hand_on(first + row, v, sum[row][v]);
+}
+
+// All rows, `Rows` at a time and the last ones in a smaller tile.
+template <class F, int Rows, int Vectors, class HandOn>
+GFM_RA_INLINE void multiply(Matrix matrix, int64_t rows, const float* right, int64_t terms, float initial,
+                            const HandOn& hand_on) {
+    int64_t first = 0;
+    for (; first + Rows <= rows; first += Rows)
+        multiply_rows<F, Rows, Vectors>(matrix, first, right, terms, initial, hand_on);
+    for (; first + 2 <= rows; first += 2)
+        multiply_rows<F, 2, Vectors>(matrix, first, right, terms, initial, hand_on);
+    if (first < rows) multiply_rows<F, 1, Vectors>(matrix, first, right, terms, initial, hand_on);
+}
+
+// sum[column] = initial + sum over term of left[term] matrix[term * stride + column], for `Vectors` vectors of columns
+// from `first` on; then hand_on(column, sum). Numbers of `left` are spread over the lanes.
+template <class F, int Vectors, class HandOn>
+GFM_RA_INLINE void multiply_columns(const float* left, const float* matrix, int64_t stride, int64_t first, int64_t terms,
+                                    float initial, const HandOn& hand_on) {
+    F sum[Vectors];
+    for (int v = 0; v < Vectors; ++v) sum[v] = all<F>(initial);
+    const float* row = matrix + first;
+    for (int64_t term = 0; term < terms; ++term, row += stride) {
+        const F factor = all<F>(left[term]);
+        for (int v = 0; v < Vectors; ++v) sum[v] = fma(factor, load<F>(row + v * lanes<F>), sum[v]);
+    }
+    for (int v = 0; v < Vectors; ++v) hand_on(first + v * lanes<F>, sum[v]);
+}
+
+}  // namespace gfm_ra

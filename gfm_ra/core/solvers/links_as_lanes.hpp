@@ -1,0 +1,119 @@
+// One start of one snapshot: its links stand side by side.
+//
+// Both products are sums of rows, so the gains are kept twice, as they are and transposed, in the first-level cache
+// where they fit. The sums of up to `most_vectors` vectors of links stay in registers; latency bounds the smaller ones.
+#pragma once
+
+#include "common/products.hpp"
+#include "common/workspace.hpp"
+#include "solvers/iteration.hpp"
+#include "solvers/starts.hpp"
+
+namespace gfm_ra {
+
+template <class F> struct LinksAsLanes {
+    using Vector = F;
+    static constexpr int most_vectors = 8;
+
+    int64_t links, stride;        // stride: links rounded up to whole vectors; what is beyond them is silent
+    float *natural, *transposed;  // [K, stride] with a zero diagonal
+    float *direct, *weight;       // [stride]
+    State state;                  // [stride]
+    Watch<F, 1> watch;
+
+    void place(Workspace& memory, int64_t count) {
+        links = count;
+        stride = (count + lanes<F> - 1) / lanes<F> * lanes<F>;
+        natural = memory.array(links * stride);
+        transposed = memory.array(links * stride);
+        for (float** array : {&direct, &weight, &state.stored, &state.power, &state.push, &state.pull, &state.step,
+                              &state.direction, &state.best})
+            *array = memory.array(stride);
+        state.sums = memory.array(parts);
+    }
+
+    // Copy one snapshot [K, K] and its weights [K].
+    void read(const float* gain, const float* weights) {
+        for (int64_t k = 0; k < links; ++k) {
+            for (int64_t j = 0; j < stride; ++j) {
+                const float value = j < links && j != k ? gain[k * links + j] * noise : 0.0f;
+                natural[k * stride + j] = value > least_gain ? value : 0.0f;
+            }
+            for (int64_t j = links; j < stride; ++j) transposed[k * stride + j] = 0.0f;
+            for (int64_t j = 0; j < links; ++j) transposed[j * stride + k] = natural[k * stride + j];
+        }
+        for (int64_t k = 0; k < stride; ++k) {
+            const float value = k < links ? gain[k * links + k] * noise : 0.0f;
+            direct[k] = value > least_gain ? value : 0.0f;
+            weight[k] = k < links ? weights[k] : 0.0f;
+        }
+    }
+
+    void begin(const Draw& draw, int64_t start) {
+        const uint64_t key = draw.key(start);
+        for (int64_t link = 0; link < stride; ++link) state.power[link] = link < links ? draw(start, key, link) : 0.0f;
+        for (int64_t at = 0; at < stride; at += lanes<F>)
+            gfm_ra::store(state.stored + at, stored_of(load<F>(state.power + at)));
+    }
+
+    template <int vectors, class Each>
+    GFM_RA_INLINE void columns(const float* left, const float* matrix, int64_t first, float initial, const Each& each) {
+        multiply_columns<F, vectors>(
+            left, matrix, stride, first, links, initial, [&](int64_t at, F sum) GFM_RA_LAMBDA {
+                each(Element<F>{at, at % parts, 0, load<F>(direct + at), load<F>(weight + at), sum});
+            });
+    }
+    template <class Each>
+    GFM_RA_INLINE void product(const float* left, const float* matrix, float initial, const Each& each) {
+        int64_t first = 0;
+        for (; first + most_vectors * lanes<F> <= stride; first += most_vectors * lanes<F>)
+            columns<most_vectors>(left, matrix, first, initial, each);
+        switch ((stride - first) / lanes<F>) {
+            case 7: return columns<7>(left, matrix, first, initial, each);
+            case 6: return columns<6>(left, matrix, first, initial, each);
+            case 5: return columns<5>(left, matrix, first, initial, each);
+            case 4: return columns<4>(left, matrix, first, initial, each);
+            case 3: return columns<3>(left, matrix, first, initial, each);
+            case 2: return columns<2>(left, matrix, first, initial, each);
+            case 1: return columns<1>(left, matrix, first, initial, each);
+        }
+    }
+    template <class Each> GFM_RA_INLINE void forward(const Each& each) {
+        product(state.power, transposed, noise, each);
+    }
+    template <class Each> GFM_RA_INLINE void measure(const Each& each) { forward(each); }
+    template <class Each> GFM_RA_INLINE void backward(const Each& each) {
+        product(state.push, natural, least_divisor, each);
+    }
+
+    void fill(float* array, float value) const {
+        for (int64_t at = 0; at < stride; ++at) array[at] = value;
+    }
+    void clear_sums() const { std::memset(state.sums, 0, parts * sizeof(float)); }
+
+    void sum_up(float* utility) const {
+        for (int half = parts / 2; half > 0; half /= 2)
+            for (int part = 0; part < half; ++part) state.sums[part] += state.sums[half + part];
+        *utility = state.sums[0];
+    }
+
+    void begin_best(float* utility) const {
+        *utility = -std::numeric_limits<float>::infinity();
+        std::memcpy(state.best, state.power, stride * sizeof(float));
+    }
+    void keep_best(float* utility) const {
+        float now;
+        sum_up(&now);
+        if (!(now > *utility)) return;
+        *utility = now;
+        std::memcpy(state.best, state.power, stride * sizeof(float));
+    }
+
+    bool settled(float tolerance) {
+        const bool moving = any(watch.change[0] >= tolerance);
+        watch.change[0] = F{};
+        return !moving;
+    }
+};
+
+}  // namespace gfm_ra
