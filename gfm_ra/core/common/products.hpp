@@ -4,7 +4,7 @@
 // the same number whatever stands beside it in a tile, and however wide the vectors are.
 #pragma once
 
-#include "common/vectors.hpp"
+#include "common/packs.hpp"
 
 namespace gfm_ra {
 
@@ -16,26 +16,23 @@ struct Matrix {
 };
 
 // sum[row][v] = initial + sum over term of matrix(row, term) right[term][v], for `Rows` rows from `first` on and
-// `Vectors` vectors; then hand_on(row, v, sum). Numbers of the matrix are spread over the lanes.
+// `Vectors` vectors; then hand_on(row, sum) with a row's vectors together. Numbers of the matrix are spread over lanes.
 template <class F, int Rows, int Vectors, class HandOn>
 GFM_RA_INLINE void multiply_rows(Matrix matrix, int64_t first, const float* right, int64_t terms, float initial,
                                  const HandOn& hand_on) {
-    F sum[Rows][Vectors];
-    for (int row = 0; row < Rows; ++row)
-        for (int v = 0; v < Vectors; ++v) sum[row][v] = all<F>(initial);
+    Pack<F, Vectors> sum[Rows];
+    for (int row = 0; row < Rows; ++row) sum[row] = all<Pack<F, Vectors>>(initial);
     const float* left = matrix.entries + first * matrix.row_step;
     for (int64_t term = 0; term < terms; ++term) {
-        F factor[Vectors];
-        for (int v = 0; v < Vectors; ++v) factor[v] = load<F>(right + v * lanes<F>);
+        const Pack<F, Vectors> factor = load<Pack<F, Vectors>>(right);
         for (int row = 0; row < Rows; ++row) {
             const F entry = all<F>(left[row * matrix.row_step]);
-            for (int v = 0; v < Vectors; ++v) sum[row][v] = fma(entry, factor[v], sum[row][v]);
+            for (int v = 0; v < Vectors; ++v) sum[row].at[v] = fma(entry, factor.at[v], sum[row].at[v]);
         }
         left += matrix.term_step;
         right += Vectors * lanes<F>;
     }
-    for (int row = 0; row < Rows; ++row)
-        for (int v = 0; v < Vectors; ++v) hand_on(first + row, v, sum[row][v]);
+    for (int row = 0; row < Rows; ++row) hand_on(first + row, sum[row]);
 }
 
 // All rows, `Rows` at a time and the last ones in a smaller tile.
@@ -51,7 +48,7 @@ GFM_RA_INLINE void multiply(Matrix matrix, int64_t rows, const float* right, int
 }
 
 // sum[column] = initial + sum over term of left[term] matrix[term * stride + column], for `Vectors` vectors of columns
-// from `first` on; then hand_on(column, sum). Numbers of `left` are spread over the lanes.
+// from `first` on; then hand_on(column, sum) with two vectors at a time. Numbers of `left` are spread over the lanes.
 template <class F, int Vectors, class HandOn>
 GFM_RA_INLINE void multiply_columns(const float* left, const float* matrix, int64_t stride, int64_t first, int64_t terms,
                                     float initial, const HandOn& hand_on) {
@@ -62,7 +59,8 @@ GFM_RA_INLINE void multiply_columns(const float* left, const float* matrix, int6
         const F factor = all<F>(left[term]);
         for (int v = 0; v < Vectors; ++v) sum[v] = fma(factor, load<F>(row + v * lanes<F>), sum[v]);
     }
-    for (int v = 0; v < Vectors; ++v) hand_on(first + v * lanes<F>, sum[v]);
+    for (int v = 0; v + 2 <= Vectors; v += 2) hand_on(first + v * lanes<F>, Pack<F, 2>{{sum[v], sum[v + 1]}});
+    if (Vectors % 2 == 1) hand_on(first + (Vectors - 1) * lanes<F>, sum[Vectors - 1]);
 }
 
 }  // namespace gfm_ra

@@ -31,9 +31,9 @@ template <Kind kind, class F> GFM_RA_INLINE Judgement<F> judge(F rate, Parameter
         const F lifted = rate + rate_floor;
         return {log2_of(lifted) * ln_2, 1.0f / lifted};
     } else if constexpr (kind == Kind::qos) {
-        const F missing = larger(goal.first - rate, F{});
+        const F missing = larger(goal.first - rate, all<F>(0.0f));
         const float width = ramp_width * goal.first > rate_floor ? ramp_width * goal.first : rate_floor;
-        const F ramp = smaller(larger(fma(goal.first - rate, all<F>(1.0f / width), all<F>(1.0f)), F{}), all<F>(1.0f));
+        const F ramp = smaller(larger(fma(goal.first - rate, all<F>(1.0f / width), all<F>(1.0f)), all<F>(0.0f)), all<F>(1.0f));
         const F slope = fma(all<F>(goal.second), ramp, all<F>(1.0f));
         const F benefit = fma(all<F>(-goal.second), missing, rate);
         return {larger(benefit, all<F>(-largest_benefit)), smaller(slope, all<F>(largest_slope))};

@@ -18,7 +18,7 @@
 // Source: Shi, Razaviyayn, Luo and He, An iteratively weighted MMSE approach, IEEE Trans. Signal Process. 2011.
 #pragma once
 
-#include "common/vectors.hpp"
+#include "common/packs.hpp"
 
 namespace gfm_ra {
 
@@ -35,7 +35,7 @@ constexpr float shrink = 0.5f, grow = 1.2f, least_step = 0.01f;
 // A gain in the kernels' unit.
 template <class F> GFM_RA_INLINE F own_unit(F gain) {
     const F scaled = gain * noise;
-    return scaled > least_gain ? scaled : F{};
+    return select(scaled > least_gain, scaled, all<F>(0.0f));
 }
 
 template <class F> struct Response {
@@ -45,15 +45,15 @@ template <class F> struct Response {
 // Push and pull of a link under the slope beta'(R); `share` is 1 / (I (S + I)) times that slope.
 template <class F> GFM_RA_INLINE Response<F> respond(F direct, F signal, F total, F share) {
     const F push = share * signal;
-    return {push > least_push ? push : F{}, share * total * direct};
+    return {select(push > least_push, push, all<F>(0.0f)), share * total * direct};
 }
 
 // The next stored amplitude: the present one times pull / divisor, at most 1.
 template <class F> GFM_RA_INLINE F advance(F stored, F pull, F divisor) {
     const F scaled = larger(absolute(stored) * (pull / divisor), all<F>(least_stored));
-    const F surfaced = scaled > surfacing ? all<F>(1.0f / deep_scale) : all<F>(-1.0f);
-    const F sunk = scaled < audible ? all<F>(-deep_scale) : all<F>(1.0f);
-    return smaller(scaled * (stored < 0.0f ? surfaced : sunk), all<F>(1.0f));
+    const F surfaced = select(scaled > surfacing, all<F>(1.0f / deep_scale), all<F>(-1.0f));
+    const F sunk = select(scaled < audible, all<F>(-deep_scale), all<F>(1.0f));
+    return smaller(scaled * select(stored < 0.0f, surfaced, sunk), all<F>(1.0f));
 }
 
 template <class F> struct Damping {
@@ -63,23 +63,23 @@ template <class F> struct Damping {
 // Move towards the target by a step that halves when the direction turns. The plain iteration swings for ever between
 // two points under QoS and strong fairness: these bend more sharply there than the iteration's surrogate.
 template <class F> GFM_RA_INLINE Damping<F> damp(F stored, F target, F step, F previous) {
-    const F heard = larger(stored, F{});
-    const F direction = larger(target, F{}) - heard;
-    const F shorter = larger(step * shrink, all<F>(least_step)), longer = smaller(step * grow, all<F>(1.0f));
-    const F next = direction * previous < 0.0f ? shorter : longer;
+    const F heard = larger(stored, all<F>(0.0f));
+    const F direction = larger(target, all<F>(0.0f)) - heard;
+    const F factor = select(direction * previous < 0.0f, all<F>(shrink), all<F>(grow));
+    const F next = smaller(larger(step * factor, all<F>(least_step)), all<F>(1.0f));
     const F moved = fma(next, direction, heard);
-    return {moved > audible ? moved : target, next, direction};
+    return {select(moved > audible, moved, target), next, direction};
 }
 
 // Stored amplitude of a power in [0, 1].
 template <class F> GFM_RA_INLINE F stored_of(F power) {
     const F amplitude = root(power);
-    return amplitude >= audible ? amplitude : -larger(amplitude * deep_scale, all<F>(least_stored));
+    return select(amplitude >= audible, amplitude, larger(amplitude * deep_scale, all<F>(least_stored)) * -1.0f);
 }
 
 // Power that others hear of a stored amplitude.
 template <class F> GFM_RA_INLINE F power_of(F stored) {
-    const F heard = larger(stored, F{});
+    const F heard = larger(stored, all<F>(0.0f));
     return heard * heard;
 }
 

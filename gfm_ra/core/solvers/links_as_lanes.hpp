@@ -11,15 +11,29 @@
 
 namespace gfm_ra {
 
+// By how much a lone start moved: it stops as a whole.
+template <class F> struct WatchOfOne {
+    F change;
+
+    void begin() { change = all<F>(0.0f); }
+    template <class V> GFM_RA_INLINE V where_moving(V value, V) const { return value; }
+    GFM_RA_INLINE void note(F moved) { change = larger(change, moved); }
+    GFM_RA_INLINE void note(Pack<F, 2> moved) { note(larger(moved.at[0], moved.at[1])); }
+    bool go_on(float tolerance) {
+        const bool moving = any(change >= tolerance);
+        begin();
+        return moving;
+    }
+};
+
 template <class F> struct LinksAsLanes {
-    using Vector = F;
     static constexpr int most_vectors = 8;
 
     int64_t links, stride;        // stride: links rounded up to whole vectors; what is beyond them is silent
     float *natural, *transposed;  // [K, stride] with a zero diagonal
     float *direct, *weight;       // [stride]
     State state;                  // [stride]
-    Watch<F, 1> watch;
+    WatchOfOne<F> watch;
 
     void place(Workspace& memory, int64_t count) {
         links = count;
@@ -53,14 +67,15 @@ template <class F> struct LinksAsLanes {
         const uint64_t key = draw.key(start);
         for (int64_t link = 0; link < stride; ++link) state.power[link] = link < links ? draw(start, key, link) : 0.0f;
         for (int64_t at = 0; at < stride; at += lanes<F>)
-            gfm_ra::store(state.stored + at, stored_of(load<F>(state.power + at)));
+            store(state.stored + at, stored_of(load<F>(state.power + at)));
     }
 
     template <int vectors, class Each>
     GFM_RA_INLINE void columns(const float* left, const float* matrix, int64_t first, float initial, const Each& each) {
         multiply_columns<F, vectors>(
-            left, matrix, stride, first, links, initial, [&](int64_t at, F sum) GFM_RA_LAMBDA {
-                each(Element<F>{at, at % parts, 0, load<F>(direct + at), load<F>(weight + at), sum});
+            left, matrix, stride, first, links, initial, [&](int64_t at, auto sum) GFM_RA_LAMBDA {
+                using V = decltype(sum);
+                each(Element<V>{at, load<V>(direct + at), load<V>(weight + at), sum});
             });
     }
     template <class Each>
@@ -91,6 +106,16 @@ template <class F> struct LinksAsLanes {
     }
     void clear_sums() const { std::memset(state.sums, 0, parts * sizeof(float)); }
 
+    GFM_RA_INLINE void add_benefit(const Element<F>& element, F benefit) const {
+        float* sum = state.sums + element.at % parts;
+        store(sum, fma(element.weight, benefit, load<F>(sum)));
+    }
+    GFM_RA_INLINE void add_benefit(const Element<Pack<F, 2>>& element, Pack<F, 2> benefit) const {
+        for (int i = 0; i < 2; ++i)
+            add_benefit(Element<F>{element.at + i * lanes<F>, element.direct.at[i], element.weight.at[i], F{}},
+                        benefit.at[i]);
+    }
+
     void sum_up(float* utility) const {
         for (int half = parts / 2; half > 0; half /= 2)
             for (int part = 0; part < half; ++part) state.sums[part] += state.sums[half + part];
@@ -107,12 +132,6 @@ template <class F> struct LinksAsLanes {
         if (!(now > *utility)) return;
         *utility = now;
         std::memcpy(state.best, state.power, stride * sizeof(float));
-    }
-
-    bool settled(float tolerance) {
-        const bool moving = any(watch.change[0] >= tolerance);
-        watch.change[0] = F{};
-        return !moving;
     }
 };
 

@@ -12,9 +12,8 @@
 namespace gfm_ra {
 
 template <class F> struct SnapshotsAsLanes {
-    using Vector = F;
     static constexpr int64_t width = lanes<F>;  // snapshots
-    static constexpr int rows_per_block = lanes<F> == 16 ? 5 : 8;
+    static constexpr int rows_per_block = lanes<F> == 16 ? 4 : 8;  // even: links go in pairs, which `parts` keeps together
     // Beyond this the gains of a vector of snapshots leave the second-level cache.
     static constexpr int64_t most_bytes = 1 << 20;
 
@@ -23,7 +22,7 @@ template <class F> struct SnapshotsAsLanes {
     float *direct, *weight;    // [K, snapshots]
     float* divisor;            // [K, snapshots]
     State state;               // [K, snapshots]
-    Watch<F, 1> watch;
+    Watch<F> watch;
 
     static bool fits(int64_t links) { return links * links * width <= most_bytes / int64_t{sizeof(float)}; }
 
@@ -53,7 +52,7 @@ template <class F> struct SnapshotsAsLanes {
             }
             transpose(block);
             for (int64_t i = 0; i < width && first + i < size; ++i)
-                gfm_ra::store(gain + (first + i) * width, own_unit(block[i]));
+                store(gain + (first + i) * width, own_unit(block[i]));
         }
         for (int64_t link = 0; link < links; ++link) {
             float* own = gain + link * (links + 1) * width;
@@ -72,12 +71,12 @@ template <class F> struct SnapshotsAsLanes {
     }
     void store_powers() const {
         for (int64_t at = 0; at < links * width; at += width)
-            gfm_ra::store(state.stored + at, stored_of(load<F>(state.power + at)));
+            store(state.stored + at, stored_of(load<F>(state.power + at)));
     }
 
-    GFM_RA_INLINE Element<F> element(int64_t link, F sum) const {
+    template <class V> GFM_RA_INLINE Element<V> element(int64_t link, V sum) const {
         const int64_t at = link * width;
-        return {at, link % parts * width, 0, load<F>(direct + at), load<F>(weight + at), sum};
+        return {at, load<V>(direct + at), load<V>(weight + at), sum};
     }
 
     // Interference of `rows` links from `first` on, and, if a backward follows, what they add to the divisors.
@@ -90,7 +89,9 @@ template <class F> struct SnapshotsAsLanes {
             for (int row = 0; row < rows; ++row)
                 sum[row] = fma(load<F>(matrix + row * links * width + at), power, sum[row]);
         }
-        for (int row = 0; row < rows; ++row) each(element(first + row, sum[row]));
+        for (int row = 0; row + 2 <= rows; row += 2)
+            each(element(first + row, Pack<F, 2>{{sum[row], sum[row + 1]}}));
+        if (rows % 2 == 1) each(element(first + rows - 1, sum[rows - 1]));
         if constexpr (with_divisors) {
             F push[rows];
             for (int row = 0; row < rows; ++row) push[row] = load<F>(state.push + (first + row) * width);
@@ -98,7 +99,7 @@ template <class F> struct SnapshotsAsLanes {
                 F total = load<F>(divisor + at);
                 for (int row = 0; row < rows; ++row)
                     total = fma(load<F>(matrix + row * links * width + at), push[row], total);
-                gfm_ra::store(divisor + at, total);
+                store(divisor + at, total);
             }
         }
     }
@@ -115,7 +116,9 @@ template <class F> struct SnapshotsAsLanes {
     }
     template <class Each> GFM_RA_INLINE void measure(const Each& each) { product<false>(each); }
     template <class Each> GFM_RA_INLINE void backward(const Each& each) {
-        for (int64_t link = 0; link < links; ++link) each(element(link, load<F>(divisor + link * width)));
+        int64_t link = 0;
+        for (; link + 2 <= links; link += 2) each(element(link, load<Pack<F, 2>>(divisor + link * width)));
+        if (link < links) each(element(link, load<F>(divisor + link * width)));
     }
 
     void fill(float* array, float value) const {
@@ -123,10 +126,15 @@ template <class F> struct SnapshotsAsLanes {
     }
     void clear_sums() const { std::memset(state.sums, 0, parts * width * sizeof(float)); }
 
+    template <class V> GFM_RA_INLINE void add_benefit(const Element<V>& element, V benefit) const {
+        float* sum = state.sums + element.at % (parts * width);
+        store(sum, fma(element.weight, benefit, load<V>(sum)));
+    }
+
     void sum_up(float* utility) const {
         for (int half = parts / 2; half > 0; half /= 2)
             for (int64_t at = 0; at < half * width; at += width)
-                gfm_ra::store(state.sums + at, load<F>(state.sums + at) + load<F>(state.sums + half * width + at));
+                store(state.sums + at, load<F>(state.sums + at) + load<F>(state.sums + half * width + at));
         std::memcpy(utility, state.sums, width * sizeof(float));
     }
 
@@ -139,15 +147,9 @@ template <class F> struct SnapshotsAsLanes {
         sum_up(now);
         const Integers<F> improved = load<F>(now) > load<F>(utility);
         if (!any(improved)) return;
-        gfm_ra::store(utility, improved ? load<F>(now) : load<F>(utility));
+        store(utility, select(improved, load<F>(now), load<F>(utility)));
         for (int64_t at = 0; at < links * width; at += width)
-            gfm_ra::store(state.best + at, improved ? load<F>(state.power + at) : load<F>(state.best + at));
-    }
-
-    bool settled(float tolerance) {
-        watch.moving[0] &= watch.change[0] >= tolerance;
-        watch.change[0] = F{};
-        return !any(watch.moving[0]);
+            store(state.best + at, select(improved, load<F>(state.power + at), load<F>(state.best + at)));
     }
 };
 

@@ -14,14 +14,14 @@
 namespace gfm_ra {
 
 template <class F, int groups> struct StartsAsLanes {
-    using Vector = F;
+    using Starts = Pack<F, groups>;
     static constexpr int rows_per_tile = groups == 1 ? 10 : 5;
     static constexpr int64_t width = groups * lanes<F>;  // starts
 
     int64_t links;
     float *gain, *direct, *weight;  // [K, K] with a zero diagonal, [K], [K]
     State state;                    // [K, starts]
-    Watch<F, groups> watch;
+    Watch<Starts> watch;
 
     // Take memory; `gain`, `direct` and `weight` are shared by all tiles of a snapshot.
     void place(Workspace& memory, int64_t count) {
@@ -39,17 +39,15 @@ template <class F, int groups> struct StartsAsLanes {
         for (int64_t link = 0; link < links; ++link) {
             float* power = state.power + link * width;
             for (int64_t lane = 0; lane < width; ++lane) power[lane] = draw(first + lane, keys[lane], link);
-            for (int64_t at = 0; at < width; at += lanes<F>)
-                gfm_ra::store(state.stored + link * width + at, stored_of(load<F>(power + at)));
+            store(state.stored + link * width, stored_of(load<Starts>(power)));
         }
     }
 
     template <class Each> GFM_RA_INLINE void product(Matrix matrix, const float* right, float initial, const Each& each) {
         multiply<F, rows_per_tile, groups>(
-            matrix, links, right, links, initial, [&](int64_t link, int group, F sum) GFM_RA_LAMBDA {
-                const int64_t lane = group * lanes<F>;
-                each(Element<F>{link * width + lane, link % parts * width + lane, group, all<F>(direct[link]),
-                                all<F>(weight[link]), sum});
+            matrix, links, right, links, initial, [&](int64_t link, Starts sum) GFM_RA_LAMBDA {
+                each(Element<Starts>{link * width, all<Starts>(direct[link]),
+                                     all<Starts>(weight[link]), sum});
             });
     }
     template <class Each> GFM_RA_INLINE void forward(const Each& each) {
@@ -65,11 +63,16 @@ template <class F, int groups> struct StartsAsLanes {
     }
     void clear_sums() const { std::memset(state.sums, 0, parts * width * sizeof(float)); }
 
+    template <class V> GFM_RA_INLINE void add_benefit(const Element<V>& element, V benefit) const {
+        float* sum = state.sums + element.at % (parts * width);
+        store(sum, fma(element.weight, benefit, load<V>(sum)));
+    }
+
     // Utility of every lane; the parts are used up.
     void sum_up(float* utility) const {
         for (int half = parts / 2; half > 0; half /= 2)
-            for (int64_t at = 0; at < half * width; at += lanes<F>)
-                gfm_ra::store(state.sums + at, load<F>(state.sums + at) + load<F>(state.sums + half * width + at));
+            for (float* sum = state.sums; sum < state.sums + half * width; sum += width)
+                store(sum, load<Starts>(sum) + load<Starts>(sum + half * width));
         std::memcpy(utility, state.sums, width * sizeof(float));
     }
 
@@ -82,23 +85,11 @@ template <class F, int groups> struct StartsAsLanes {
     void keep_best(float* utility) const {
         float now[width];
         sum_up(now);
-        for (int64_t lane = 0; lane < width; lane += lanes<F>) {
-            const Integers<F> improved = load<F>(now + lane) > load<F>(utility + lane);
-            if (!any(improved)) continue;
-            gfm_ra::store(utility + lane, improved ? load<F>(now + lane) : load<F>(utility + lane));
-            for (int64_t at = lane; at < links * width; at += width)
-                gfm_ra::store(state.best + at, improved ? load<F>(state.power + at) : load<F>(state.best + at));
-        }
-    }
-
-    bool settled(float tolerance) {
-        bool moving = false;
-        for (int group = 0; group < groups; ++group) {
-            watch.moving[group] &= watch.change[group] >= tolerance;
-            watch.change[group] = F{};
-            moving |= any(watch.moving[group]);
-        }
-        return !moving;
+        const auto improved = load<Starts>(now) > load<Starts>(utility);
+        if (!any(improved)) return;
+        store(utility, select(improved, load<Starts>(now), load<Starts>(utility)));
+        for (int64_t at = 0; at < links * width; at += width)
+            store(state.best + at, select(improved, load<Starts>(state.power + at), load<Starts>(state.best + at)));
     }
 };
 
