@@ -8,6 +8,8 @@ from pathlib import Path
 
 import yaml
 
+from gfm_ra.core import loader
+from gfm_ra.core.objects import BASELINE
 from pipelines.runtime.errors import UserError
 from pipelines.runtime.import_closure import ROOT
 
@@ -40,6 +42,20 @@ def check_installed(path: Path = PATH) -> None:
         raise UserError(
             f"{path}: {'; '.join(other)}: run `make install`, or `make lock` to accept the new versions"
         )
+
+
+def check_core() -> None:
+    """Compare the compiled core with its sources, and see that results will be those of other machines.
+
+    Raises:
+        UserError: it is missing or made from other sources, or the processor has no fused multiply-add.
+    """
+    if loader.instruction_set() == BASELINE:
+        raise UserError(
+            f"the solvers would use the instruction set {BASELINE}, without fused multiply-add, whose results differ in the "
+            f"last digits: use a processor with AVX2 or NEON, or unset {loader.VARIABLE}"
+        )
+    loader.library()
 
 
 def locked(lock: Path = LOCK) -> dict[str, str]:

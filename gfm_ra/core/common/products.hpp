@@ -16,7 +16,7 @@ struct Matrix {
 };
 
 // sum[row][v] = initial + sum over term of matrix(row, term) right[term][v], for `Rows` rows from `first` on and
-// `Vectors` vectors; then hand_on(row, sum) with a row's vectors together. Numbers of the matrix are spread over lanes.
+// `Vectors` vectors; then hand_on(row, sums) with the vectors of two rows at a time. Numbers of the matrix are spread over lanes.
 template <class F, int Rows, int Vectors, class HandOn>
 GFM_RA_INLINE void multiply_rows(Matrix matrix, int64_t first, const float* right, int64_t terms, float initial,
                                  const HandOn& hand_on) {
@@ -32,7 +32,9 @@ GFM_RA_INLINE void multiply_rows(Matrix matrix, int64_t first, const float* righ
         left += matrix.term_step;
         right += Vectors * lanes<F>;
     }
-    for (int row = 0; row < Rows; ++row) hand_on(first + row, sum[row]);
+    for (int row = 0; row + 2 <= Rows; row += 2)
+        hand_on(first + row, Pack<Pack<F, Vectors>, 2>{{sum[row], sum[row + 1]}});
+    if (Rows % 2 == 1) hand_on(first + Rows - 1, sum[Rows - 1]);
 }
 
 // All rows, `Rows` at a time and the last ones in a smaller tile.

@@ -43,11 +43,17 @@ template <class F, int groups> struct StartsAsLanes {
         }
     }
 
+    // Numbers of one link, or of two, for all starts.
+    template <class V> static GFM_RA_INLINE V of_links(const float* from) {
+        if constexpr (lanes<V> == width) return all<Starts>(from[0]);
+        else return V{{all<Starts>(from[0]), all<Starts>(from[1])}};
+    }
+
     template <class Each> GFM_RA_INLINE void product(Matrix matrix, const float* right, float initial, const Each& each) {
         multiply<F, rows_per_tile, groups>(
-            matrix, links, right, links, initial, [&](int64_t link, Starts sum) GFM_RA_LAMBDA {
-                each(Element<Starts>{link * width, all<Starts>(direct[link]),
-                                     all<Starts>(weight[link]), sum});
+            matrix, links, right, links, initial, [&](int64_t link, auto sum) GFM_RA_LAMBDA {
+                using V = decltype(sum);
+                each(Element<V>{link * width, of_links<V>(direct + link), of_links<V>(weight + link), sum});
             });
     }
     template <class Each> GFM_RA_INLINE void forward(const Each& each) {
@@ -63,9 +69,13 @@ template <class F, int groups> struct StartsAsLanes {
     }
     void clear_sums() const { std::memset(state.sums, 0, parts * width * sizeof(float)); }
 
-    template <class V> GFM_RA_INLINE void add_benefit(const Element<V>& element, V benefit) const {
+    GFM_RA_INLINE void add_benefit(const Element<Starts>& element, Starts benefit) const {
         float* sum = state.sums + element.at % (parts * width);
-        store(sum, fma(element.weight, benefit, load<V>(sum)));
+        store(sum, fma(element.weight, benefit, load<Starts>(sum)));
+    }
+    GFM_RA_INLINE void add_benefit(const Element<Pack<Starts, 2>>& element, Pack<Starts, 2> benefit) const {
+        for (int i = 0; i < 2; ++i)
+            add_benefit(Element<Starts>{element.at + i * width, {}, element.weight.at[i], {}}, benefit.at[i]);
     }
 
     // Utility of every lane; the parts are used up.
