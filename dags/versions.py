@@ -52,8 +52,8 @@ def check_core() -> None:
     """
     if loader.instruction_set() == BASELINE:
         raise UserError(
-            f"the solvers would use the instruction set {BASELINE}, without fused multiply-add, whose results differ in the "
-            f"last digits: use a processor with AVX2 or NEON, or unset {loader.VARIABLE}"
+            f"the solvers would use the instruction set {BASELINE}, whose results differ in their last digits for want "
+            f"of a fused multiply-add: use a processor with AVX2 or NEON, or unset {loader.VARIABLE}"
         )
     loader.library()
 
