@@ -1,4 +1,4 @@
-// Several vectors that go through the same operations together.
+// One or two vectors, or packs of them, that go through the same operations together.
 //
 // Element-wise code is a chain of dependent operations of some hundred cycles. Two chains whose instructions alternate
 // keep the units twice as busy as one after the other: the processor looks ahead over a few hundred instructions only,
@@ -16,10 +16,17 @@ template <class F, int count> struct Pack {
 template <class F, int count> struct IntegersOf<Pack<F, count>> { using type = Pack<Integers<F>, count>; };
 template <class F, int count> constexpr int lanes<Pack<F, count>> = count * lanes<F>;
 
-#define GFM_RA_EACH(result, expression)                       \
-    Pack<result, count> out;                                  \
-    for (int i = 0; i < count; ++i) out.at[i] = (expression); \
-    return out
+// One or two results of an expression in i, without a loop: thousands of small loops take the compiler minutes.
+#define GFM_RA_EACH(result, expression)               \
+    static_assert(count == 1 || count == 2);          \
+    constexpr int i = 0;                              \
+    const result first = (expression);                \
+    if constexpr (count == 2) {                       \
+        constexpr int i = 1;                          \
+        return Pack<result, count>{{first, (expression)}}; \
+    } else {                                          \
+        return Pack<result, count>{{first}};          \
+    }
 
 #define GFM_RA_OPERATOR(sign, result)                                                                            \
     template <class F, int count> GFM_RA_INLINE Pack<result, count> operator sign(Pack<F, count> a, Pack<F, count> b) { \
@@ -77,12 +84,12 @@ template <class F, int count> GFM_RA_INLINE auto to_integer(Pack<F, count> a) {
     GFM_RA_EACH(Integers<F>, to_integer(a.at[i]));
 }
 template <class I, int count> GFM_RA_INLINE bool any(Pack<I, count> mask) {
-    bool found = false;
-    for (int i = 0; i < count; ++i) found |= any(mask.at[i]);
-    return found;
+    if constexpr (count == 2) return any(mask.at[0]) || any(mask.at[1]);
+    return any(mask.at[0]);
 }
 template <class F, int count> GFM_RA_INLINE void store(float* to, Pack<F, count> value) {
-    for (int i = 0; i < count; ++i) store(to + i * lanes<F>, value.at[i]);
+    store(to, value.at[0]);
+    if constexpr (count == 2) store(to + lanes<F>, value.at[1]);
 }
 
 // What names its type cannot be overloaded: `load<F>`, `all<F>` and `float_of<F>` of a pack go through this.

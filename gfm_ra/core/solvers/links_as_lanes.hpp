@@ -1,7 +1,7 @@
 // One start of one snapshot: its links stand side by side.
 //
 // Both products are sums of rows, so the gains are kept twice, as they are and transposed, in the first-level cache
-// where they fit. The sums of up to `most_vectors` vectors of links stay in registers; latency bounds the smaller ones.
+// where they fit. Latency bounds the small products.
 #pragma once
 
 #include "common/products.hpp"
@@ -27,11 +27,9 @@ template <class F> struct WatchOfOne {
 };
 
 template <class F> struct LinksAsLanes {
-    static constexpr int most_vectors = 8;
-
     int64_t links, stride;        // stride: links rounded up to whole vectors; what is beyond them is silent
     float *natural, *transposed;  // [K, stride] with a zero diagonal
-    float *direct, *weight;       // [stride]
+    float *direct, *weight, *sum;  // [stride]; sum: of the last product
     State state;                  // [stride]
     WatchOfOne<F> watch;
 
@@ -40,7 +38,7 @@ template <class F> struct LinksAsLanes {
         stride = (count + lanes<F> - 1) / lanes<F> * lanes<F>;
         natural = memory.array(links * stride);
         transposed = memory.array(links * stride);
-        for (float** array : {&direct, &weight, &state.stored, &state.power, &state.push, &state.pull, &state.step,
+        for (float** array : {&direct, &weight, &sum, &state.stored, &state.power, &state.push, &state.pull, &state.step,
                               &state.direction, &state.best})
             *array = memory.array(stride);
         state.sums = memory.array(parts);
@@ -70,28 +68,15 @@ template <class F> struct LinksAsLanes {
             store(state.stored + at, stored_of(load<F>(state.power + at)));
     }
 
-    template <int vectors, class Each>
-    GFM_RA_INLINE void columns(const float* left, const float* matrix, int64_t first, float initial, const Each& each) {
-        multiply_columns<F, vectors>(
-            left, matrix, stride, first, links, initial, [&](int64_t at, auto sum) GFM_RA_LAMBDA {
-                using V = decltype(sum);
-                each(Element<V>{at, load<V>(direct + at), load<V>(weight + at), sum});
-            });
+    template <class V> GFM_RA_INLINE Element<V> element(int64_t at) const {
+        return {at, load<V>(direct + at), load<V>(weight + at), load<V>(sum + at)};
     }
     template <class Each>
     GFM_RA_INLINE void product(const float* left, const float* matrix, float initial, const Each& each) {
-        int64_t first = 0;
-        for (; first + most_vectors * lanes<F> <= stride; first += most_vectors * lanes<F>)
-            columns<most_vectors>(left, matrix, first, initial, each);
-        switch ((stride - first) / lanes<F>) {
-            case 7: return columns<7>(left, matrix, first, initial, each);
-            case 6: return columns<6>(left, matrix, first, initial, each);
-            case 5: return columns<5>(left, matrix, first, initial, each);
-            case 4: return columns<4>(left, matrix, first, initial, each);
-            case 3: return columns<3>(left, matrix, first, initial, each);
-            case 2: return columns<2>(left, matrix, first, initial, each);
-            case 1: return columns<1>(left, matrix, first, initial, each);
-        }
+        multiply_columns<F>(left, matrix, stride, links, initial, sum);
+        int64_t at = 0;
+        for (; at + 2 * lanes<F> <= stride; at += 2 * lanes<F>) each(element<Pack<F, 2>>(at));
+        if (at < stride) each(element<F>(at));
     }
     template <class Each> GFM_RA_INLINE void forward(const Each& each) {
         product(state.power, transposed, noise, each);
