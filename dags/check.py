@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from dags.profile import DAGS, MAIN
-from dags.versions import check_installed
+from dags.versions import check_core, check_installed
 from pipelines.runtime.errors import UserError
 
 OUTPUT = Path("artifacts/check/params.ok")
@@ -21,6 +21,7 @@ def main(dag: str = MAIN) -> None:
         _, params, read = DAGS[dag]
         read(params)
         check_installed()
+        check_core()
     except UserError as error:
         print(f"check: {error}", file=sys.stderr)  # noqa: T201 (the one line for the person)
         sys.exit(1)

@@ -28,11 +28,13 @@ SUFFIXES = (".py", ".html")
 MACHINERY = (
     "pipelines/runtime/", "pipelines/cli/", "pipelines/cluster/session.py", "pipelines/cluster/sharding.py",
     "pipelines/cluster/progress_reporter.py", "pipelines/cluster/room.py", "pipelines/cluster/visibility.py",
-    "pipelines/cluster/workers.py", "components/config.py", "gfm_ra/errors.py", "dags/within.py",
+    "pipelines/cluster/workers.py", "components/config.py", "gfm_ra/errors.py", "gfm_ra/core/loader.py",
+    "dags/within.py",
 )  # fmt: skip
 # Rooms of modules that do not belong together as results go: listed module by module.
 BY_MODULE = (
     "gfm_ra",
+    "gfm_ra/core",
     "components",
     "pipelines",
     "pipelines/stages",

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import yaml
 
+from gfm_ra.core import loader
+from gfm_ra.core.objects import BASELINE
 from pipelines.runtime.errors import UserError
 from pipelines.runtime.import_closure import ROOT
 
@@ -42,6 +44,20 @@ def check_installed(path: Path = PATH) -> None:
         raise UserError(
             f"{path}: {'; '.join(other)}: run `make install`, or `make lock` to accept the new versions"
         )
+
+
+def check_core() -> None:
+    """Compare the compiled core with its sources, and see that results will be those of other machines.
+
+    Raises:
+        UserError: it is missing or made from other sources, or the processor has no fused multiply-add.
+    """
+    if loader.instruction_set() == BASELINE:
+        raise UserError(
+            f"the solvers would use the instruction set {BASELINE}, whose results differ in their last digits for want "
+            f"of a fused multiply-add: use a processor with AVX2 or NEON, or unset {loader.VARIABLE}"
+        )
+    loader.library()
 
 
 def locked(locks: Sequence[Path] = LOCKS) -> dict[str, str]:

@@ -1,4 +1,4 @@
 """A graph foundation model for wireless resource allocation: what users import.
 
-Needs numpy and the compiled solvers, nothing that trains.
+Needs numpy and the compiled core, nothing that trains.
 """

@@ -1,14 +1,18 @@
 """The one check that solvers make of what they are given."""
 
+from operator import index
+
 import numpy as np
 
 from gfm_ra.goals import AlphaFair, Objective, ProportionalFair, QoS, SumRate, Weighted
-from gfm_ra.solvers.compiled import entry
+from gfm_ra.solvers import binding
+from gfm_ra.solvers.binding import CompiledGoal, Kind
 
 LARGEST_GAIN = 1e24
 """Larger gains would overflow products in float32; physical ones stay below 1e15."""
 
-SUM, LOG, QUALITY, POWER = range(4)
+MOST = 2**31 - 1
+"""Largest count that a solver takes."""
 
 
 def as_batch(gain: np.ndarray, solver: str) -> tuple[np.ndarray, tuple[int, ...]]:
@@ -29,7 +33,7 @@ def as_batch(gain: np.ndarray, solver: str) -> tuple[np.ndarray, tuple[int, ...]
             batch = batch.astype(np.float32)
     links = batch.shape[-1]
     flat = _owned(batch).reshape(-1, links, links)
-    if not _all_within(flat.reshape(-1), LARGEST_GAIN):
+    if not binding.all_within(flat, LARGEST_GAIN):
         raise ValueError(
             f"{solver}: gains must be finite, not negative and at most {LARGEST_GAIN:g}; "
             "they are linear and in units of noise at full power (is this gain_db?)"
@@ -37,25 +41,39 @@ def as_batch(gain: np.ndarray, solver: str) -> tuple[np.ndarray, tuple[int, ...]
     return flat, batch.shape[:-2]
 
 
-def as_powers(power: np.ndarray | None, count: int, links: int, solver: str) -> np.ndarray:
-    """Given powers as float32 [B, K], or [0, K] when there are none.
+def as_count(value: int, least: int, what: str, solver: str) -> int:
+    """A whole number from `least` to MOST.
+
+    Raises TypeError for what is no whole number and ValueError for one out of range.
+    """
+    count = index(value)
+    if not least <= count <= MOST:
+        raise ValueError(f"{solver}: {what} must be from {least} to {MOST}, got {count}")
+    return count
+
+
+def as_threads(threads: int | None, solver: str) -> int | None:
+    """A number of threads, or None for as many as the work is worth. Raises as `as_count`."""
+    return None if threads is None else as_count(threads, 1, "threads", solver)
+
+
+def as_powers(power: np.ndarray | None, count: int, links: int, solver: str) -> np.ndarray | None:
+    """Given powers as float32 [B, K].
 
     Raises ValueError for powers that do not fit the gains or leave [0, 1].
     """
     if power is None:
-        return np.empty((0, links), dtype=np.float32)
+        return None
     given = _owned(np.asarray(power, dtype=np.float32))
     if given.ndim == 0 or given.shape[-1] != links or given.size != count * links:
         raise ValueError(f"{solver}: powers {given.shape} do not fit {count} snapshots of {links} links")
-    if not _all_within(given.reshape(-1), 1.0):
+    if not binding.all_within(given, 1.0):
         raise ValueError(f"{solver}: powers must lie in [0, 1], in units of full power")
     return given.reshape(count, links)
 
 
-def compiled_form(
-    objective: Objective, count: int, links: int, solver: str
-) -> tuple[int, np.float32, np.float32, np.ndarray]:
-    """Objective as the compiled solvers take it: kind, two parameters, and weights float32 [B, K] or [1, K].
+def compiled_form(objective: Objective, count: int, links: int, solver: str) -> CompiledGoal:
+    """Objective as the compiled solvers take it.
 
     Each snapshot's weights are scaled to a maximum of 1, which changes no solution.
     Raises ValueError for an objective without a compiled form, or weights that do not fit the gains.
@@ -70,32 +88,23 @@ def compiled_form(
             )
         weights, objective = weights.reshape(-1, links), objective.objective
     kind, first, second = _kind_of(objective, solver)
-    return kind, np.float32(first), np.float32(second), weights
+    return CompiledGoal(kind, first, second, weights)
 
 
-def _kind_of(objective: Objective, solver: str) -> tuple[int, float, float]:
+def _kind_of(objective: Objective, solver: str) -> tuple[Kind, float, float]:
     match objective:
         case SumRate() | AlphaFair(alpha=0.0):
-            return SUM, 0.0, 0.0
+            return Kind.SUM_RATE, 0.0, 0.0
         case ProportionalFair() | AlphaFair(alpha=1.0):
-            return LOG, 0.0, 0.0
+            return Kind.PROPORTIONAL_FAIR, 0.0, 0.0
         case QoS(min_rate, penalty):
-            return QUALITY, min_rate, penalty
+            return Kind.QOS, min_rate, penalty
         case AlphaFair(alpha):
-            return POWER, alpha, 0.0
+            return Kind.ALPHA_FAIR, alpha, 0.0
     raise ValueError(f"{solver}: no compiled form of the objective {objective!r}")
 
 
-@entry
-def _all_within(values: np.ndarray, largest: float) -> bool:
-    """Whether all values lie in [0, largest]; NaN does not. One pass, where NumPy needs two and their overhead."""
-    within = True
-    for i in range(values.size):
-        within &= (values[i] >= 0.0) & (values[i] <= largest)
-    return within
-
-
 def _owned(array: np.ndarray) -> np.ndarray:
-    """The array, contiguous and writable: numba compiles anew for any other layout."""
+    """The float32 array, contiguous and aligned as the core reads it."""
     contiguous = np.ascontiguousarray(array)
-    return contiguous if contiguous.flags.writeable else contiguous.copy()
+    return contiguous if contiguous.flags.aligned else contiguous.copy()

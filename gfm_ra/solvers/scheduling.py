@@ -3,16 +3,14 @@
 import numpy as np
 
 from gfm_ra.goals import Objective, SumRate
-from gfm_ra.solvers.compiled import Real, entry, inlined
-from gfm_ra.solvers.inputs import as_batch, compiled_form
-from gfm_ra.solvers.links import benefit_and_slope, rate_of
+from gfm_ra.solvers import binding
+from gfm_ra.solvers.inputs import as_batch, as_threads, compiled_form
 from gfm_ra.solvers.threads import spread
 from gfm_ra.solvers.weighted_mmse import wmmse
 
 _HALF = 0.5
 _TRIAL_WORK = 60
 """What judging one link of a trial costs, in multiply-adds."""
-_ZERO, _ONE = np.float32(0.0), np.float32(1.0)
 
 
 def full_reuse(gain: np.ndarray) -> np.ndarray:
@@ -32,13 +30,12 @@ def greedy(gain: np.ndarray, objective: Objective | None = None, threads: int | 
     """
     flat, leading = as_batch(gain, "greedy")
     count, links, _ = flat.shape
-    kind, first, second, weights = compiled_form(objective or SumRate(), count, links, "greedy")
-    power = np.zeros((count, links), dtype=np.float32)
-
-    def part(begin: int, end: int) -> None:
-        _schedule(flat, weights, kind, first, second, begin, end, power)
-
-    spread(part, count, _TRIAL_WORK * count * links * links, threads)
+    goal = compiled_form(objective or SumRate(), count, links, "greedy")
+    power = np.empty((count, links), dtype=np.float32)
+    problem = binding.task(flat, goal, power)
+    threads = as_threads(threads, "greedy")
+    work = _TRIAL_WORK * count * links * links
+    spread(lambda begin, end: binding.greedy(problem, begin, end), count, work, threads)
     return power.reshape(*leading, links)
 
 
@@ -52,53 +49,3 @@ def fplinq(gain: np.ndarray, iterations: int = 100, threads: int | None = None) 
     ISIT 2017.
     """
     return (wmmse(gain, iterations=iterations, threads=threads) > _HALF).astype(np.float32)
-
-
-@entry
-def _schedule(
-    gain: np.ndarray,
-    weights: np.ndarray,
-    kind: int,
-    first: Real,
-    second: Real,
-    begin: int,
-    end: int,
-    power: np.ndarray,
-) -> None:
-    """Schedule snapshots; interference from the active links is kept up to date, so a trial costs O(K)."""
-    links = gain.shape[1]
-    settled = np.empty(links, dtype=np.float32)
-    trial = np.empty(links, dtype=np.float32)
-    for index in range(begin, end):
-        network, active = gain[index], power[index]
-        row = weights[index if weights.shape[0] > 1 else 0]
-        settled[:] = _ONE
-        best = _utility(network, row, active, settled, kind, first, second)
-        for k in np.argsort(-np.diag(network)):
-            active[k] = _ONE
-            for j in range(links):
-                trial[j] = settled[j] + (network[j, k] if j != k else _ZERO)
-            utility = _utility(network, row, active, trial, kind, first, second)
-            if utility > best:
-                best = utility
-                settled, trial = trial, settled
-            else:
-                active[k] = _ZERO
-
-
-@inlined
-def _utility(
-    gain: np.ndarray,
-    weights: np.ndarray,
-    power: np.ndarray,
-    interference: np.ndarray,
-    kind: int,
-    first: Real,
-    second: Real,
-) -> Real:
-    """Utility of 0/1 powers whose interference plus noise is known."""
-    total = 0.0
-    for k in range(power.size):
-        rate = rate_of(gain[k, k], power[k], interference[k])
-        total += weights[k] * benefit_and_slope(rate, kind, first, second)[0]
-    return total

@@ -1,10 +1,12 @@
 """WMMSE for any objective, from one start or the best of many."""
 
+from operator import index
+
 import numpy as np
 
 from gfm_ra.goals import Objective, SumRate
-from gfm_ra.solvers.best_of_starts import solve
-from gfm_ra.solvers.inputs import as_batch, as_powers, compiled_form
+from gfm_ra.solvers import binding
+from gfm_ra.solvers.inputs import as_batch, as_count, as_powers, as_threads, compiled_form
 from gfm_ra.solvers.threads import spread
 
 
@@ -25,8 +27,8 @@ def wmmse(
     powers that depend only on `seed`, the snapshot's number (`first_index` plus its place in the batch) and
     the start. The start with the best utility under `objective` wins. An iteration updates u, w = beta'(R) (1
     + SINR) and v. For sum rate that never lowers the utility; for other objectives the steps are damped and
-    the best powers met are returned, so more iterations never give less. `tolerance` ends a start (or its
-    tile of starts) once no power moves by more.
+    the best powers met are returned, so more iterations never give less. `tolerance` ends a start once none of its
+    powers moves by more.
 
     gain : [..., K, K]; objective : sum rate unless given; threads : all cores for large batches unless given.
     Returns float32 [..., K] in [0, 1].
@@ -37,19 +39,23 @@ def wmmse(
     """
     flat, leading = as_batch(gain, "wmmse")
     count, links, _ = flat.shape
-    if starts < 1 or iterations < 0 or (threads is not None and threads < 1):
-        counts = f"{starts}, {iterations} and {threads}"
-        raise ValueError(f"wmmse: need starts >= 1, iterations >= 0 and threads >= 1, got {counts}")
-    kind, first, second, weights = compiled_form(objective or SumRate(), count, links, "wmmse")
+    starts = as_count(starts, 1, "starts", "wmmse")
+    iterations = as_count(iterations, 0, "iterations", "wmmse")
+    goal = compiled_form(objective or SumRate(), count, links, "wmmse")
     initial = as_powers(initial_power, count, links, "wmmse")
-    limit = np.float32(tolerance or 0.0)
+    threads = as_threads(threads, "wmmse")
     power = np.empty((count, links), dtype=np.float32)
-
-    def part(begin: int, end: int) -> None:
-        solve(
-            flat, weights, kind, first, second, starts, iterations, limit, initial,
-            seed % 2**63, first_index, begin, end, power,
-        )  # fmt: skip
-
-    spread(part, count, 2 * count * starts * iterations * links * links, threads)
+    problem = binding.task(
+        flat,
+        goal,
+        power,
+        initial,
+        starts,
+        iterations,
+        index(first_index) % 2**64,
+        index(seed) % 2**63,
+        tolerance or 0.0,
+    )
+    work = 2 * count * starts * iterations * links * links
+    spread(lambda begin, end: binding.wmmse(problem, begin, end), count, work, threads)
     return power.reshape(*leading, links)

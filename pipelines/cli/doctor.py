@@ -9,6 +9,9 @@ from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from typing import NamedTuple
 
+from gfm_ra.core import loader
+from gfm_ra.core.objects import BASELINE
+from gfm_ra.solvers.threads import available_threads
 from pipelines.registry import versions
 from pipelines.registry.aliases import CANDIDATE, CHAMPION, alias_version, names_with, usable_alias
 from pipelines.registry.latency import typical_gains
@@ -33,6 +36,7 @@ def examine(cluster: bool = True) -> Iterator[Finding]:
     """Every finding as soon as it is known; looking changes nothing."""
     yield _python()
     yield from _packages()
+    yield _core()
     yield _disk()
     yield _memory()
     if cluster:
@@ -68,6 +72,16 @@ def _packages() -> Iterator[Finding]:
         yield Finding("packages", FAULT, f"{fault}: `make install`")
     if not faults:
         yield Finding("packages", OK, f"{len(wanted)} of {len(wanted)} as required")
+
+
+def _core() -> Finding:
+    try:
+        used, have = loader.instruction_set(), ", ".join(loader.available())
+    except UserError as error:
+        return Finding("solvers", FAULT, str(error))
+    said = f"instruction set {used} (here: {have}), up to {available_threads()} threads"
+    # Without fused multiply-adds results differ in their last digits from all other machines'.
+    return Finding("solvers", NOTE if used == BASELINE else OK, said)
 
 
 def _disk() -> Finding:

@@ -8,12 +8,16 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 LAYERS = ("gfm_ra", "components", "pipelines", "dags")
 STAGE_ROOMS = ("pipelines.stages", "pipelines.studies")
+# Compiled sources that a module calls without importing them: folders of C++ below gfm_ra/core.
+COMPILED = {"gfm_ra/solvers/binding.py": ("gfm_ra/core/common", "gfm_ra/core/solvers")}
+COMPILED_SUFFIXES = (".cpp", ".hpp")
 
 
 def import_closure(module: str, root: Path = ROOT) -> tuple[Path, ...]:
     """Source files, relative to `root`, that importing `module` may execute.
 
-    Imports inside functions count as well. Only the repository's own layers are followed.
+    Imports inside functions count as well. Only the repository's own layers are followed. The C++ sources of the
+    compiled core count where a module calls them.
 
     Raises:
         ModuleNotFoundError: `module` is not one of this repository's.
@@ -31,6 +35,7 @@ def import_closure(module: str, root: Path = ROOT) -> tuple[Path, ...]:
         package = name.rpartition(".")[0]
         pending += [package] if package else []
         pending += _imports(root / path)
+        seen |= _compiled(path, root)
     return tuple(sorted(seen))
 
 
@@ -53,6 +58,12 @@ def code_digest(files: Iterable[Path], root: Path = ROOT) -> str:
         digest.update(f"{path}\0".encode())
         digest.update((root / path).read_bytes())
     return digest.hexdigest()
+
+
+def _compiled(path: Path, root: Path) -> set[Path]:
+    folders = COMPILED.get(path.as_posix(), ())
+    found = (file for folder in folders for file in (root / folder).iterdir())
+    return {file.relative_to(root) for file in found if file.suffix in COMPILED_SUFFIXES}
 
 
 def _source(module: str, root: Path) -> Path | None:

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from dags.versions import LOCKS, check_installed, locked
+from dags.versions import LOCKS, check_core, check_installed, locked
+from gfm_ra.core import loader
 from pipelines.runtime.errors import UserError
 
 
@@ -27,3 +28,18 @@ def test_another_version_is_one_line_with_the_remedy(tmp_path: Path, name: str, 
         check_installed(path)
     assert found in str(caught.value)
     assert "locked 0.0.1" in str(caught.value)
+
+
+def test_no_lock_is_signed_without_fused_multiply_adds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loader, "instruction_set", lambda: "baseline")
+    with pytest.raises(UserError, match="fused multiply-add"):
+        check_core()
+
+
+def test_a_core_that_is_not_installed_stops_the_first_stage(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing() -> str:
+        raise UserError("the compiled core is not installed: run `make install`")
+
+    monkeypatch.setattr(loader, "instruction_set", missing)
+    with pytest.raises(UserError, match="make install"):
+        check_core()

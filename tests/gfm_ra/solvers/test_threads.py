@@ -35,3 +35,49 @@ def test_omp_num_threads_is_respected(monkeypatch, limit, expected):
     unlimited = threads.available_threads()
     monkeypatch.setenv("OMP_NUM_THREADS", limit)
     assert threads.available_threads() == (expected or unlimited)
+
+
+def test_the_variable_of_our_own_comes_first(monkeypatch):
+    monkeypatch.setattr(threads.os, "sched_getaffinity", lambda process: set(range(16)))
+    monkeypatch.setattr(threads, "_limits_of_quotas", list)
+    monkeypatch.setenv("OMP_NUM_THREADS", "8")
+    assert threads.available_threads() == 8
+    monkeypatch.setenv("GFM_RA_THREADS", "3")
+    assert threads.available_threads() == 3
+    monkeypatch.setenv("GFM_RA_THREADS", "many")
+    with pytest.raises(ValueError, match="GFM_RA_THREADS=many"):
+        threads.available_threads()
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        ({}, 16),
+        ({"cpu.max": "max 100000\n"}, 16),
+        ({"cpu.max": "250000 100000\n"}, 2),
+        ({"cpu.max": "50000 100000\n"}, 1),
+        (
+            {
+                "cpu.max": "max 100000\n",
+                "pods/cpu.max": "400000 100000\n",
+                "pods/one/cpu.max": "max 100000\n",
+            },
+            4,
+        ),
+        ({"cpu/cpu.cfs_quota_us": "300000\n", "cpu/cpu.cfs_period_us": "100000\n"}, 3),
+        ({"cpu/cpu.cfs_quota_us": "-1\n", "cpu/cpu.cfs_period_us": "100000\n"}, 16),
+    ],
+    ids=["none", "unlimited", "2.5 cores", "half a core", "of a parent", "version 1", "version 1 unlimited"],
+)
+def test_quotas_of_control_groups_are_respected(files, expected, tmp_path, monkeypatch):
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    own = tmp_path / "own"
+    own.write_text("0::/pods/one\n")
+    monkeypatch.setattr(threads, "_CONTROL_GROUPS", tmp_path)
+    monkeypatch.setattr(threads, "_OWN_GROUPS", own)
+    monkeypatch.setattr(threads.os, "sched_getaffinity", lambda process: set(range(16)))
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.delenv("GFM_RA_THREADS", raising=False)
+    assert threads.available_threads() == expected

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.runtime.import_closure import LAYERS, code_digest, import_closure
+from pipelines.runtime.import_closure import COMPILED, LAYERS, code_digest, import_closure
 
 FILES = {
     "components/__init__.py": "",
@@ -87,3 +87,20 @@ def test_whatever_python_imports_is_in_the_closure(root: Path) -> None:
     imported = {str(Path(file).relative_to(root)) for file in json.loads(answer.stdout)}
     assert imported <= {str(path) for path in import_closure("components.evaluation.few_shot")}
     assert len(imported) > 10
+
+
+def test_compiled_sources_belong_to_the_module_that_calls_them(root: Path) -> None:
+    closure = names("gfm_ra.solvers.weighted_mmse", root)
+    assert {
+        "gfm_ra/core/solvers/links.hpp",
+        "gfm_ra/core/common/vectors.hpp",
+        "gfm_ra/core/objects.py",
+    } <= closure
+    assert not any(path.endswith((".hpp", ".cpp")) for path in names("gfm_ra.rates", root))
+
+
+def test_every_folder_of_compiled_sources_is_called_by_a_module(root: Path) -> None:
+    called = {folder for folders in COMPILED.values() for folder in folders}
+    there = {str(path.parent.relative_to(root)) for path in (root / "gfm_ra/core").glob("*/*.hpp")}
+    assert there == called
+    assert all((root / module).is_file() for module in COMPILED)

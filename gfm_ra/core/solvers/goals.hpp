@@ -1,0 +1,50 @@
+// What a rate is good for, beta(R), and its slope beta'(R), by which utility-WMMSE weighs the links: equation (3).
+#pragma once
+
+#include "common/elementary.hpp"
+
+namespace gfm_ra {
+
+// As `gfm_ra/solvers/binding.py` numbers them.
+enum class Kind : int32_t { sum_rate = 0, proportional_fair = 1, qos = 2, alpha_fair = 3 };
+
+// Parameters of a goal: minimum rate and penalty of QoS, or alpha.
+struct Parameters {
+    float first, second;
+};
+
+// Added to rates under a logarithm or a negative power (RATE_FLOOR of gfm_ra/goals.py).
+constexpr float rate_floor = 1e-6f;
+// Slopes and benefits are capped: larger ones would overflow in products. Iterations depend on ratios of slopes alone.
+constexpr float largest_slope_log2 = 50.0f, largest_benefit_log2 = 100.0f;
+constexpr float largest_slope = 0x1p50f, largest_benefit = 0x1p100f;
+// Width, relative to the minimum rate, over which the QoS slope falls from 1 + penalty to 1: with a jump, links that sit
+// at the minimum rate swing between the two slopes.
+constexpr float ramp_width = 1.0f / 15.0f;
+
+template <class F> struct Judgement {
+    F benefit, slope;
+};
+
+template <Kind kind, class F> GFM_RA_INLINE Judgement<F> judge(F rate, Parameters goal) {
+    if constexpr (kind == Kind::proportional_fair) {
+        const F lifted = rate + rate_floor;
+        return {log2_of(lifted) * ln_2, 1.0f / lifted};
+    } else if constexpr (kind == Kind::qos) {
+        const F missing = larger(goal.first - rate, all<F>(0.0f));
+        const float width = ramp_width * goal.first > rate_floor ? ramp_width * goal.first : rate_floor;
+        const F ramp = smaller(larger(fma(goal.first - rate, all<F>(1.0f / width), all<F>(1.0f)), all<F>(0.0f)), all<F>(1.0f));
+        const F slope = fma(all<F>(goal.second), ramp, all<F>(1.0f));
+        const F benefit = fma(all<F>(-goal.second), missing, rate);
+        return {larger(benefit, all<F>(-largest_benefit)), smaller(slope, all<F>(largest_slope))};
+    } else if constexpr (kind == Kind::alpha_fair) {
+        const F exponent = log2_of(rate + rate_floor);
+        const F slope = exp2_of(smaller(exponent * -goal.first, all<F>(largest_slope_log2)));
+        const F lifted = smaller(exponent * (1.0f - goal.first), all<F>(largest_benefit_log2));
+        return {exp2_of(lifted) / (1.0f - goal.first), slope};
+    } else {
+        return {rate, all<F>(1.0f)};
+    }
+}
+
+}  // namespace gfm_ra
