@@ -60,7 +60,7 @@ compact: install-runtime ## The small model, distilled from the prompted one; PR
 	$(if $(PROFILE),$(BIN)/python -m dags.profile $(PROFILE) dags/compact)
 	$(BIN)/dvc repro dags/compact/dvc.yaml
 
-figures: install-runtime ## Figures 4 to 11, the frontier and the verdicts on the claims; PROFILE=... puts that profile into dags/figures/params.yaml first
+figures: install-runtime ## Figures 4 to 11, quality against time and the status of the claims; PROFILE=... puts that profile into dags/figures/params.yaml first
 	$(if $(PROFILE),$(BIN)/python -m dags.profile $(PROFILE) dags/figures)
 	$(BIN)/dvc repro dags/figures/dvc.yaml
 	cp dags/figures/metrics/paper_figures.json metrics/paper_figures.json

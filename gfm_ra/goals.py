@@ -156,7 +156,7 @@ class Weighted(Objective):
 
 
 STANDARD: tuple[Objective, ...] = (SumRate(), ProportionalFair(), QoS())
-"""The objectives that models are tuned for and judged by, with their usual parameters."""
+"""The objectives that models are tuned for and evaluated by, with their usual parameters."""
 OBJECTIVES: tuple[StandardName, ...] = get_args(StandardName)
 """Their names, in the same order."""
 

@@ -51,10 +51,10 @@ def test_the_papers_scale_in_small_and_taken_up_again(root: Path, tmp_path: Path
     for by_method in first["sum-rate"].values():
         zero_shot, polished = (by_method[f"{name} / best-sum-rate"][0] for name in PAIR)
         assert zero_shot < polished < 1.1
-    # Interrupted while it judged: what was finished is kept, the rest comes out the same.
+    # Interrupted while it evaluated: what was finished is kept, the rest comes out the same.
     (tmp_path / "run" / "evaluation.json").unlink()
-    (tmp_path / "run" / "judged" / "D18-8-4-3.json").unlink()
-    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "run" / "judged").iterdir()}
+    (tmp_path / "run" / "evaluated" / "D18-8-4-3.json").unlink()
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "run" / "evaluated").iterdir()}
     run(root, tmp_path, "benchmarks.paper_scale", *words)
     assert all(path.stat().st_mtime_ns == when for path, when in before.items())
     assert json.loads((tmp_path / "run" / "evaluation.json").read_text()) == first

@@ -30,7 +30,7 @@ def registered_names() -> list[str]:
     try:
         models = mlflow.MlflowClient().search_registered_models(max_results=MOST_MODELS)
     except MlflowException as error:
-        raise UserError(f"{runs.tracking_uri()} does not say which models it has ({_said(error)})") from None
+        raise UserError(f"{runs.tracking_uri()} does not say which models it has ({_reason(error)})") from None
     return sorted(model.name for model in models)
 
 
@@ -46,7 +46,7 @@ def model_of(name: str) -> RegisteredModel | None:
         if error.error_code == ErrorCode.Name(RESOURCE_DOES_NOT_EXIST):
             return None
         raise UserError(
-            f"{runs.tracking_uri()} does not say what it has of {name} ({_said(error)}): nothing was promoted; "
+            f"{runs.tracking_uri()} does not say what it has of {name} ({_reason(error)}): nothing was promoted; "
             "try again when the registry answers"
         ) from None
 
@@ -155,10 +155,10 @@ def _writing(name: str) -> Iterator[None]:
         yield
     except MlflowException as error:
         raise UserError(
-            f"{runs.tracking_uri()} did not take an alias of {name} ({_said(error)}): `gfm-ra models list` shows "
+            f"{runs.tracking_uri()} did not take an alias of {name} ({_reason(error)}): `gfm-ra models list` shows "
             "what it has; run the same command again when the registry answers"
         ) from None
 
 
-def _said(error: MlflowException) -> str:
+def _reason(error: MlflowException) -> str:
     return " ".join(str(error).split())[:200]

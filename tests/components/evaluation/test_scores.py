@@ -1,4 +1,4 @@
-"""Laws of scores and ratios: what every method is judged by."""
+"""Laws of scores and ratios: what every method is evaluated by."""
 
 import math
 from collections.abc import Callable

@@ -137,8 +137,8 @@ def test_stdout_is_the_learning_curve_and_stderr_the_status(finished: Finished) 
     assert {"epoch", "train_loss", "validation_loss", "edge_rmse_db", "best"} <= set(header)
     assert [float(row[header.index("epoch")]) for row in rows] == list(range(EPOCHS))
     assert {len(row) for row in rows} == {len(header)}
-    verdict = rf".*backbone: (healthy|plateau|collapsed) after {EPOCHS} epochs\n"
-    assert re.fullmatch(verdict, finished[1].stderr)
+    status = rf".*backbone: (healthy|plateau|collapsed) after {EPOCHS} epochs\n"
+    assert re.fullmatch(status, finished[1].stderr)
 
 
 def test_the_best_checkpoint_is_the_one_with_the_least_validation_loss(finished: Finished) -> None:

@@ -1,4 +1,4 @@
-"""The frontier says who is beaten by whom, and when a network pays off."""
+"""Quality against time: who is beaten by whom, and when a network pays off."""
 
 import numpy as np
 import pytest
@@ -25,13 +25,13 @@ def made(networks, classical):
 CLASSICAL = [("wmmse-1", 0.01, 0.8), ("wmmse-100", 0.05, 0.97), ("starts-100", 1.0, 1.0)]
 
 
-def verdict(*networks):
+def finding_of(*networks):
     (found,) = speed_quality.findings(made(networks, CLASSICAL))
     return found
 
 
 def test_a_network_that_is_better_than_anything_as_fast_pays_off():
-    found = verdict(("net", 0.5, 0.99))
+    found = finding_of(("net", 0.5, 0.99))
     assert found["pays"]
     assert found["network"] == {"method": "net", "ms": 0.5, "value": 0.99}
     assert found["as_good"]["method"] == "starts-100"
@@ -40,14 +40,14 @@ def test_a_network_that_is_better_than_anything_as_fast_pays_off():
 
 @pytest.mark.parametrize("network", [("net", 2.0, 0.99), ("net", 0.5, 0.96), ("net", 1.5, 1.001)])
 def test_wmmse_wins_where_it_reaches_the_interval_in_less_time(network):
-    found = verdict(network)
+    found = finding_of(network)
     assert not found["pays"]
     assert found["network"] is None
     assert found["strongest"]["method"] == "starts-100"
 
 
 def test_the_fastest_network_is_not_always_the_best():
-    found = verdict(("small", 0.2, 0.98), ("large", 3.0, 1.02))
+    found = finding_of(("small", 0.2, 0.98), ("large", 3.0, 1.02))
     assert found["network"]["method"] == "large"
     assert found["fastest_paying"]["method"] == "small"
     assert found["as_good"] is None

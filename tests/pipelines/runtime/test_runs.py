@@ -71,12 +71,12 @@ def test_a_run_keeps_parameters_metrics_tags_and_files(workspace: Path) -> None:
     with runs.run("parent", {}) as parent, runs.run("child", {"a": {"b": 1}}, parent.run_id) as child:
         child.metrics({"loss": 2.0}, step=0)
         child.metrics({"loss": 1.0}, step=1)
-        child.tags({"verdict": "healthy"})
+        child.tags({"status": "healthy"})
         child.artifact(Path("params.yaml"))
     kept = stored(child)
     assert kept.data.params == {"a.b": "1"}
     assert kept.data.metrics == {"loss": 1.0}
-    assert kept.data.tags["verdict"] == "healthy"
+    assert kept.data.tags["status"] == "healthy"
     assert kept.data.tags["mlflow.parentRunId"] == parent.run_id
     history = mlflow.MlflowClient().get_metric_history(child.run_id, "loss")
     assert [(entry.step, entry.value) for entry in history] == [(0, 2.0), (1, 1.0)]

@@ -7,7 +7,7 @@ import pytest
 from pipelines.serving.batcher import Batcher
 
 
-class Lane:
+class Doubling:
     """Doubles numbers, remembers its runs, fails for negative ones."""
 
     def __init__(self) -> None:
@@ -21,23 +21,23 @@ class Lane:
         return [2 * question for question in questions]
 
 
-async def ask(executor: Lane, most: int, questions: list[int]) -> list[int | BaseException]:
+async def ask(executor: Doubling, most: int, questions: list[int]) -> list[int | BaseException]:
     batcher = Batcher(executor.answer, most)
     return await asyncio.gather(*(batcher.submit(each) for each in questions), return_exceptions=True)
 
 
 def test_everybody_gets_the_answer_to_their_own_question() -> None:
-    assert asyncio.run(ask(Lane(), 4, list(range(20)))) == [2 * number for number in range(20)]
+    assert asyncio.run(ask(Doubling(), 4, list(range(20)))) == [2 * number for number in range(20)]
 
 
 def test_what_arrives_at_once_runs_together_and_no_run_is_too_large() -> None:
-    executor = Lane()
+    executor = Doubling()
     asyncio.run(ask(executor, 4, list(range(10))))
     assert [len(run) for run in executor.runs] == [4, 4, 2]
 
 
 def test_a_lone_question_runs_at_once() -> None:
-    executor = Lane()
+    executor = Doubling()
 
     async def one_after_the_other() -> None:
         batcher = Batcher(executor.answer, 4)
@@ -49,13 +49,13 @@ def test_a_lone_question_runs_at_once() -> None:
 
 
 def test_a_question_that_fails_harms_no_other() -> None:
-    good, bad, other = asyncio.run(ask(Lane(), 8, [1, -1, 3]))
+    good, bad, other = asyncio.run(ask(Doubling(), 8, [1, -1, 3]))
     assert (good, other) == (2, 6)
     assert isinstance(bad, ValueError)
 
 
 def test_a_question_that_is_given_up_costs_nothing() -> None:
-    executor = Lane()
+    executor = Doubling()
 
     async def give_up() -> None:
         batcher = Batcher(executor.answer, 1)
