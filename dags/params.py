@@ -23,7 +23,7 @@ from pipelines.stages.solve import SolveConfig
 from pipelines.stages.sweep import SweepConfig
 from pipelines.studies.ablations import AblationsConfig
 from pipelines.studies.distil import DistilConfig
-from pipelines.studies.few_shot import FewShotStudyConfig, Study
+from pipelines.studies.few_shot_config import FewShotStudyConfig, Study
 from pipelines.studies.paper_figures import PaperFiguresConfig
 from pipelines.studies.speed_quality import SpeedQualityConfig
 

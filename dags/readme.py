@@ -71,7 +71,7 @@ def claims(folder: Path = METRICS) -> str:
     explained = (
         f"Measured at the {evidence['profile']}, {evidence['snapshots']} test snapshots per scenario, means with 95 % "
         "intervals over snapshots and, where something was trained, over seeds; the rule behind each status is code "
-        f"(`pipelines/reporting/claims.py`) and shown in the report. Every row comes from `{command}`."
+        f"(`pipelines/reporting/claim_rules.py`) and shown in the report. Every row comes from `{command}`."
     )
     parts = [_table(header, paper), explained, "Beyond the paper:", _table(header, ours), _frontier(evidence)]
     return "\n\n".join(parts)

@@ -30,7 +30,9 @@ def registered_names() -> list[str]:
     try:
         models = mlflow.MlflowClient().search_registered_models(max_results=MOST_MODELS)
     except MlflowException as error:
-        raise UserError(f"{runs.tracking_uri()} does not say which models it has ({_reason(error)})") from None
+        raise UserError(
+            f"{runs.tracking_uri()} does not say which models it has ({_reason(error)})"
+        ) from None
     return sorted(model.name for model in models)
 
 

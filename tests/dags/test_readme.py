@@ -47,7 +47,7 @@ def test_every_number_of_the_claims_comes_from_the_evidence():
     page = claims(ROOT / "metrics")
     shown = re.findall(r"(?<![\d.])\d+\.\d{3}(?!\d)", page)
     assert len(shown) > 50
-    # Differences between two values of a figure are made in reporting/claims.py and stand in the file as text.
+    # Differences between two values of a figure are made in reporting/claim_rules.py and stand in the file as text.
     measured = " ".join(row["measured"] for row in evidence["claims"])
     assert {number for number in shown if number not in known | times and number not in measured} == set()
     assert set(re.findall(r"in ([\d.e-]+) ms", page)) <= times

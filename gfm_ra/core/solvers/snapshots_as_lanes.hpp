@@ -6,22 +6,21 @@
 
 #include "common/transpose.hpp"
 #include "common/workspace.hpp"
-#include "solvers/iteration.hpp"
+#include "solvers/independent_lanes.hpp"
 #include "solvers/starts.hpp"
 
 namespace gfm_ra {
 
-template <class F> struct SnapshotsAsLanes {
-    static constexpr int64_t width = lanes<F>;  // snapshots
+template <class F> struct SnapshotsAsLanes : IndependentLanes<F> {
+    using Base = IndependentLanes<F>;
+    using Base::width, Base::links, Base::state, Base::fill;
     static constexpr int rows_per_block = lanes<F> == 16 ? 4 : 8;  // even: links go in pairs, which `parts` keeps together
     // Beyond this the gains of a vector of snapshots leave the second-level cache.
     static constexpr int64_t most_bytes = 1 << 20;
 
-    int64_t links;
     float* gain;               // [K, K, snapshots] with a zero diagonal
     float *direct, *weight;    // [K, snapshots]
     float* divisor;            // [K, snapshots]
-    State state;               // [K, snapshots]
     Watch<F> watch;
 
     static bool fits(int64_t links) { return links * links * width <= most_bytes / int64_t{sizeof(float)}; }
@@ -121,35 +120,9 @@ template <class F> struct SnapshotsAsLanes {
         if (link < links) each(element(link, load<F>(divisor + link * width)));
     }
 
-    void fill(float* array, float value) const {
-        for (int64_t at = 0; at < links * width; ++at) array[at] = value;
-    }
-    void clear_sums() const { std::memset(state.sums, 0, parts * width * sizeof(float)); }
-
     template <class V> GFM_RA_INLINE void add_benefit(const Element<V>& element, V benefit) const {
         float* sum = state.sums + element.at % (parts * width);
         store(sum, fma(element.weight, benefit, load<V>(sum)));
-    }
-
-    void sum_up(float* utility) const {
-        for (int half = parts / 2; half > 0; half /= 2)
-            for (int64_t at = 0; at < half * width; at += width)
-                store(state.sums + at, load<F>(state.sums + at) + load<F>(state.sums + half * width + at));
-        std::memcpy(utility, state.sums, width * sizeof(float));
-    }
-
-    void begin_best(float* utility) const {
-        for (int64_t lane = 0; lane < width; ++lane) utility[lane] = -std::numeric_limits<float>::infinity();
-        std::memcpy(state.best, state.power, links * width * sizeof(float));
-    }
-    void keep_best(float* utility) const {
-        float now[width];
-        sum_up(now);
-        const Integers<F> improved = load<F>(now) > load<F>(utility);
-        if (!any(improved)) return;
-        store(utility, select(improved, load<F>(now), load<F>(utility)));
-        for (int64_t at = 0; at < links * width; at += width)
-            store(state.best + at, select(improved, load<F>(state.power + at), load<F>(state.best + at)));
     }
 };
 

@@ -8,19 +8,18 @@
 
 #include "common/products.hpp"
 #include "common/workspace.hpp"
-#include "solvers/iteration.hpp"
+#include "solvers/independent_lanes.hpp"
 #include "solvers/starts.hpp"
 
 namespace gfm_ra {
 
-template <class F, int groups> struct StartsAsLanes {
+template <class F, int groups> struct StartsAsLanes : IndependentLanes<Pack<F, groups>> {
     using Starts = Pack<F, groups>;
+    using Base = IndependentLanes<Starts>;
+    using Base::width, Base::links, Base::state;
     static constexpr int rows_per_tile = groups == 1 ? 10 : 5;
-    static constexpr int64_t width = groups * lanes<F>;  // starts
 
-    int64_t links;
     float *gain, *direct, *weight;  // [K, K] with a zero diagonal, [K], [K]
-    State state;                    // [K, starts]
     Watch<Starts> watch;
 
     // Take memory; `gain`, `direct` and `weight` are shared by all tiles of a snapshot.
@@ -64,11 +63,6 @@ template <class F, int groups> struct StartsAsLanes {
         product({gain, 1, links}, state.push, least_divisor, each);
     }
 
-    void fill(float* array, float value) const {
-        for (int64_t at = 0; at < links * width; ++at) array[at] = value;
-    }
-    void clear_sums() const { std::memset(state.sums, 0, parts * width * sizeof(float)); }
-
     GFM_RA_INLINE void add_benefit(const Element<Starts>& element, Starts benefit) const {
         float* sum = state.sums + element.at % (parts * width);
         store(sum, fma(element.weight, benefit, load<Starts>(sum)));
@@ -76,30 +70,6 @@ template <class F, int groups> struct StartsAsLanes {
     GFM_RA_INLINE void add_benefit(const Element<Pack<Starts, 2>>& element, Pack<Starts, 2> benefit) const {
         for (int i = 0; i < 2; ++i)
             add_benefit(Element<Starts>{element.at + i * width, {}, element.weight.at[i], {}}, benefit.at[i]);
-    }
-
-    // Utility of every lane; the parts are used up.
-    void sum_up(float* utility) const {
-        for (int half = parts / 2; half > 0; half /= 2)
-            for (float* sum = state.sums; sum < state.sums + half * width; sum += width)
-                store(sum, load<Starts>(sum) + load<Starts>(sum + half * width));
-        std::memcpy(utility, state.sums, width * sizeof(float));
-    }
-
-    void begin_best(float* utility) const {
-        for (int64_t lane = 0; lane < width; ++lane) utility[lane] = -std::numeric_limits<float>::infinity();
-        std::memcpy(state.best, state.power, links * width * sizeof(float));
-    }
-
-    // Where a lane's utility improved, its powers become its best.
-    void keep_best(float* utility) const {
-        float now[width];
-        sum_up(now);
-        const auto improved = load<Starts>(now) > load<Starts>(utility);
-        if (!any(improved)) return;
-        store(utility, select(improved, load<Starts>(now), load<Starts>(utility)));
-        for (int64_t at = 0; at < links * width; at += width)
-            store(state.best + at, select(improved, load<Starts>(state.power + at), load<Starts>(state.best + at)));
     }
 };
 

@@ -2,8 +2,9 @@
 
 import pytest
 
-from pipelines.reporting import claims
-from pipelines.reporting.claims import CLAIMS, FAILS, HOLDS, PARTLY, UNKNOWN, evaluate, status_in_words
+from pipelines.reporting import claim_rules
+from pipelines.reporting.claim_rules import FAILS, HOLDS, PARTLY, UNKNOWN
+from pipelines.reporting.claims import CLAIMS, evaluate, status_in_words
 from pipelines.reporting.paper_figures import IMPUTED_NAME, ZERO_SHOT
 from pipelines.reporting.plots import Figure
 
@@ -51,7 +52,7 @@ def test_the_sum_rate_is_judged_by_its_worst_cell(least, expected):
         row(panel, "GFM-RA, 2,048 samples", "K = 20", 1.0),
         row(panel, "GFM-RA, 2,048 samples", "K = 80", least),
     ]
-    assert status_of(claims.sum_rate_matches, figure4=rows) == expected
+    assert status_of(claim_rules.sum_rate_matches, figure4=rows) == expected
 
 
 @pytest.mark.parametrize(
@@ -63,7 +64,7 @@ def test_pcgnn_is_compared_cell_by_cell(ours, expected):
     rows += [
         row(panel, "GFM-RA, 2,048 samples", x, y) for x, y in zip(("K = 20", "K = 80"), ours, strict=True)
     ]
-    assert status_of(claims.beats_pcgnn, figure4=rows) == expected
+    assert status_of(claim_rules.beats_pcgnn, figure4=rows) == expected
 
 
 @pytest.mark.parametrize(
@@ -75,7 +76,7 @@ def test_ten_times_the_samples(many, expected):
         row(panel, "PCGNN, 2,048 samples", "K = 20", 0.9),
         row(panel, "PCGNN, 20,480 samples", "K = 20", many),
     ]
-    assert status_of(claims.pcgnn_saturates, figure4=rows) == expected
+    assert status_of(claim_rules.pcgnn_saturates, figure4=rows) == expected
 
 
 @pytest.mark.parametrize(
@@ -91,7 +92,7 @@ def test_few_samples_are_judged_by_both_recipes(pretrained, paper, expected):
     rows = [row(panel, "pre-trained", 64, pretrained[0]), row(panel, "from scratch", 64, pretrained[1])]
     rows += [row(panel, "pre-trained, the paper's recipe", 64, paper[0])]
     rows += [row(panel, "from scratch, the paper's recipe", 64, paper[1])]
-    assert status_of(claims.few_samples, figure6=rows) == expected
+    assert status_of(claim_rules.few_samples, figure6=rows) == expected
 
 
 @pytest.mark.parametrize(
@@ -100,20 +101,20 @@ def test_few_samples_are_judged_by_both_recipes(pretrained, paper, expected):
 )
 def test_size_must_help_at_every_step(values, expected):
     rows = [row("p", "64 samples", size, value) for size, value in enumerate(values)]
-    assert status_of(claims.grows_with_size, figure9=rows) == expected
+    assert status_of(claim_rules.grows_with_size, figure9=rows) == expected
 
 
 def test_a_mask_ratio_is_best_only_if_it_is_at_every_share():
     rows = [row("p", f"pre-trained with rho = {rho}", share, value)
             for share in (0.0, 10.0, 50.0) for rho, value in (("0.1", 0.8), ("0.3", 0.9), ("0.5", 0.85))]  # fmt: skip
-    assert status_of(claims.middle_ratio_best, figure10=rows) == HOLDS
+    assert status_of(claim_rules.middle_ratio_best, figure10=rows) == HOLDS
     worse = [
         each | {"value": 0.95, "high": 0.951}
         if each["series"].endswith("0.5") and each["x"] == 50.0
         else each
         for each in rows
     ]
-    assert status_of(claims.middle_ratio_best, figure10=worse) == PARTLY
+    assert status_of(claim_rules.middle_ratio_best, figure10=worse) == PARTLY
 
 
 @pytest.mark.parametrize(("generative", "expected"), [(0.95, HOLDS), (0.85, PARTLY), (0.82, FAILS)])
@@ -123,20 +124,20 @@ def test_what_edge_prediction_gives(generative, expected):
         row("p", "generative", 64, generative),
         row("p", "hybrid", 64, 0.87),
     ]
-    assert status_of(claims.generative_matters, figure11=rows) == expected
+    assert status_of(claim_rules.generative_matters, figure11=rows) == expected
     # Less than half of what both together give.
     rows[2] = row("p", "hybrid", 64, 0.82 + 2.5 * (generative - 0.82) + 0.01)
-    assert status_of(claims.generative_matters, figure11=rows) == FAILS
+    assert status_of(claim_rules.generative_matters, figure11=rows) == FAILS
 
 
 def test_our_own_claims_are_judged_by_the_same_kind_of_rule():
     panel = PANELS["figure5"][0]
     rows = [row(panel, ZERO_SHOT, 50.0, 0.9), row(panel, IMPUTED_NAME, 50.0, 0.87)]
-    assert status_of(claims.zero_shot_robust, figure5=rows) == HOLDS
-    assert status_of(claims.zero_shot_robust, figure5=[rows[0], rows[1] | {"high": 0.91}]) == FAILS
+    assert status_of(claim_rules.zero_shot_robust, figure5=rows) == HOLDS
+    assert status_of(claim_rules.zero_shot_robust, figure5=[rows[0], rows[1] | {"high": 0.91}]) == FAILS
     cells = [row(PANELS["figure4"][0], ZERO_SHOT, "K = 20", value) for value in (1.004,)]
-    assert status_of(claims.zero_shot_wins, figure4=cells) == HOLDS
-    assert status_of(claims.zero_shot_wins, figure4=[cells[0] | {"value": 0.999}]) == FAILS
+    assert status_of(claim_rules.zero_shot_wins, figure4=cells) == HOLDS
+    assert status_of(claim_rules.zero_shot_wins, figure4=[cells[0] | {"value": 0.999}]) == FAILS
 
 
 @pytest.mark.parametrize(

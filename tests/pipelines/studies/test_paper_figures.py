@@ -23,7 +23,7 @@ from pipelines.runtime.errors import UserError
 from pipelines.runtime.stage import Stage
 from pipelines.stages import solve
 from pipelines.studies import ablations, few_shot, paper_figures, speed_quality
-from pipelines.studies.few_shot import FewShotStudyConfig
+from pipelines.studies.few_shot_config import FewShotStudyConfig
 
 Tree = dict[str, Any]
 RECIPE = {"warmup_epochs": 0, "epochs": 1, "batch_size": 8}
