@@ -3,11 +3,11 @@
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+
+from gfm_ra.processors import cores
 
 VARIABLES = ("GFM_RA_THREADS", "OMP_NUM_THREADS")
 """Environment variables that bound the number of threads; the first one that is set counts."""
-_CONTROL_GROUPS, _OWN_GROUPS = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
 _WORTH_A_THREAD = 20_000_000
 """Multiply-adds below which starting a thread costs more than it saves: about half a millisecond's."""
 _PARTS_PER_THREAD = 4
@@ -33,13 +33,11 @@ def spread(solve: Callable[[int, int], None], count: int, work: int, threads: in
 
 
 def available_threads() -> int:
-    """Cores that this process may use: its affinity, its control groups' quota, and the environment variables.
+    """Cores that this process may use, or fewer if the environment variables say so.
 
     Raises ValueError for a GFM_RA_THREADS that is not a number from 1 on.
     """
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    limits = [cores, *_limits_of_quotas(), *_limit_of_environment()]
-    return min(limits)
+    return min([cores(), *_limit_of_environment()])
 
 
 def _limit_of_environment() -> list[int]:
@@ -50,39 +48,3 @@ def _limit_of_environment() -> list[int]:
         if text and name == VARIABLES[0]:
             raise ValueError(f"{name}={text}: must be a number of threads from 1 on, or unset")
     return []
-
-
-def _limits_of_quotas() -> list[int]:
-    """Whole cores' worth of time that this process's control group and those above it grant, where they set one."""
-    limits = []
-    for folder in _own_groups():
-        text = _read(
-            folder / "cpu.max"
-        ).split()  # version 2: "quota period", in microseconds, or "max period"
-        quota, period = text if len(text) == 2 else (
-            _read(folder / "cpu.cfs_quota_us").strip(), _read(folder / "cpu.cfs_period_us").strip(),
-        )  # fmt: skip
-        if quota.isdigit() and period.isdigit() and int(period) > 0:
-            limits.append(max(1, round(int(quota) / int(period))))
-    return limits
-
-
-def _own_groups() -> list[Path]:
-    """Folders of this process's control groups and of all above them; inside a container the root's alone."""
-    folders = {_CONTROL_GROUPS, _CONTROL_GROUPS / "cpu"}
-    for line in _read(_OWN_GROUPS).splitlines():
-        _, controllers, path = line.split(":", 2)
-        if controllers and "cpu" not in controllers.split(","):
-            continue
-        top = _CONTROL_GROUPS / "cpu" if controllers else _CONTROL_GROUPS
-        own = top / path.lstrip("/")
-        folders |= {own, *(parent for parent in own.parents if top in parent.parents)}
-    return sorted(folders)
-
-
-def _read(path: Path) -> str:
-    """A small file's text, or nothing where there is none: not every system has control groups."""
-    try:
-        return path.read_text()
-    except OSError:
-        return ""

@@ -11,13 +11,12 @@ from typing import NamedTuple
 
 from gfm_ra.core import loader
 from gfm_ra.core.objects import BASELINE
-from gfm_ra.solvers.threads import available_threads
+from gfm_ra.solvers.threads import available_threads, cores
 from pipelines.registry import versions
 from pipelines.registry.aliases import CANDIDATE, CHAMPION, alias_version, names_with, usable_alias
 from pipelines.registry.latency import typical_gains
 from pipelines.runtime import runs
 from pipelines.runtime.errors import UserError
-from pipelines.runtime.machine import cores
 from pipelines.runtime.stage import MIN_FREE_BYTES
 
 DISTRIBUTION = "gfm-ra"

@@ -9,8 +9,8 @@ from pathlib import Path
 import ray
 from ray.exceptions import RaySystemError
 
+from gfm_ra.processors import cores
 from pipelines.runtime.errors import UserError
-from pipelines.runtime.machine import cores
 from pipelines.runtime.ports import check_listening
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -1,6 +1,5 @@
 """What this machine is, in words: for numbers that belong to it."""
 
-import os
 import platform
 from importlib.metadata import version
 from pathlib import Path
@@ -17,11 +16,6 @@ def machine() -> str:
 
     gpu = f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ""
     return f"{names[0] if names else platform.machine()}{gpu}"
-
-
-def cores() -> int:
-    """Processor cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def versions() -> dict[str, str]:

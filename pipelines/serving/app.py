@@ -21,11 +21,11 @@ from rich.console import Console
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from gfm_ra.processors import cores
 from pipelines.cluster.session import session
 from pipelines.registry import versions
 from pipelines.runtime import runs
 from pipelines.runtime.errors import UserError
-from pipelines.runtime.machine import cores
 from pipelines.serving.batcher import Batcher
 from pipelines.serving.requests import (
     NPY,

@@ -14,11 +14,12 @@ from components.config import Strict
 from components.data.shards import Manifest, read_json, sha256_of
 from components.evaluation.scores import MODEL, POLISHED, PROMPTED
 from gfm_ra.goals import OBJECTIVES
+from gfm_ra.processors import cores
 from pipelines.reporting import report_figures, speed_quality
 from pipelines.reporting.claims import status_in_words
 from pipelines.reporting.plots import Figure, draw
 from pipelines.runtime import paths, runs
-from pipelines.runtime.machine import cores, machine, versions
+from pipelines.runtime.machine import machine, versions
 from pipelines.runtime.provenance import lock_digest
 from pipelines.runtime.stage import PARAMS, Context, Outcome, Stage, main
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from gfm_ra import processors
 from gfm_ra.solvers import threads
 
 
@@ -38,8 +39,8 @@ def test_omp_num_threads_is_respected(monkeypatch, limit, expected):
 
 
 def test_the_variable_of_our_own_comes_first(monkeypatch):
-    monkeypatch.setattr(threads.os, "sched_getaffinity", lambda process: set(range(16)))
-    monkeypatch.setattr(threads, "_limits_of_quotas", list)
+    monkeypatch.setattr(processors.os, "sched_getaffinity", lambda process: set(range(16)))
+    monkeypatch.setattr(processors, "_limits_of_quotas", list)
     monkeypatch.setenv("OMP_NUM_THREADS", "8")
     assert threads.available_threads() == 8
     monkeypatch.setenv("GFM_RA_THREADS", "3")
@@ -75,9 +76,9 @@ def test_quotas_of_control_groups_are_respected(files, expected, tmp_path, monke
         (tmp_path / name).write_text(text)
     own = tmp_path / "own"
     own.write_text("0::/pods/one\n")
-    monkeypatch.setattr(threads, "_CONTROL_GROUPS", tmp_path)
-    monkeypatch.setattr(threads, "_OWN_GROUPS", own)
-    monkeypatch.setattr(threads.os, "sched_getaffinity", lambda process: set(range(16)))
+    monkeypatch.setattr(processors, "_CONTROL_GROUPS", tmp_path)
+    monkeypatch.setattr(processors, "_OWN_GROUPS", own)
+    monkeypatch.setattr(processors.os, "sched_getaffinity", lambda process: set(range(16)))
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     monkeypatch.delenv("GFM_RA_THREADS", raising=False)
     assert threads.available_threads() == expected

@@ -1,7 +1,6 @@
 """Laws of the sweep: every trial counted, failures told, the choice justified by the table."""
 
 import json
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,6 +13,7 @@ import yaml
 
 from components.evaluation.few_shot import FEW_SHOT as SCORE
 from components.training.config import PretrainingConfig
+from gfm_ra.processors import cores
 from pipelines.cluster.session import session
 from pipelines.runtime import paths
 from pipelines.runtime.stage import RESUME, Stage, main
@@ -23,7 +23,7 @@ from pipelines.stages.sweep import STAGE
 Tree = dict[str, Any]
 # So few pairs that none is hidden among 5 links: the loss is not a number, and the trial fails.
 HOPELESS_RATIO = 0.01
-CPUS = len(os.sched_getaffinity(0))
+CPUS = cores()
 
 
 @pytest.fixture(scope="module")
