@@ -10,7 +10,7 @@ export DVC_NO_ANALYTICS := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 export RAY_USAGE_STATS_ENABLED := 0
 
-.PHONY: help audit image manifests install install-runtime wheel repro promote sweep compact figures check format test test-unit test-all release-check accept restore deps lock readme ui clean
+.PHONY: help audit image manifests install install-runtime wheel repro promote sweep compact figures release check format test test-unit test-all release-check accept restore deps lock readme ui clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -66,6 +66,11 @@ figures: install-runtime ## Figures 4 to 11, quality against time and the status
 	cp dags/figures/metrics/paper_figures.json metrics/paper_figures.json
 	@echo "metrics/paper_figures.json is new: 'make repro' shows it in the report, 'make readme' in docs/results.md"
 
+release: install-runtime ## The weights in the package, from the main DAG's prompted model; PROFILE=... as above
+	$(if $(PROFILE),$(BIN)/python -m dags.profile $(PROFILE) dags/release)
+	$(BIN)/dvc repro dags/release/dvc.yaml
+	$(if $(PROFILE),,$(BIN)/python -m dags.package)
+
 check: install ## Format, lint, types, layers, and the dependencies that dvc.yaml lists
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -75,6 +80,7 @@ check: install ## Format, lint, types, layers, and the dependencies that dvc.yam
 	$(BIN)/python -m dags.dependencies dags/sweep/dvc.yaml
 	$(BIN)/python -m dags.dependencies dags/compact/dvc.yaml
 	$(BIN)/python -m dags.dependencies dags/figures/dvc.yaml
+	$(BIN)/python -m dags.dependencies dags/release/dvc.yaml
 
 format: install ## Format the code and mend what the linter can
 	$(BIN)/ruff check --fix .
@@ -100,11 +106,12 @@ deps: install ## Write every stage's code dependencies into dvc.yaml
 	$(BIN)/python -m dags.dependencies dags/sweep/dvc.yaml --write
 	$(BIN)/python -m dags.dependencies dags/compact/dvc.yaml --write
 	$(BIN)/python -m dags.dependencies dags/figures/dvc.yaml --write
+	$(BIN)/python -m dags.dependencies dags/release/dvc.yaml --write
 
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
 
 lock: install ## Resolve the ranges of pyproject.toml into the lock files; versions stay where they can unless UPGRADE=1
-	$(COMPILE) pyproject.toml --no-emit-package torch -c requirements-torch.txt -o requirements.lock
+	$(COMPILE) pyproject.toml --extra pipelines --no-emit-package torch -c requirements-torch.txt -o requirements.lock
 	$(COMPILE) --group dev -c requirements.lock -o requirements-dev.lock
 	$(BIN)/python -m dags.versions
 

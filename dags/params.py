@@ -25,6 +25,7 @@ from pipelines.studies.ablations import AblationsConfig
 from pipelines.studies.distil import DistilConfig
 from pipelines.studies.few_shot_config import FewShotStudyConfig, Study
 from pipelines.studies.paper_figures import PaperFiguresConfig
+from pipelines.studies.release import ReleaseConfig
 from pipelines.studies.speed_quality import SpeedQualityConfig
 
 # What pipelines.reporting.paper_figures makes the paper's figures from.
@@ -79,6 +80,13 @@ class CompactParams(Strict):
     seed: int = Field(ge=0)
     distil: DistilConfig
     register_: RegisterConfig = Field(alias="register")
+
+
+class ReleaseParams(Strict):
+    """The whole of dags/release/params.yaml."""
+
+    seed: int = Field(ge=0)
+    release: ReleaseConfig
 
 
 class FiguresParams(Strict):
@@ -279,6 +287,11 @@ def load_sweep(path: Path) -> SweepParams:
 def load_compact(path: Path) -> CompactParams:
     """The same for the parameters of the small model's DAG."""
     return parse_as(CompactParams, read_params(path), path)
+
+
+def load_release(path: Path) -> ReleaseParams:
+    """The same for the parameters of the packaged weights' DAG."""
+    return parse_as(ReleaseParams, read_params(path), path)
 
 
 def load_figures(path: Path) -> FiguresParams:

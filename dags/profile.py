@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from components.config import Strict
-from dags.params import load, load_compact, load_figures, load_sweep
+from dags.params import load, load_compact, load_figures, load_release, load_sweep
 from pipelines.runtime.errors import UserError
 
 PROFILES = Path("dags/profiles")
@@ -24,12 +24,13 @@ DURATION = {
     "paper": "for a cluster of GPUs",
 }
 # A DAG's folder -> its profiles, its parameter file and what reads that.
-MAIN, SWEEP, COMPACT, FIGURES = ".", "dags/sweep", "dags/compact", "dags/figures"
+MAIN, SWEEP, COMPACT, FIGURES, RELEASE = ".", "dags/sweep", "dags/compact", "dags/figures", "dags/release"
 DAGS: dict[str, tuple[Path, Path, Callable[[Path], Strict]]] = {
     MAIN: (PROFILES, PARAMS, load),
     SWEEP: (Path(SWEEP) / "profiles", Path(SWEEP) / PARAMS, load_sweep),
     COMPACT: (Path(COMPACT) / "profiles", Path(COMPACT) / PARAMS, load_compact),
     FIGURES: (Path(FIGURES) / "profiles", Path(FIGURES) / PARAMS, load_figures),
+    RELEASE: (Path(RELEASE) / "profiles", Path(RELEASE) / PARAMS, load_release),
 }
 
 

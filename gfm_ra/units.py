@@ -50,3 +50,13 @@ def to_gain(gain_db: np.ndarray) -> np.ndarray:
 def noise_power_dbm(noise_dbm_per_hz: float, bandwidth_hz: float) -> float:
     """Noise power in dBm that a receiver collects over its bandwidth from a flat noise density."""
     return noise_dbm_per_hz + linear_to_db(bandwidth_hz)
+
+
+def dbm_to_w(power_dbm: Quantity) -> Quantity:
+    """Watts of a power in dBm."""
+    return 10.0 ** ((power_dbm - 30.0) / 10.0)  # type: ignore[operator]
+
+
+def w_to_dbm(power_w: Quantity) -> Quantity:
+    """Power in dBm of watts that are not negative; minus infinity for zero."""
+    return linear_to_db(power_w) + 30.0  # type: ignore[operator]

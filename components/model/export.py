@@ -15,8 +15,8 @@ from components.model.conditioning import PARAMETERS, Goals
 from components.model.heads import PowerModel
 from components.model.pcgnn.network import PCGNN
 from components.model.prompted import PromptedModel
+from gfm_ra.inference.onnx_graph import INPUT, OUTPUT, TAKES_UNKNOWN
 
-INPUT, OUTPUT = "gain_db", "power"
 PROMPT_INPUTS = (
     "parameters",
     "weights",
@@ -25,27 +25,36 @@ AGREEMENT = 1e-4  # largest difference in power between the graph and the PyTorc
 
 
 class _Flat(nn.Module):
-    """A goal-conditioned model with its goal as two tensors, which is what a graph can have as inputs."""
+    """A model as a function of tensors alone, which is what a graph can have as inputs: NaN stands for a hidden gain, a
+    goal is two tensors."""
 
-    def __init__(self, model: PromptedModel) -> None:
+    def __init__(self, model: nn.Module) -> None:
         super().__init__()
         self.model = model
 
-    def forward(self, gain_db: Tensor, parameters: Tensor, weights: Tensor) -> Tensor:
-        return self.model(gain_db, Goals(parameters, weights))
+    def forward(
+        self, gain_db: Tensor, parameters: Tensor | None = None, weights: Tensor | None = None
+    ) -> Tensor:
+        unknown = gain_db.isnan()
+        # A pair is hidden if either direction is.
+        hidden, known = unknown | unknown.mT, torch.where(unknown, 0.0, gain_db)
+        goal = [] if parameters is None or weights is None else [Goals(parameters, weights)]
+        return self.model(known, *goal, hidden)
 
 
 def export_onnx(model: PowerModel | PromptedModel | PCGNN, path: Path) -> None:
     """Write `model` as ONNX: gain_db [B, K, K] float32 -> power [B, K] float32, any B and K.
 
-    A goal-conditioned model has two more inputs: parameters [B, 3] and weights [B, K], as in `Goals`. The graph is
-    checked and compared with the model at other sizes than it was traced with.
+    A gain that is NaN is unknown, except on the diagonal. A goal-conditioned model has two more inputs: parameters
+    [B, 3] and weights [B, K], as in `Goals`. The graph is checked and compared with the model at other sizes than it
+    was traced with.
 
     Raises:
         ValueError: the graph's powers differ from the model's by more than AGREEMENT.
     """
     prompted = isinstance(model, PromptedModel)
-    flat = (_Flat(model) if prompted else model).eval()
+    # PCGNN, a baseline, knows no hidden gains.
+    flat = (model if isinstance(model, PCGNN) else _Flat(model)).eval()
     batch, links = torch.export.Dim("batch", min=1), torch.export.Dim("links", min=1)
     example, shapes = [torch.zeros(3, 7, 7)], [{0: batch, 1: links, 2: links}]
     if prompted:
@@ -69,6 +78,8 @@ def export_onnx(model: PowerModel | PromptedModel | PCGNN, path: Path) -> None:
     assert program is not None
     proto = program.model_proto
     _strip_provenance(proto)
+    if not isinstance(model, PCGNN):
+        proto.metadata_props.add(key=TAKES_UNKNOWN, value="nan")
     onnx.checker.check_model(proto)
     path.write_bytes(proto.SerializeToString(deterministic=True))
     _compare(flat, path)
@@ -89,9 +100,12 @@ def _compare(flat: nn.Module, path: Path) -> None:
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     names = [node.name for node in session.get_inputs()]
     generator = np.random.default_rng(0)
-    for batch, links in ((1, 1), (2, 5), (1, 33)):
+    takes_unknown = TAKES_UNKNOWN in session.get_modelmeta().custom_metadata_map
+    for batch, links, hidden in ((1, 1, 0.0), (2, 5, 0.0), (1, 33, 0.0), (2, 5, 0.3), (1, 33, 0.5)):
+        gain_db = generator.normal(7.0, 15.0, (batch, links, links))
+        unknown = (generator.random(gain_db.shape) < hidden * takes_unknown) & ~np.eye(links, dtype=bool)
         inputs = {
-            INPUT: generator.normal(7.0, 15.0, (batch, links, links)),
+            INPUT: np.where(unknown, np.nan, gain_db),
             "parameters": generator.uniform([0.0, 0.1, 0.0], [2.0, 1.0, 30.0], (batch, PARAMETERS)),
             "weights": generator.uniform(0.5, 2.0, (batch, links)),
         }

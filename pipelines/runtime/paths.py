@@ -17,6 +17,8 @@ SWEEP = Path("artifacts/sweep")
 REGISTER = Path("artifacts/register/registered.json")
 REGISTER_COMPACT = Path("artifacts/register/compact.json")
 REPORT = Path("artifacts/report")
+# Folders of weights as they travel in the package.
+RELEASE = Path("artifacts/release")
 METRICS = Path("metrics")
 # Every method's means and ratios with intervals, committed; metrics("evaluate") is the headline of it.
 RATIOS = METRICS / "ratios.json"
@@ -28,6 +30,7 @@ OVERRIDES = Path("dags/overrides")
 # What pre-training makes: Algorithm 1's backbone, and the goal-conditioned model beyond the paper.
 HYBRID, PROMPTED = "hybrid", "prompted"
 COMPACT_PARAMS = Path("dags/compact/params.yaml")
+RELEASE_PARAMS = Path("dags/release/params.yaml")
 # The small goal-conditioned model that is distilled from the latter.
 DISTILLED = "compact"
 

@@ -1,0 +1,267 @@
+"""From gains to powers: the network's answer, refined and compared with classical ones by its true utility."""
+
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+from gfm_ra.goals import Objective, QoS, SumRate, Weighted
+from gfm_ra.inference.comparison import EFFORTS, Effort, compared, sound
+from gfm_ra.inference.prompts import Prompt, goal_of, numbers_of, part_of, prompt_of, selected
+from gfm_ra.network import Network, Orientation, doubts
+from gfm_ra.notes import foreign, unreachable
+from gfm_ra.rates import spectral_efficiency
+from gfm_ra.units import LARGEST_GAIN_DB, LEAST_GAIN_DB, w_to_dbm
+
+_PART_GAINS = 2**19
+"""Gains that are worked on at a time: what bounds the memory, however many networks come."""
+
+
+class PowerNetwork(Protocol):
+    """What computes powers in one pass."""
+
+    any_goal: bool
+    takes_unknown: bool
+
+    def powers(self, gain_db: np.ndarray, prompt: Prompt, threads: int | None = None) -> np.ndarray:
+        """Powers float32 [B, K] of gain_db float32 [B, K, K], NaN where unknown; nobody has checked them."""
+        ...
+
+
+@dataclass(frozen=True)
+class Allocation:
+    """Powers, and what they lead to. `...` are the leading dimensions of the gains, none for a single network."""
+
+    power: np.ndarray
+    """[..., K], parts of full power in [0, 1]."""
+    rate: np.ndarray
+    """[..., K], bit/s/Hz; NaN for networks with unknown gains."""
+    utility: np.ndarray
+    """[...], of the goal; NaN for networks with unknown gains."""
+    source: np.ndarray
+    """[...], where the powers come from: model, refined, wmmse or full-reuse, "model, unchecked" with unknown gains."""
+    below_min_rate: np.ndarray
+    """[...], how many links stay below the goal's least rate; 0 for goals without one."""
+    notes: tuple[str, ...] = ()
+    """What the reader of the powers should know, a line each."""
+    transmit_power_w: np.ndarray | None = field(default=None, repr=False)
+    """[..., K], full power in watts, where the network knows it."""
+
+    @property
+    def power_dbm(self) -> np.ndarray | None:
+        """Powers in dBm, [..., K]; minus infinity for a silent link; None unless the network knows full powers."""
+        return None if self.transmit_power_w is None else w_to_dbm(self.power * self.transmit_power_w)
+
+
+class _Part(NamedTuple):
+    """Answers for networks in one row."""
+
+    power: np.ndarray  # float32 [B, K]
+    rate: np.ndarray  # [B, K]
+    utility: np.ndarray  # [B]
+    source: np.ndarray  # [B]
+    discarded: np.ndarray  # [B] bool: the network's answer was no answer
+
+
+class Allocator:
+    """Sets every transmitter's power."""
+
+    def __init__(
+        self,
+        network: PowerNetwork,
+        objective: Objective | None = None,
+        envelope: dict[str, tuple[float, float]] | None = None,
+        name: str = "",
+    ) -> None:
+        """An allocator around a network.
+
+        Args:
+            network: what answers in one pass.
+            objective: the one goal that it was tuned for; None if it takes any.
+            envelope: smallest and largest trained value of each of the goal's numbers; empty if nobody knows.
+            name: what it is called in messages.
+        """
+        self.network, self.objective = network, objective
+        self.envelope, self.name = envelope or {}, name or "this network"
+
+    def __repr__(self) -> str:
+        """Name and goal."""
+        return f"Allocator({self.name}, {self.objective.name if self.objective else 'any goal'})"
+
+    def allocate(
+        self,
+        network: Network | None = None,
+        *,
+        gain: Any = None,  # noqa: ANN401 (whatever NumPy makes an array of)
+        gain_db: Any = None,  # noqa: ANN401
+        orientation: Orientation = "rows-are-receivers",
+        goal: str | Objective | None = None,
+        alpha: float | None = None,
+        min_rate: float | None = None,
+        penalty: float | None = None,
+        weights: Any = None,  # noqa: ANN401
+        effort: Effort = "balanced",
+        seed: int = 0,
+        first_index: int = 0,
+        threads: int | None = None,
+    ) -> Allocation:
+        """Powers for one network or for many of the same size.
+
+        Args:
+            network: gains with what is known about them; or one of `gain` and `gain_db`.
+            gain: [K, K] or [..., K, K], row = receiver, column = transmitter, linear, in units of noise at full power;
+                NaN = unknown.
+            gain_db: the same in dB.
+            orientation: what a row of `gain` or `gain_db` stands for.
+            goal: "sum-rate" (unless given), "proportional-fair", "alpha-fair", "qos", one of another package, or a goal
+                object.
+            alpha: fairness of "alpha-fair".
+            min_rate: least rate of "qos", bit/s/Hz.
+            penalty: of "qos", per missing bit/s/Hz.
+            weights: priorities of the links, [K] or [..., K]; only their ratios matter.
+            effort: "fast" is one pass and checks nothing; "balanced" is never worse than one WMMSE run or full power,
+                "best" never worse than the best of 100 WMMSE runs.
+            seed: of the random starts of "best".
+            first_index: number of the first network where the call answers a part of more: the random starts are
+                keyed by it.
+            threads: as many as the work is worth unless given.
+
+        Raises:
+            ValueError: gains, goal, numbers, weights, effort or orientation that do not fit; one line says what.
+        """
+        if network is not None and (gain is not None or gain_db is not None):
+            raise ValueError("allocate: give a network or gains, not both")
+        if network is None:
+            network = Network(gain, gain_db=gain_db, orientation=orientation)
+        elif not isinstance(network, Network):
+            raise ValueError("allocate: give gains by name, gain= (linear) or gain_db=, or a gfm_ra.Network")
+        elif orientation != "rows-are-receivers":
+            raise ValueError("allocate: say the orientation where the Network is made")
+        if effort not in EFFORTS:
+            raise ValueError(f"allocate: effort must be one of {', '.join(EFFORTS)}, got {effort!r}")
+        shape = (*network.shape, network.links)
+        chosen = goal_of(
+            self._default_goal() if goal is None else goal,
+            weights,
+            shape,
+            alpha=alpha,
+            min_rate=min_rate,
+            penalty=penalty,
+        )
+        self._check(chosen)
+        flat = network.flattened()
+        parts = self._parts(flat, chosen, effort, seed, first_index, threads)
+        return self._together(network, chosen, effort, parts)
+
+    def _default_goal(self) -> Objective:
+        return self.objective or SumRate()
+
+    def _check(self, goal: Objective) -> None:
+        if self.objective is not None and goal != self.objective:
+            raise ValueError(
+                f"allocate: {self.name} was tuned for {self.objective.name} alone: leave the goal out or load a model "
+                "for any goal"
+            )
+
+    def _parts(
+        self, flat: Network, goal: Objective, effort: Effort, seed: int, first_index: int, threads: int | None
+    ) -> list[_Part]:
+        step = max(1, _PART_GAINS // flat.links**2)
+        parts = []
+        for begin in range(0, max(len(flat), 1), step):
+            part, aim = flat[begin : begin + step], part_of(goal, begin, begin + step)
+            parts.append(self._answer(part, aim, effort, seed, first_index + begin, threads))
+        return parts
+
+    def _answer(
+        self,
+        network: Network,
+        goal: Objective,
+        effort: Effort,
+        seed: int,
+        first_index: int,
+        threads: int | None,
+    ) -> _Part:
+        """Answers for [B, K, K] networks, known and unknown gains mixed."""
+        gain_db = network.gain_db
+        unknown = np.asarray(np.isnan(gain_db).any((-2, -1)))  # [B]
+        if unknown.any() and not self.network.takes_unknown:
+            raise ValueError(f"allocate: {self.name} needs every gain, but some are NaN (unknown)")
+        limited = np.clip(gain_db, LEAST_GAIN_DB, LARGEST_GAIN_DB).astype(np.float32)  # NaN stays
+        power = self.network.powers(limited, prompt_of(goal, *limited.shape[:2]), threads)
+        usable = sound(power)
+        source = np.where(unknown, "model, unchecked", "model").astype(object)
+        # Full power is the answer that needs no gains.
+        power[~usable & unknown] = 1.0
+        source[~usable & unknown] = "full-reuse"
+        extrapolates = bool(self._beyond(goal))
+        checked = np.flatnonzero(~unknown & (~usable | (effort != "fast") | extrapolates))
+        gain = network.gain
+        if checked.size:
+            least: Effort = "balanced" if effort == "fast" else effort
+            power[checked], source[checked] = compared(
+                power[checked],
+                gain[checked],
+                selected(goal, checked),
+                least,
+                seed,
+                first_index + checked,
+                threads,
+            )
+        exact = gain.astype(np.float64)
+        rate = spectral_efficiency(power.astype(np.float64), exact)
+        rate[unknown] = np.nan
+        utility = np.asarray(goal.utility(rate))
+        if extrapolates:
+            source = np.array([f"{name}, extrapolated" for name in source], dtype=object)
+        return _Part(power, rate, utility, source, ~usable)
+
+    def _beyond(self, goal: Objective) -> list[str]:
+        """Numbers of the goal that lie outside what the network was trained for, in words."""
+        numbers = numbers_of(goal)
+        if numbers is None:
+            return []
+        plain = goal.objective if isinstance(goal, Weighted) else goal
+        found = []
+        for name, value in zip(("alpha", "min_rate", "penalty"), numbers, strict=True):
+            low, high = self.envelope.get(name, (-np.inf, np.inf))
+            if hasattr(plain, name) and not low <= value <= high:
+                found.append(f"{name} = {value:g} (trained: {low:g} to {high:g})")
+        return found
+
+    def _together(self, network: Network, goal: Objective, effort: Effort, parts: list[_Part]) -> Allocation:
+        power, rate, utility, source, discarded = (
+            np.concatenate(column) for column in zip(*parts, strict=True)
+        )
+        shape = network.shape
+        plain = goal.objective if isinstance(goal, Weighted) else goal
+        known = ~np.isnan(rate)
+        missed = np.zeros(len(power), dtype=np.int64)
+        notes = doubts(network)
+        if isinstance(plain, QoS):
+            # A rate that rounding puts below the least rate does not miss it.
+            missed = (known & (rate < plain.min_rate * (1 - 1e-5))).sum(-1)
+            notes += unreachable(network, plain.min_rate)
+        if beyond := self._beyond(goal):
+            notes.append(f"extrapolated: {', '.join(beyond)}; WMMSE and full power were compared")
+        if numbers_of(goal) is None:
+            notes.append(foreign(goal, effort))
+        if discarded.any():
+            notes.append(
+                f"the network's own answer was out of limits for {int(discarded.sum())} networks: it was not used"
+            )
+        unknown = int(np.isnan(rate).any(-1).sum())
+        if unknown and effort != "fast":
+            notes.append(
+                f"{unknown} networks have unknown gains: answered as effort fast, nothing could be compared"
+            )
+        full = network.transmit_power_w
+        return Allocation(
+            power.reshape(*shape, network.links),
+            rate.reshape(*shape, network.links),
+            utility.reshape(shape)[()],
+            source.astype(str).reshape(shape)[()],
+            missed.reshape(shape)[()],
+            tuple(notes),
+            full,
+        )

@@ -1,0 +1,165 @@
+"""`gfm-ra`: the commands, what each is told, and how errors end.
+
+Modules of a command are imported when it runs: `--help` needs nothing but the standard library.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from importlib import import_module
+
+from gfm_ra.cli import workshop
+from gfm_ra.errors import InputError, UserError
+
+BAD_INPUT, TROUBLE = 2, 1
+EPILOG = """exit codes: 0 done, 1 trouble at run time (disk, registry, server), 2 bad input.
+complete commands with the tab key: eval "$(gfm-ra completion bash)"
+"""
+_WIDTH = 80
+
+
+class _Format(argparse.RawDescriptionHelpFormatter):
+    """Help in at most 80 columns, descriptions as they are written."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=26, width=_WIDTH)
+
+
+def _command(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, text: str, examples: str
+) -> argparse.ArgumentParser:
+    return commands.add_parser(
+        name, help=text, description=text, epilog=f"examples:\n{examples}", formatter_class=_Format
+    )
+
+
+def parser() -> argparse.ArgumentParser:
+    """What can be said on the command line."""
+    top = argparse.ArgumentParser(
+        prog="gfm-ra",
+        description="Powers for links that share a band and disturb each other.",
+        epilog=EPILOG,
+        formatter_class=_Format,
+    )
+    top.add_argument("--version", action="store_true", help="print the version and leave")
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", title="commands")
+    _allocate(commands)
+    _bench(commands)
+    doctor = _command(
+        commands, "doctor", "What is installed, what is missing, what to do about it.", "  gfm-ra doctor"
+    )
+    doctor.add_argument(
+        "--no-cluster", action="store_true", help="do not join the Ray cluster of RAY_ADDRESS"
+    )
+    doctor.set_defaults(module="doctor")
+    models = _command(
+        commands, "models", "Weights that are there, and in a clone the registry's models.",
+        "  gfm-ra models list\n  gfm-ra models show prompted\n"
+        "in a clone also: show NAME [VERSION], promote, rollback, export, relocate",
+    )  # fmt: skip
+    models.add_argument("words", nargs=argparse.REMAINDER, metavar="list|show NAME|...")
+    models.set_defaults(module="models")
+    completion = _command(
+        commands,
+        "completion",
+        "A script that completes commands with the tab key.",
+        '  eval "$(gfm-ra completion bash)"',
+    )
+    completion.add_argument("shell", choices=("bash", "zsh"))
+    completion.set_defaults(module="completion")
+    for name, text in workshop.COMMANDS.items():
+        one = commands.add_parser(name, help=f"{text} (in a clone)", add_help=False, prefix_chars="\0")
+        one.add_argument("words", nargs=argparse.REMAINDER)
+        one.set_defaults(module="workshop")
+    return top
+
+
+def _allocate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    one = _command(
+        commands, "allocate", "Set the power of every transmitter.",
+        "  gfm-ra allocate gains.csv powers.csv\n"
+        "  gfm-ra allocate gains_db.xyz.csv powers.csv --db --goal qos --min-rate 0.5\n"
+        "  gfm-ra allocate gains.npz powers.npz --goal proportional-fair --effort best\n"
+        "  gfm-ra allocate - --format csv < gains.csv > powers.csv",
+    )  # fmt: skip
+    one.add_argument("gains", metavar="FILE", help="gains, K x K or many of them; `-` reads stdin")
+    one.add_argument(
+        "powers", metavar="OUT", nargs="?", help="file for the powers; CSV on stdout unless given"
+    )
+    one.add_argument("--unit", choices=("linear", "db"), help="of the gains; linear unless the name says dB")
+    one.add_argument("--db", action="store_true", help="the same as --unit db")
+    one.add_argument("--orientation", choices=("rows-are-receivers", "rows-are-transmitters"),
+                     help="what a row is (default: rows-are-receivers)")  # fmt: skip
+    one.add_argument(
+        "--goal", help="sum-rate (default), proportional-fair, alpha-fair, qos, or another package's"
+    )
+    one.add_argument("--alpha", type=float, help="fairness of alpha-fair")
+    one.add_argument("--min-rate", type=float, help="least rate of qos, bit/s/Hz (default: 0.3)")
+    one.add_argument("--penalty", type=float, help="of qos, per missing bit/s/Hz (default: 15)")
+    one.add_argument("--weights", metavar="FILE", help="K priorities, one per link")
+    one.add_argument("--effort", choices=("fast", "balanced", "best"),
+                     help="one pass; never below WMMSE (default); never below the best of 100 WMMSE runs")  # fmt: skip
+    one.add_argument("--seed", type=int, default=0, help="of the random starts of effort best (default: 0)")
+    one.add_argument("--model", metavar="NAME", help="weights: a name, a folder, or models:/name@alias")
+    one.add_argument("--format", help="of stdin and stdout: csv, tsv, json, npy")
+    one.add_argument(
+        "--json", action="store_true", help="powers, rates, utility, source and notes as JSON on stdout"
+    )
+    one.add_argument("--strict", action="store_true", help="refuse what looks wrong instead of saying so")
+    one.add_argument("--polish", type=int, help=argparse.SUPPRESS)
+    one.add_argument("--guard", action="store_true", help=argparse.SUPPRESS)
+    one.set_defaults(module="allocate")
+
+
+def _bench(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    one = _command(
+        commands, "bench", "How long an answer takes on this machine.",
+        "  gfm-ra bench\n  gfm-ra bench --links 20,50,100 --batch 1,64 --effort fast",
+    )  # fmt: skip
+    one.add_argument("--model", metavar="NAME", help="weights: a name, a folder, or models:/name@alias")
+    one.add_argument("--links", default="10,20,50,80", help="numbers of links (default: 10,20,50,80)")
+    one.add_argument("--batch", default="1,16", help="networks per call (default: 1,16)")
+    one.add_argument("--effort", default="fast,balanced,best", help="efforts (default: all)")
+    one.add_argument("--goal", default="sum-rate", help="a goal (default: sum-rate)")
+    one.add_argument("--threads", type=int, default=1, help="threads (default: 1)")
+    one.add_argument("--seconds", type=float, default=0.5, help="time per line (default: 0.5)")
+    one.set_defaults(module="bench")
+
+
+def run(arguments: Sequence[str] | None = None) -> None:
+    """Do what the command line says and leave with its exit code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        sys.exit(_dispatch(words))
+    except (InputError, ValueError) as error:
+        _leave(error, BAD_INPUT)
+    except UserError as error:
+        _leave(error, TROUBLE)
+    except (OSError, MemoryError) as error:
+        _leave(error, TROUBLE)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _dispatch(words: list[str]) -> int:
+    if words and words[0] in workshop.COMMANDS:
+        return workshop.run(words)
+    top = parser()
+    chosen = top.parse_args(words)
+    if chosen.version:
+        from importlib.metadata import version
+
+        print(version("gfm-ra"))  # noqa: T201
+        return 0
+    if chosen.command is None:
+        top.print_help()
+        return BAD_INPUT
+    command: Callable[[argparse.Namespace], int] = import_module(f"gfm_ra.cli.{chosen.module}").command
+    return command(chosen)
+
+
+def _leave(error: BaseException, code: int) -> None:
+    from gfm_ra.errors import one_line
+
+    print(f"gfm-ra: {one_line(error)}", file=sys.stderr)  # noqa: T201 (the one line for the person)
+    sys.exit(code)

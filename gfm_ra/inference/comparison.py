@@ -1,0 +1,68 @@
+"""The network's powers, refined and compared with classical answers by their true utility."""
+
+from typing import Literal, get_args
+
+import numpy as np
+
+from gfm_ra.candidates import best_candidate
+from gfm_ra.goals import Objective
+from gfm_ra.inference.prompts import numbers_of, selected
+from gfm_ra.solvers import full_reuse, wmmse
+from gfm_ra.solvers.python_goals import refine
+
+Effort = Literal["fast", "balanced", "best"]
+"""How much is computed for an answer: one pass of the network; compared with one WMMSE run and full power; compared
+with the best of 100 WMMSE runs."""
+EFFORTS: tuple[Effort, ...] = get_args(Effort)
+STARTS: dict[Effort, int] = {"balanced": 1, "best": 100}
+ITERATIONS = 100
+"""WMMSE iterations of the runs that the network is compared with."""
+REFINEMENT_ITERATIONS = 20
+"""WMMSE iterations from the network's own powers."""
+
+
+def sound(power: np.ndarray) -> np.ndarray:
+    """Whether all of a network's powers [B, K] are powers, [B] bool; NaN is none."""
+    return np.asarray(np.logical_and(power >= 0, power <= 1).all(-1))
+
+
+def compared(
+    power: np.ndarray,
+    gain: np.ndarray,
+    goal: Objective,
+    effort: Effort,
+    seed: int,
+    indices: np.ndarray,
+    threads: int | None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """The best of several answers by true utility.
+
+    power : [B, K] from the network, not checked; gain : [B, K, K], all known; indices : [B], numbers of the networks,
+    which key the random starts. Returns powers float32 [B, K] and where each comes from [B].
+    """
+    start = np.where(sound(power)[:, None], power, np.float32(1.0))
+    candidates = {"refined": refine(gain, goal, start, REFINEMENT_ITERATIONS, threads), "model": power}
+    if numbers_of(goal) is None:
+        candidates["wmmse"] = refine(gain, goal, np.ones_like(start), ITERATIONS, threads)
+    else:
+        candidates["wmmse"] = _runs(gain, goal, STARTS[effort], seed, indices, threads)
+    candidates["full-reuse"] = full_reuse(gain)
+    stacked = np.stack(list(candidates.values()))  # [C, B, K]
+    chosen = best_candidate(stacked.astype(np.float64), gain.astype(np.float64), goal)
+    best = np.take_along_axis(stacked, chosen[None, :, None], axis=0)[0]
+    return best, np.array(list(candidates), dtype=object)[chosen]
+
+
+def _runs(
+    gain: np.ndarray, goal: Objective, starts: int, seed: int, indices: np.ndarray, threads: int | None
+) -> np.ndarray:
+    """WMMSE from so many starts."""
+    if starts == 1 or (np.diff(indices) == 1).all():
+        first = int(indices[0])
+        return wmmse(
+            gain, goal, starts=starts, iterations=ITERATIONS, seed=seed, first_index=first, threads=threads
+        )
+    # Networks with unknown gains lie between them.
+    runs = np.split(np.arange(len(indices)), np.flatnonzero(np.diff(indices) != 1) + 1)
+    found = [_runs(gain[run], selected(goal, run), starts, seed, indices[run], threads) for run in runs]
+    return np.concatenate(found)

@@ -1,0 +1,75 @@
+"""A network that was exported as an ONNX graph, run by onnxruntime on the processor."""
+
+from pathlib import Path
+
+import numpy as np
+
+from gfm_ra.errors import InputError, UserError
+from gfm_ra.inference.prompts import Prompt
+from gfm_ra.solvers.threads import spread
+
+INPUT, OUTPUT = "gain_db", "power"
+TAKES_UNKNOWN = "unknown_gains"
+"""Key of the graph's metadata; "nan" says that NaN in the gains stands for a gain that is not known."""
+_PART_GAINS = 2**16
+"""Gains that one call of the graph takes: enough networks to be quick, few enough to stay in the caches."""
+_WORK_PER_GAIN = 40_000
+"""Multiply-adds per gain: what decides from which size on threads are worth starting."""
+
+
+class OnnxGraph:
+    """gain_db [B, K, K] and a goal to power [B, K]; any B and K."""
+
+    def __init__(self, path: Path) -> None:
+        """Open a graph.
+
+        Raises:
+            UserError: onnxruntime is missing.
+            InputError: the file is no graph of ours.
+        """
+        try:
+            import onnxruntime
+        except ImportError:
+            raise UserError("these weights need onnxruntime: pip install onnxruntime") from None
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1  # networks are shared out between threads, not single products
+        options.log_severity_level = 4
+        try:
+            self._session = onnxruntime.InferenceSession(
+                path.read_bytes(), options, providers=["CPUExecutionProvider"]
+            )
+        # onnxruntime's exceptions have no common base and are made at import time.
+        except Exception as error:
+            if isinstance(error, OSError):
+                raise
+            reason = " ".join(str(error).split())[:200]
+            raise InputError(
+                f"{path} is no graph that onnxruntime {onnxruntime.__version__} reads: {reason}"
+            ) from None
+        names = {node.name for node in self._session.get_inputs()}
+        outputs = {node.name for node in self._session.get_outputs()}
+        if names not in ({INPUT}, {INPUT, "parameters", "weights"}) or OUTPUT not in outputs:
+            raise InputError(
+                f"{path} is a graph of something else: its inputs are {', '.join(sorted(names))}"
+            )
+        self.any_goal = len(names) > 1
+        about = self._session.get_modelmeta().custom_metadata_map
+        self.takes_unknown = about.get(TAKES_UNKNOWN) == "nan"
+
+    def powers(self, gain_db: np.ndarray, prompt: Prompt, threads: int | None = None) -> np.ndarray:
+        """Powers float32 [B, K] of gain_db float32 [B, K, K], NaN where unknown; not checked."""
+        count, links, _ = gain_db.shape
+        power = np.empty((count, links), dtype=np.float32)
+        step = max(1, _PART_GAINS // links**2)
+        parts = -(-count // step)
+
+        def run(begin: int, end: int) -> None:
+            for part in range(begin, end):
+                rows = slice(part * step, (part + 1) * step)
+                inputs = {INPUT: gain_db[rows]}
+                if self.any_goal:
+                    inputs |= {"parameters": prompt.parameters[rows], "weights": prompt.weights[rows]}
+                power[rows] = np.asarray(self._session.run([OUTPUT], inputs)[0])
+
+        spread(run, parts, _WORK_PER_GAIN * gain_db.size, threads)
+        return power

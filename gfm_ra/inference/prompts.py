@@ -1,0 +1,122 @@
+"""From what a caller says of a goal to a goal object, and from that to the numbers that the network reads."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from gfm_ra.extensions import goal_kind, goal_names
+from gfm_ra.goals import AlphaFair, Objective, ProportionalFair, QoS, SumRate, Weighted
+
+NUMBERS = {"alpha": "alpha-fair", "min_rate": "qos", "penalty": "qos"}
+"""Numbers that a caller may give, and the goal that each belongs to."""
+
+
+class Prompt(NamedTuple):
+    """A goal as the network reads it, for B networks."""
+
+    parameters: np.ndarray  # float32 [B, 3]: alpha, min_rate (bit/s/Hz), penalty
+    weights: np.ndarray  # float32 [B, K], largest 1
+
+
+def goal_of(
+    goal: str | Objective,
+    weights: Any,  # noqa: ANN401 (whatever NumPy makes an array of)
+    shape: tuple[int, ...],
+    **numbers: float | None,
+) -> Objective:
+    """The goal object of a name and its numbers, weighted if weights are given.
+
+    Args:
+        goal: a name or an object with `utility(rates)`.
+        weights: priorities of the links, [K] or [..., K]; only their ratios matter.
+        shape: of the powers, [..., K].
+        numbers: of `NUMBERS`, None where not given.
+
+    Raises:
+        ValueError: an unknown name, a number that the goal does not have or that is out of range, weights that do not
+            fit.
+    """
+    given = {name: value for name, value in numbers.items() if value is not None}
+    if isinstance(goal, str):
+        found = _by_name(goal, given)
+    elif callable(getattr(goal, "utility", None)):
+        found = goal
+        if given:
+            raise ValueError(
+                f"goal: {', '.join(given)} belong into the goal object: give a name or the object alone"
+            )
+    else:
+        raise ValueError(f"goal: must be a name or have a utility(rates), got {type(goal).__name__}")
+    if weights is None:
+        return found
+    if isinstance(found, Weighted) or not isinstance(found, Objective):
+        raise ValueError(
+            "goal: weights go with a name or a plain goal of this package; this goal has its own"
+        )
+    return Weighted(found, _weights(weights, shape))
+
+
+def _by_name(name: str, numbers: dict[str, float]) -> Objective:
+    kind = goal_kind(name)
+    if kind is None:
+        raise ValueError(f"goal: {name!r} is unknown: choose one of {', '.join(goal_names())}")
+    for number, owner in NUMBERS.items():
+        if number in numbers and owner != name:
+            raise ValueError(f"goal: {number} belongs to goal {owner!r}, not to {name!r}: leave it out")
+    for number, value in numbers.items():
+        if not isinstance(value, int | float | np.integer | np.floating) or isinstance(value, bool):
+            raise ValueError(f"goal: {number} must be a number, got {value!r}")
+    return kind(**numbers)
+
+
+def _weights(weights: object, shape: tuple[int, ...]) -> np.ndarray:
+    values = np.asarray(weights)
+    if values.dtype.kind not in "fiu":
+        raise ValueError(f"goal: weights must be numbers, got {values.dtype}")
+    if values.shape != shape[-1:] and values.shape != shape:
+        expected = f"[{shape[-1]}]" + (f" or {list(shape)}" if len(shape) > 1 else "")
+        raise ValueError(f"goal: weights must be {expected}, one per link, got {list(values.shape)}")
+    return values.astype(np.float64).reshape(-1, shape[-1]) if values.ndim > 2 else values.astype(np.float64)
+
+
+def part_of(goal: Objective, begin: int, end: int) -> Objective:
+    """The goal of networks `begin` to `end` of a row: weights may differ from network to network."""
+    if isinstance(goal, Weighted) and np.ndim(goal.weights) == 2 and len(goal.weights) > 1:
+        return Weighted(goal.objective, goal.weights[begin:end])
+    return goal
+
+
+def selected(goal: Objective, chosen: np.ndarray) -> Objective:
+    """The goal of the networks that an array of bool or of indices chooses."""
+    if isinstance(goal, Weighted) and np.ndim(goal.weights) == 2 and len(goal.weights) > 1:
+        return Weighted(goal.objective, goal.weights[chosen])
+    return goal
+
+
+def numbers_of(goal: Objective) -> tuple[float, float, float] | None:
+    """Alpha, min_rate and penalty of a goal; None for a goal that the network has no words for."""
+    plain = goal.objective if isinstance(goal, Weighted) else goal
+    match plain:
+        case SumRate():
+            return 0.0, 0.0, 0.0
+        case ProportionalFair():
+            return 1.0, 0.0, 0.0
+        case AlphaFair(alpha):
+            return alpha, 0.0, 0.0
+        case QoS(min_rate, penalty):
+            return 0.0, min_rate, penalty
+    return None
+
+
+def prompt_of(goal: Objective, count: int, links: int) -> Prompt:
+    """The goal as the network reads it; a goal that it has no words for is read as sum rate."""
+    parameters = np.array([numbers_of(goal) or (0.0, 0.0, 0.0)], dtype=np.float32)
+    weights = np.ones((1, links))
+    if isinstance(goal, Weighted):
+        given = np.asarray(goal.weights, dtype=np.float64).reshape(-1, links)
+        largest = given.max(axis=-1, keepdims=True)
+        weights = given / np.where(largest > 0, largest, 1.0)
+    return Prompt(
+        np.repeat(parameters, count, axis=0),
+        np.broadcast_to(weights, (count, links)).astype(np.float32),
+    )

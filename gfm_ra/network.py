@@ -1,0 +1,253 @@
+"""What an allocation is made for: the gains between all links, with the powers and the noise behind them if known."""
+
+from typing import Any, Literal, get_args
+
+import numpy as np
+
+from gfm_ra.units import LARGEST_GAIN_DB, LEAST_GAIN_DB, db_to_linear, dbm_to_w
+
+Orientation = Literal["rows-are-receivers", "rows-are-transmitters"]
+"""What a row of a gain matrix stands for; everywhere inside it is a receiver."""
+ORIENTATIONS: tuple[Orientation, ...] = get_args(Orientation)
+LARGEST_GAIN = 1e24
+"""Larger gains would overflow products in float32; physical ones stay below 1e15."""
+
+
+class Network:
+    """Gains of one network, [K, K], or of several of the same size, [..., K, K].
+
+    Row = receiver, column = transmitter; the diagonal holds the links' own gains. Gains are in units of noise at full
+    power: what the receiver gets from that transmitter at full power, divided by the receiver's noise. NaN = unknown.
+    """
+
+    def __init__(
+        self,
+        gain: Any = None,  # noqa: ANN401 (whatever NumPy makes an array of)
+        *,
+        gain_db: Any = None,  # noqa: ANN401
+        orientation: Orientation = "rows-are-receivers",
+        transmit_power_w: Any = None,  # noqa: ANN401
+        transmit_power_dbm: Any = None,  # noqa: ANN401
+        limit: Any = None,  # noqa: ANN401
+        groups: Any = None,  # noqa: ANN401
+    ) -> None:
+        """A network of linear gains or of gains in dB.
+
+        Args:
+            gain: [..., K, K], linear; NaN where unknown. The diagonal must be known.
+            gain_db: the same in dB, instead of `gain`; `-inf` is a gain of zero.
+            orientation: what a row stands for.
+            transmit_power_w: full power of every transmitter in watts, one number or [..., K]; only for
+                `Allocation.power_dbm`.
+            transmit_power_dbm: the same in dBm, instead.
+            limit: largest allowed part of full power per link; only 1 is possible so far.
+            groups: links that share a budget; not possible so far.
+
+        Raises:
+            ValueError: not exactly one of the gains is given, or they are not real numbers of that shape, infinite,
+                negative (linear) or unknown on the diagonal; powers that do not fit; an unknown orientation; limits
+                below 1 or groups.
+        """
+        if (gain is None) == (gain_db is None):
+            raise ValueError("network: give either gain (linear) or gain_db (dB over noise)")
+        values = _array("gain", gain) if gain_db is None else _array("gain_db", gain_db)
+        if orientation not in ORIENTATIONS:
+            raise ValueError(
+                f"network: orientation must be one of {', '.join(ORIENTATIONS)}, not {orientation!r}"
+            )
+        if orientation == "rows-are-transmitters":
+            values = values.swapaxes(-1, -2)
+        self.given_db = gain_db is not None
+        self._values = values
+        _check_gains(values, self.given_db)
+        _check_not_possible_yet(limit, groups)
+        self.transmit_power_w = _powers(transmit_power_w, transmit_power_dbm, values.shape[:-1])
+
+    @property
+    def links(self) -> int:
+        """K."""
+        return self._values.shape[-1]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Leading dimensions: () for a single network."""
+        return self._values.shape[:-2]
+
+    @property
+    def gain(self) -> np.ndarray:
+        """Linear gains [..., K, K] in the floating type that was given; NaN where unknown."""
+        return db_to_linear(self._values) if self.given_db else self._values
+
+    @property
+    def gain_db(self) -> np.ndarray:
+        """Gains in dB [..., K, K]; a gain of zero is -inf; NaN where unknown."""
+        if self.given_db:
+            return self._values
+        with np.errstate(divide="ignore"):
+            return 10.0 * np.log10(self._values)
+
+    def __getitem__(self, index: slice) -> "Network":
+        """Some of several networks that lie in one row, [B, K, K]."""
+        part = object.__new__(Network)
+        part.given_db, part._values = self.given_db, self._values[index]
+        power = self.transmit_power_w
+        part.transmit_power_w = None if power is None else power[index]
+        return part
+
+    def flattened(self) -> "Network":
+        """The same networks in one row, [B, K, K]."""
+        flat = object.__new__(Network)
+        flat.given_db, flat._values = self.given_db, self._values.reshape(-1, self.links, self.links)
+        power = self.transmit_power_w
+        flat.transmit_power_w = None if power is None else power.reshape(-1, self.links)
+        return flat
+
+    def __len__(self) -> int:
+        """Length of the first of the leading dimensions."""
+        return len(self._values)
+
+    def __repr__(self) -> str:
+        """Size and unit."""
+        count = int(np.prod(self.shape))
+        return f"Network({count} x {self.links} links, given {'in dB' if self.given_db else 'linear'})"
+
+
+def network_from_channel(
+    h: Any,  # noqa: ANN401
+    *,
+    transmit_power_w: Any = None,  # noqa: ANN401
+    noise_power_w: Any = None,  # noqa: ANN401
+    transmit_power_dbm: Any = None,  # noqa: ANN401
+    noise_power_dbm: Any = None,  # noqa: ANN401
+    orientation: Orientation = "rows-are-receivers",
+) -> Network:
+    """The network of complex channel coefficients: gain_kj = |h_kj|^2 P_j / N_k.
+
+    Args:
+        h: [..., K, K] complex amplitudes, or their real magnitudes.
+        transmit_power_w: full power P_j of every transmitter, one number or [..., K]; or `transmit_power_dbm`.
+        noise_power_w: noise N_k at every receiver, one number or [..., K]; or `noise_power_dbm`.
+        orientation: what a row of `h` stands for.
+
+    Raises:
+        ValueError: as `Network`; powers or noise that are missing, given twice, or not positive.
+    """
+    channel = np.asarray(h)
+    if channel.dtype.kind not in "cfiu" or channel.ndim < 2 or channel.shape[-1] != channel.shape[-2]:
+        raise ValueError(f"channel: h must be numbers [..., K, K], got {channel.dtype} {list(channel.shape)}")
+    if orientation not in ORIENTATIONS:
+        raise ValueError(
+            f"channel: orientation must be one of {', '.join(ORIENTATIONS)}, not {orientation!r}"
+        )
+    if orientation == "rows-are-transmitters":
+        channel = channel.swapaxes(-1, -2)
+    channel = channel.astype(np.complex128 if channel.dtype.kind == "c" else np.float64)
+    power = _required("transmit_power", transmit_power_w, transmit_power_dbm, channel.shape[:-1])
+    noise = _required("noise_power", noise_power_w, noise_power_dbm, channel.shape[:-1])
+    gain = np.square(np.abs(channel)) * power[..., None, :] / noise[..., :, None]
+    return Network(gain, transmit_power_w=power)
+
+
+def _array(name: str, given: object) -> np.ndarray:
+    values = np.asarray(given)
+    if values.dtype == object:  # None, which JSON's null becomes, is an unknown gain
+        try:
+            values = values.astype(np.float64)
+        except (TypeError, ValueError):
+            raise ValueError(
+                f"network: {name} must be numbers [..., K, K] with rows of the same length"
+            ) from None
+    if values.dtype.kind not in "fiu":
+        why = "; complex channels go through network_from_channel" if values.dtype.kind == "c" else ""
+        raise ValueError(f"network: {name} must be real numbers, got {values.dtype}{why}")
+    if values.ndim < 2 or values.shape[-1] != values.shape[-2] or values.shape[-1] == 0:
+        raise ValueError(f"network: {name} must be [..., K, K] with K >= 1, got shape {list(values.shape)}")
+    if values.dtype not in (np.float32, np.float64):
+        values = values.astype(np.float64)
+    return values.astype(values.dtype.newbyteorder("="), copy=False)
+
+
+def _check_gains(values: np.ndarray, in_db: bool) -> None:
+    name = "gain_db" if in_db else "gain"
+    own = np.diagonal(values, axis1=-2, axis2=-1)
+    if np.isnan(own).any():
+        where = _place(np.isnan(own))
+        raise ValueError(
+            f"network: {name} of link {where} itself is unknown: a link's own gain must be known"
+        )
+    wrong = (values == np.inf) | ((values == -np.inf) | (values < 0) if not in_db else False)
+    if wrong.any():
+        place = np.argwhere(wrong)[0]
+        value = values[tuple(place)]
+        hint = ": linear gains are not negative; are these dB (gain_db=)?" if value < 0 else ""
+        raise ValueError(f"network: {name}[{', '.join(map(str, place))}] is {value:g}{hint}")
+    most = 10.0 * np.log10(LARGEST_GAIN) if in_db else LARGEST_GAIN
+    if (values > most).any():
+        hint = ": are these linear gains (gain=)?" if in_db else ": are these dB (gain_db=)?"
+        raise ValueError(f"network: {name} holds {np.nanmax(values):g}, more than {most:g}{hint}")
+
+
+def _place(wrong: np.ndarray) -> str:
+    *network, link = (int(index) for index in np.argwhere(wrong)[0])
+    return f"{link}" + (f" of network {', '.join(map(str, network))}" if network else "")
+
+
+def _check_not_possible_yet(limit: object, groups: object) -> None:
+    if limit is not None and not np.all(np.asarray(limit) == 1):
+        raise ValueError("network: limits other than 1, full power, are not possible yet")
+    if groups is not None:
+        raise ValueError("network: budgets of groups are not possible yet")
+
+
+def _powers(watts: object, dbm: object, shape: tuple[int, ...]) -> np.ndarray | None:
+    if watts is not None and dbm is not None:
+        raise ValueError("network: give powers in watts or in dBm, not both")
+    if watts is None and dbm is None:
+        return None
+    return _positive("transmit power", watts, dbm, shape)
+
+
+def _required(name: str, watts: object, dbm: object, shape: tuple[int, ...]) -> np.ndarray:
+    if (watts is None) == (dbm is None):
+        raise ValueError(f"channel: give either {name}_w (watts) or {name}_dbm")
+    return _positive(name.replace("_", " "), watts, dbm, shape)
+
+
+def _positive(what: str, watts: object, dbm: object, shape: tuple[int, ...]) -> np.ndarray:
+    """Powers in watts, [..., K], all positive and finite."""
+    try:
+        values = np.asarray(watts if dbm is None else dbm, dtype=np.float64)
+        values = np.broadcast_to(values if dbm is None else dbm_to_w(values), shape)
+    except (TypeError, ValueError):
+        raise ValueError(f"network: {what} must be one number or one per link, {list(shape)}") from None
+    if not np.isfinite(values).all() or (values <= 0).any():
+        raise ValueError(f"network: {what} must be positive and finite (watts, or dBm with _dbm)")
+    return values
+
+
+def doubts(network: Network) -> list[str]:
+    """What looks wrong about a network's gains but may be meant, each in one line."""
+    flat = network.flattened().gain_db
+    own = np.diagonal(flat, axis1=-2, axis2=-1)  # [B, K]
+    found = []
+    if own.size and own.max() < _LEAST_OWN_DB:
+        found.append(
+            f"no own gain is above {_LEAST_OWN_DB:g} dB: gains are in units of noise at full power; were they "
+            "divided by it?"
+        )
+    clipped = int(((flat < LEAST_GAIN_DB) & (flat != -np.inf)).sum() + (flat > LARGEST_GAIN_DB).sum())
+    if clipped:
+        found.append(
+            f"{clipped} gains outside {LEAST_GAIN_DB:g} to {LARGEST_GAIN_DB:g} dB count as the nearest limit"
+        )
+    strongest = np.fmax.reduce(flat, axis=-1) if flat.size else own
+    usual = float(np.mean(own >= strongest)) if own.size else 1.0
+    if network.links > 1 and usual < 0.5:
+        found.append(
+            f"only {usual:.0%} of the receivers get most from their own transmitter: "
+            "are links in the same order in rows and columns?"
+        )
+    return found
+
+
+_LEAST_OWN_DB = -30.0
