@@ -141,7 +141,7 @@ class Allocator:
             raise ValueError(f"allocate: effort must be one of {', '.join(EFFORTS)}, got {effort!r}")
         shape = (*network.shape, network.links)
         chosen = goal_of(
-            self._default_goal() if goal is None else goal,
+            (self.objective or SumRate.name) if goal is None else goal,
             weights,
             shape,
             alpha=alpha,
@@ -152,9 +152,6 @@ class Allocator:
         flat = network.flattened()
         parts = self._parts(flat, chosen, effort, seed, first_index, threads)
         return self._together(network, chosen, effort, parts)
-
-    def _default_goal(self) -> Objective:
-        return self.objective or SumRate()
 
     def _check(self, goal: Objective) -> None:
         if self.objective is not None and goal != self.objective:

@@ -40,8 +40,10 @@ def compared(
     power : [B, K] from the network, not checked; gain : [B, K, K], all known; indices : [B], numbers of the networks,
     which key the random starts. Returns powers float32 [B, K] and where each comes from [B].
     """
-    start = np.where(sound(power)[:, None], power, np.float32(1.0))
-    candidates = {"refined": refine(gain, goal, start, REFINEMENT_ITERATIONS, threads), "model": power}
+    usable = sound(power)
+    # Full power stands in for what is no answer.
+    start = np.where(usable[:, None], power, np.float32(1.0))
+    candidates = {"refined": refine(gain, goal, start, REFINEMENT_ITERATIONS, threads), "model": start}
     if numbers_of(goal) is None:
         candidates["wmmse"] = refine(gain, goal, np.ones_like(start), ITERATIONS, threads)
     else:
@@ -50,7 +52,10 @@ def compared(
     stacked = np.stack(list(candidates.values()))  # [C, B, K]
     chosen = best_candidate(stacked.astype(np.float64), gain.astype(np.float64), goal)
     best = np.take_along_axis(stacked, chosen[None, :, None], axis=0)[0]
-    return best, np.array(list(candidates), dtype=object)[chosen]
+    source = np.array(list(candidates), dtype=object)[chosen]
+    for name, meant in (("refined", "wmmse"), ("model", "full-reuse")):
+        source[~usable & (source == name)] = meant
+    return best, source
 
 
 def _runs(
