@@ -10,7 +10,7 @@ export DVC_NO_ANALYTICS := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 export RAY_USAGE_STATS_ENABLED := 0
 
-.PHONY: help audit image manifests install install-runtime wheel repro promote sweep compact figures release check format test test-unit test-all release-check accept restore deps lock readme ui clean
+.PHONY: help audit docs image manifests install install-runtime wheel repro promote sweep compact figures release check format test test-unit test-all release-check accept restore deps lock readme ui clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -113,12 +113,19 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 lock: install ## Resolve the ranges of pyproject.toml into the lock files; versions stay where they can unless UPGRADE=1
 	$(COMPILE) pyproject.toml --extra pipelines --no-emit-package torch -c requirements-torch.txt -o requirements.lock
 	$(COMPILE) --group dev -c requirements.lock -o requirements-dev.lock
+	$(COMPILE) pyproject.toml --extra docs -c requirements.lock -o requirements-docs.lock
 	$(BIN)/python -m dags.versions
 
 audit: ## Known vulnerabilities of the locked versions; needs the network, in an environment of its own
 	test -d .venv-audit || $(PYTHON) -m venv .venv-audit
 	.venv-audit/bin/python -m pip install --quiet --disable-pip-version-check pip-audit
 	for file in requirements.lock requirements-torch.txt requirements-dev.lock; do .venv-audit/bin/pip-audit --requirement $$file --no-deps --disable-pip || exit 1; done
+
+docs: ## Build the site into build/docs/, offline; its own environment is .venv-docs
+	test -d .venv-docs || $(PYTHON) -m venv .venv-docs
+	.venv-docs/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-docs.lock
+	.venv-docs/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	.venv-docs/bin/python -m sphinx -q -W --keep-going -b html docs build/docs
 
 image: ## Build the image of deploy/; IMAGE=registry/name:version names it
 	docker build -f deploy/Dockerfile -t $(IMAGE) .

@@ -121,7 +121,7 @@ def network_from_channel(
     noise_power_dbm: Any = None,  # noqa: ANN401
     orientation: Orientation = "rows-are-receivers",
 ) -> Network:
-    """The network of complex channel coefficients: gain_kj = |h_kj|^2 P_j / N_k.
+    """The network of complex channel coefficients: `gain[k, j] = abs(h[k, j])**2 * P[j] / N[k]`.
 
     Args:
         h: [..., K, K] complex amplitudes, or their real magnitudes.

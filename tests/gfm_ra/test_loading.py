@@ -206,5 +206,5 @@ def test_other_packages_add_goals_allocators_and_weights(
     assert gfm_ra.load("theirs").name == "theirs-3"
     with pytest.raises(InputError, match="no allocate"):
         gfm_ra.load("no")
-    with pytest.raises(gfm_ra.UserError, match="'broken'.*cannot be loaded: gone"):
+    with pytest.raises(gfm_ra.UserError, match=r"'broken'.*cannot be loaded: gone"):
         gfm_ra.load(folder).allocate(gain_db=gains(), goal="broken")

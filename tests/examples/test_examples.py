@@ -1,0 +1,75 @@
+"""The examples run as they are, and a package can extend this one without touching its files."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+EXAMPLES = ROOT / "examples"
+
+
+def run(*words: str, stdin: str = "", path: Path | None = None) -> str:
+    places = [str(place) for place in (path, ROOT) if place is not None]
+    done = subprocess.run(
+        [sys.executable, *words], input=stdin, capture_output=True, text=True, timeout=120,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(places)},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("name", ["radio_engineer", "researcher"])
+def test_scripts_run(name: str) -> None:
+    assert "sum-rate" in run(str(EXAMPLES / f"{name}.py"))
+
+
+def test_a_stream_of_requests_survives_bad_ones() -> None:
+    requests = [
+        '{"gain_db": [[30, 2], [null, 28]]}',
+        "nonsense",
+        "[1]",
+        '{"gain_db": [[1]], "x": 1}',
+        '{"gain": [1]}',
+    ]
+    lines = run(str(EXAMPLES / "platform_engineer.py"), stdin="\n".join(requests)).splitlines()
+    answers = [json.loads(line) for line in lines]
+    assert answers[0]["source"] == "model, unchecked"
+    assert all("error" in answer for answer in answers[1:])
+    assert len(answers) == len(requests)
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The example package, as pip installs it."""
+    copy = tmp_path_factory.mktemp("source") / "max_min"
+    target = tmp_path_factory.mktemp("site")
+    subprocess.run(["cp", "-r", str(EXAMPLES / "max_min"), str(copy)], check=True)
+    pip = (sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--target")
+    subprocess.run([*pip, str(target), str(copy)], check=True, timeout=120)
+    return target
+
+
+SCRIPT = """
+import json, numpy as np, gfm_ra
+gain_db = np.random.default_rng(0).normal(5.0, 10.0, (4, 6, 6)) + 25.0 * np.eye(6)
+fair = gfm_ra.load().allocate(gain_db=gain_db, goal="max-min")
+plain = gfm_ra.load().allocate(gain_db=gain_db, goal="proportional-fair")
+print(json.dumps([fair.utility.tolist(), plain.rate.min(-1).tolist(), fair.notes,
+                  gfm_ra.load("everybody-at").allocate(gain_db=gain_db).tolist()]))
+"""
+
+
+def test_another_packages_goal_and_allocator_are_found_by_name(installed: Path) -> None:
+    fair, plain, notes, half = json.loads(run("-c", SCRIPT, path=installed))
+    assert all(mine > theirs for mine, theirs in zip(fair, plain, strict=True))
+    assert "max-min is no goal that the network knows" in notes[0]
+    assert half == [[0.5] * 6] * 4
+
+
+def test_without_that_package_its_goal_is_unknown() -> None:
+    words = "import gfm_ra\ntry: gfm_ra.load().allocate(gain_db=[[1.0]], goal='max-min')\nexcept ValueError as e: print(e)"
+    assert "'max-min' is unknown" in run("-c", words)
