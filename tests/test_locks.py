@@ -11,6 +11,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 RUN_TIME, DEVELOPMENT, TORCH = "requirements.lock", "requirements-dev.lock", "requirements-torch.txt"
+DOCUMENTATION = "requirements-docs.lock"
 
 
 def entries(path: Path) -> list[tuple[Requirement, int]]:
@@ -36,6 +37,19 @@ def project(root: Path) -> dict[str, Any]:
     return tomllib.loads((root / "pyproject.toml").read_text())
 
 
+def needed(project: dict[str, Any]) -> list[str]:
+    """What a clone needs: the package's own dependencies, and those of extra `pipelines` and of the extras it names."""
+    extras = project["project"]["optional-dependencies"]
+    found, pending = list(project["project"]["dependencies"]), ["pipelines"]
+    for extra in pending:
+        for text in extras[extra]:
+            if Requirement(text).name == project["project"]["name"]:
+                pending += sorted(Requirement(text).extras)
+            else:
+                found.append(text)
+    return found
+
+
 def check_ranges(wanted: list[str], found: dict[str, str]) -> None:
     for requirement in map(Requirement, wanted):
         version = found.get(canonicalize_name(requirement.name))
@@ -45,7 +59,7 @@ def check_ranges(wanted: list[str], found: dict[str, str]) -> None:
 
 def test_what_the_project_needs_is_locked_within_its_ranges(root: Path, project: dict[str, Any]) -> None:
     run_time = versions(root / RUN_TIME)
-    check_ranges(project["project"]["dependencies"], run_time | versions(root / TORCH))
+    check_ranges(needed(project), run_time | versions(root / TORCH))
     check_ranges(project["dependency-groups"]["dev"], versions(root / DEVELOPMENT))
 
 
@@ -56,7 +70,7 @@ def test_run_time_and_development_agree_and_are_apart(root: Path) -> None:
     assert not {"pytest", "ruff", "pyright", "uv"} & run_time.keys()
 
 
-@pytest.mark.parametrize("name", [RUN_TIME, DEVELOPMENT])
+@pytest.mark.parametrize("name", [RUN_TIME, DEVELOPMENT, DOCUMENTATION])
 def test_every_version_has_hashes(root: Path, name: str) -> None:
     found = entries(root / name)
     assert found
@@ -69,7 +83,7 @@ def test_torch_is_apart_and_of_no_particular_build(root: Path) -> None:
     assert [name for name in locked if name.startswith(("torch", "nvidia", "cuda", "triton"))] == []
 
 
-@pytest.mark.parametrize("name", [RUN_TIME, DEVELOPMENT, TORCH])
+@pytest.mark.parametrize("name", [RUN_TIME, DEVELOPMENT, DOCUMENTATION, TORCH])
 def test_no_lock_names_a_machine_or_an_index(root: Path, name: str) -> None:
     assert re.findall(r"://|\+cpu|\+cu\d|--(?:extra-)?index|--find-links", (root / name).read_text()) == []
 
@@ -88,7 +102,7 @@ def test_the_same_versions_serve_every_supported_python_and_system(
         for requirement, _ in entries(root / RUN_TIME)
         if requirement.marker is None or Marker(str(requirement.marker)).evaluate(where)
     }
-    wanted = {canonicalize_name(Requirement(text).name) for text in project["project"]["dependencies"]}
+    wanted = {canonicalize_name(Requirement(text).name) for text in needed(project)}
     assert wanted - installed == {"torch"}
 
 

@@ -15,12 +15,8 @@ from components.model.conditioning import PARAMETERS, Goals
 from components.model.heads import PowerModel
 from components.model.pcgnn.network import PCGNN
 from components.model.prompted import PromptedModel
-from gfm_ra.inference.onnx_graph import INPUT, OUTPUT, TAKES_UNKNOWN
+from gfm_ra.inference.names import INPUT, OUTPUT, PROMPT_INPUTS, TAKES_UNKNOWN
 
-PROMPT_INPUTS = (
-    "parameters",
-    "weights",
-)  # of a goal-conditioned model's graph, see components.model.conditioning.Goals
 AGREEMENT = 1e-4  # largest difference in power between the graph and the PyTorch model
 
 

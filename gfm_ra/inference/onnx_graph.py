@@ -5,12 +5,10 @@ from pathlib import Path
 import numpy as np
 
 from gfm_ra.errors import InputError, UserError
+from gfm_ra.inference.names import INPUT, OUTPUT, PROMPT_INPUTS, TAKES_UNKNOWN
 from gfm_ra.inference.prompts import Prompt
 from gfm_ra.solvers.threads import spread
 
-INPUT, OUTPUT = "gain_db", "power"
-TAKES_UNKNOWN = "unknown_gains"
-"""Key of the graph's metadata; "nan" says that NaN in the gains stands for a gain that is not known."""
 _PART_GAINS = 2**16
 """Gains that one call of the graph takes: enough networks to be quick, few enough to stay in the caches."""
 _WORK_PER_GAIN = 40_000
@@ -48,7 +46,7 @@ class OnnxGraph:
             ) from None
         names = {node.name for node in self._session.get_inputs()}
         outputs = {node.name for node in self._session.get_outputs()}
-        if names not in ({INPUT}, {INPUT, "parameters", "weights"}) or OUTPUT not in outputs:
+        if names not in ({INPUT}, {INPUT, *PROMPT_INPUTS}) or OUTPUT not in outputs:
             raise InputError(
                 f"{path} is a graph of something else: its inputs are {', '.join(sorted(names))}"
             )

@@ -26,7 +26,7 @@ from pipelines.runtime.stage import Context, Outcome, Stage, main
 NETWORK, CARD = "network.onnx", "card.md"
 LIMITS = (
     "Trained in simulated networks only: device-to-device links in one square kilometre, dual-slope path loss, "
-    "log-normal shadowing, Rayleigh fading. In other worlds use effort balanced or best, which are compared with WMMSE.",
+    "log-normal shadowing, Rayleigh fading. In other worlds use effort balanced or best, which compare with WMMSE.",
     "Links with equal gains get equal powers in one pass, which in symmetric networks may be far from the best; effort "
     "best breaks such ties.",
     "One band, one power per link, full power as the only limit.",

@@ -1,0 +1,7 @@
+"""What inputs, outputs and metadata of an exported graph are called."""
+
+INPUT, OUTPUT = "gain_db", "power"
+PROMPT_INPUTS = ("parameters", "weights")
+"""Further inputs of a model for any goal: [B, 3] alpha, least rate and penalty; [B, K] priorities."""
+TAKES_UNKNOWN = "unknown_gains"
+"""Key of the metadata; "nan" says that NaN in the gains stands for a gain that is not known."""
