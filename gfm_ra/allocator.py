@@ -1,7 +1,8 @@
 """From gains to powers: the network's answer, refined and compared with classical ones by its true utility."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -9,7 +10,7 @@ from gfm_ra.goals import Objective, QoS, SumRate, Weighted
 from gfm_ra.inference.comparison import EFFORTS, Effort, compared, sound
 from gfm_ra.inference.prompts import Prompt, goal_of, numbers_of, part_of, prompt_of, selected
 from gfm_ra.network import Network, Orientation, doubts
-from gfm_ra.notes import foreign, unreachable
+from gfm_ra.notes import Remarks
 from gfm_ra.rates import spectral_efficiency
 from gfm_ra.units import LARGEST_GAIN_DB, LEAST_GAIN_DB, w_to_dbm
 
@@ -51,16 +52,6 @@ class Allocation:
     def power_dbm(self) -> np.ndarray | None:
         """Powers in dBm, [..., K]; minus infinity for a silent link; None unless the network knows full powers."""
         return None if self.transmit_power_w is None else w_to_dbm(self.power * self.transmit_power_w)
-
-
-class _Part(NamedTuple):
-    """Answers for networks in one row."""
-
-    power: np.ndarray  # float32 [B, K]
-    rate: np.ndarray  # [B, K]
-    utility: np.ndarray  # [B]
-    source: np.ndarray  # [B]
-    discarded: np.ndarray  # [B] bool: the network's answer was no answer
 
 
 class Allocator:
@@ -148,10 +139,39 @@ class Allocator:
             min_rate=min_rate,
             penalty=penalty,
         )
-        self._check(chosen)
         flat = network.flattened()
-        parts = self._parts(flat, chosen, effort, seed, first_index, threads)
-        return self._together(network, chosen, effort, parts)
+        step = max(1, _PART_GAINS // network.links**2)
+        rows = (flat[begin : begin + step] for begin in range(0, max(len(flat), 1), step))
+        remarks = self.remarks(chosen, effort)
+        parts = list(self.parts(rows, chosen, effort, remarks, seed, first_index, threads))
+        notes = (*doubts(network), *remarks.lines(single=not network.shape))
+        return _together(parts, network, notes)
+
+    def remarks(self, goal: Objective, effort: Effort) -> Remarks:
+        """Where `parts` collects what is to be said about its answers."""
+        return Remarks(goal, effort, self._beyond(goal))
+
+    def parts(
+        self,
+        networks: Iterable[Network],
+        goal: Objective,
+        effort: Effort,
+        remarks: Remarks,
+        seed: int = 0,
+        first_index: int = 0,
+        threads: int | None = None,
+    ) -> Iterator[Allocation]:
+        """Answers to rows of networks [B, K, K] one after the other: what `allocate` does with each part of a batch.
+
+        Weights that differ from network to network count from `first_index`.
+        Raises ValueError as `allocate`.
+        """
+        self._check(goal)
+        begin = 0
+        for network in networks:
+            aim = part_of(goal, begin, begin + len(network))
+            yield self._answer(network, aim, effort, seed, first_index + begin, remarks, threads)
+            begin += len(network)
 
     def _check(self, goal: Objective) -> None:
         if self.objective is not None and goal != self.objective:
@@ -160,16 +180,6 @@ class Allocator:
                 "for any goal"
             )
 
-    def _parts(
-        self, flat: Network, goal: Objective, effort: Effort, seed: int, first_index: int, threads: int | None
-    ) -> list[_Part]:
-        step = max(1, _PART_GAINS // flat.links**2)
-        parts = []
-        for begin in range(0, max(len(flat), 1), step):
-            part, aim = flat[begin : begin + step], part_of(goal, begin, begin + step)
-            parts.append(self._answer(part, aim, effort, seed, first_index + begin, threads))
-        return parts
-
     def _answer(
         self,
         network: Network,
@@ -177,8 +187,9 @@ class Allocator:
         effort: Effort,
         seed: int,
         first_index: int,
+        remarks: Remarks,
         threads: int | None,
-    ) -> _Part:
+    ) -> Allocation:
         """Answers for [B, K, K] networks, known and unknown gains mixed."""
         gain_db = network.gain_db
         unknown = np.asarray(np.isnan(gain_db).any((-2, -1)))  # [B]
@@ -211,7 +222,8 @@ class Allocator:
         utility = np.asarray(goal.utility(rate))
         if extrapolates:
             source = np.array([f"{name}, extrapolated" for name in source], dtype=object)
-        return _Part(power, rate, utility, source, ~usable)
+        remarks.add(network, first_index, unknown, ~usable)
+        return Allocation(power, rate, utility, source, _missed(rate, goal))
 
     def _beyond(self, goal: Objective) -> list[str]:
         """Numbers of the goal that lie outside what the network was trained for, in words."""
@@ -226,39 +238,28 @@ class Allocator:
                 found.append(f"{name} = {value:g} (trained: {low:g} to {high:g})")
         return found
 
-    def _together(self, network: Network, goal: Objective, effort: Effort, parts: list[_Part]) -> Allocation:
-        power, rate, utility, source, discarded = (
-            np.concatenate(column) for column in zip(*parts, strict=True)
-        )
-        shape = network.shape
-        plain = goal.objective if isinstance(goal, Weighted) else goal
-        known = ~np.isnan(rate)
-        missed = np.zeros(len(power), dtype=np.int64)
-        notes = doubts(network)
-        if isinstance(plain, QoS):
-            # A rate that rounding puts below the least rate does not miss it.
-            missed = (known & (rate < plain.min_rate * (1 - 1e-5))).sum(-1)
-            notes += unreachable(network, plain.min_rate)
-        if beyond := self._beyond(goal):
-            notes.append(f"extrapolated: {', '.join(beyond)}; WMMSE and full power were compared")
-        if numbers_of(goal) is None:
-            notes.append(foreign(goal, effort))
-        if discarded.any():
-            notes.append(
-                f"the network's own answer was out of limits for {int(discarded.sum())} networks: it was not used"
-            )
-        unknown = int(np.isnan(rate).any(-1).sum())
-        if unknown and effort != "fast":
-            notes.append(
-                f"{unknown} networks have unknown gains: answered as effort fast, nothing could be compared"
-            )
-        full = network.transmit_power_w
-        return Allocation(
-            power.reshape(*shape, network.links),
-            rate.reshape(*shape, network.links),
-            utility.reshape(shape)[()],
-            source.astype(str).reshape(shape)[()],
-            missed.reshape(shape)[()],
-            tuple(notes),
-            full,
-        )
+
+def _missed(rate: np.ndarray, goal: Objective) -> np.ndarray:
+    """How many links stay below the goal's least rate, [B]."""
+    plain = goal.objective if isinstance(goal, Weighted) else goal
+    least = plain.min_rate if isinstance(plain, QoS) else 0.0
+    # A rate that rounding puts below the least rate does not miss it; NaN misses nothing.
+    return np.asarray((rate < least * (1 - 1e-5)).sum(-1))
+
+
+def _together(parts: list[Allocation], network: Network, notes: tuple[str, ...]) -> Allocation:
+    """The answers to the parts of a batch, in the shape of its networks."""
+    shape, links = network.shape, network.links
+
+    def joined(name: str) -> np.ndarray:
+        return np.concatenate([getattr(part, name) for part in parts])
+
+    return Allocation(
+        joined("power").reshape(*shape, links),
+        joined("rate").reshape(*shape, links),
+        joined("utility").reshape(shape)[()],
+        joined("source").astype(str).reshape(shape)[()],
+        joined("below_min_rate").reshape(shape)[()],
+        notes,
+        network.transmit_power_w,
+    )

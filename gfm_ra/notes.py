@@ -2,29 +2,72 @@
 
 import numpy as np
 
-from gfm_ra.goals import Objective
+from gfm_ra.goals import Objective, QoS, Weighted
 from gfm_ra.inference.comparison import Effort
+from gfm_ra.inference.prompts import numbers_of
 from gfm_ra.network import Network
 
 MOST_LINKS = 20
 """Links that are named one by one."""
 
 
-def unreachable(network: Network, min_rate: float) -> list[str]:
-    """Links that stay below a least rate (bit/s/Hz) even alone at full power."""
-    own = np.diagonal(network.flattened().gain, axis1=-2, axis2=-1)
-    alone = np.log1p(own.astype(np.float64)) / np.log(2.0)  # [B, K]
-    places = np.argwhere(alone < min_rate)
-    lines = []
-    for index, link in places[:MOST_LINKS]:
-        where = f"link {link}" if network.shape == () else f"network {index}, link {link}"
-        lines.append(
-            f"{where}: the least rate of {min_rate:g} bit/s/Hz is out of reach, alone at full power it has "
-            f"{alone[index, link]:.3g}"
-        )
-    if len(places) > MOST_LINKS:
-        lines.append(f"{len(places) - MOST_LINKS} further links cannot reach {min_rate:g} bit/s/Hz either")
-    return lines
+class Remarks:
+    """What is to be said about answers that come part by part."""
+
+    def __init__(self, goal: Objective, effort: Effort, beyond: list[str]) -> None:
+        """Nothing yet; `beyond` are the goal's numbers that lie outside the trained ones, in words."""
+        self._goal, self._effort, self._beyond = goal, effort, beyond
+        self._unknown = self._discarded = self._hopeless_links = 0
+        self._hopeless: list[tuple[int, int, float]] = []  # network, link, rate alone at full power
+
+    def add(self, network: Network, first: int, unknown: np.ndarray, discarded: np.ndarray) -> None:
+        """Look at answers to networks [B, K, K], the first of which is number `first`.
+
+        unknown, discarded : [B] bool, where gains are unknown and where the network's own answer was none.
+        """
+        self._unknown += int(unknown.sum())
+        self._discarded += int(discarded.sum())
+        min_rate = self._min_rate
+        if min_rate is not None:
+            own = np.diagonal(network.gain, axis1=-2, axis2=-1)
+            alone = np.log1p(own.astype(np.float64)) / np.log(2.0)  # [B, K]
+            places = np.argwhere(alone < min_rate)
+            self._hopeless_links += len(places)
+            room = MOST_LINKS - len(self._hopeless)
+            self._hopeless += [
+                (first + int(b), int(k), float(alone[b, k])) for b, k in places[: max(room, 0)]
+            ]
+
+    @property
+    def _min_rate(self) -> float | None:
+        plain = self._goal.objective if isinstance(self._goal, Weighted) else self._goal
+        return plain.min_rate if isinstance(plain, QoS) else None
+
+    def lines(self, single: bool) -> list[str]:
+        """Everything in sentences; of a single network its number is not said."""
+        found = []
+        for index, link, rate in self._hopeless:
+            where = f"link {link}" if single else f"network {index}, link {link}"
+            found.append(
+                f"{where}: the least rate of {self._min_rate:g} bit/s/Hz is out of reach, alone at full power it has "
+                f"{rate:.3g}"
+            )
+        if self._hopeless_links > len(self._hopeless):
+            more = self._hopeless_links - len(self._hopeless)
+            found.append(f"{more} further links cannot reach {self._min_rate:g} bit/s/Hz either")
+        if self._beyond:
+            found.append(f"extrapolated: {', '.join(self._beyond)}; WMMSE and full power were compared")
+        if numbers_of(self._goal) is None:
+            found.append(foreign(self._goal, self._effort))
+        if self._discarded:
+            found.append(
+                f"the network's own answer was out of limits for {self._discarded} networks: it was not used"
+            )
+        if self._unknown and self._effort != "fast":
+            found.append(
+                f"{self._unknown} networks have unknown gains: answered as effort fast, nothing could be compared"
+            )
+        return found
 
 
 def foreign(goal: Objective, effort: Effort) -> str:
