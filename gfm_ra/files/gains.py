@@ -1,173 +1,155 @@
-"""Gains and powers in the files that people have: .npy, .npz, .csv and .parquet."""
+"""Gains in the files that people have, read in parts: .npy, .npz, .csv, .tsv, .json, .parquet, .mat, .h5."""
 
 import math
-import os
-import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from gfm_ra.errors import UserError
-from gfm_ra.files.columns import matrix_column
+from gfm_ra.errors import InputError
+from gfm_ra.files.arrays import (
+    DB,
+    LINEAR,
+    UNIT_OF,
+    Source,
+    Stored,
+    as_floats,
+    check_numbers,
+    check_size,
+    choose,
+    float_type,
+    shown,
+)
+from gfm_ra.files.hdf5 import hdf5_source
+from gfm_ra.files.json_array import json_source
+from gfm_ra.files.mat import mat_source
+from gfm_ra.files.npy import npy_source, npz_source
+from gfm_ra.files.parquet import parquet_source
+from gfm_ra.files.tables import table_source
 
-SHAPES = "gains of shape [K, K] or [B, K, K]"
-NAMES = {"gain": False, "gain_db": True}  # arrays and columns whose name tells the unit
+UNITS = (LINEAR, DB)
+RECEIVERS, TRANSMITTERS = "rows-are-receivers", "rows-are-transmitters"
+ORIENTATIONS = (RECEIVERS, TRANSMITTERS)
+# Gains per part: what a model works on at once, so the number of networks costs no memory.
+PART = 2**18
+
+SOURCES: dict[str, Callable[[Path], Source]] = {
+    ".npy": npy_source, ".npz": npz_source, ".csv": table_source, ".tsv": table_source, ".json": json_source,
+    ".parquet": parquet_source, ".mat": mat_source, ".h5": hdf5_source, ".hdf5": hdf5_source,
+}  # fmt: skip
+
+
+def source_of(path: Path) -> Source:
+    """The arrays of a file, by its ending; the content must fit it.
+
+    Raises:
+        InputError: the ending is unknown, or the file is missing, damaged, or something else.
+    """
+    ending = path.suffix.lower()
+    if ending not in SOURCES:
+        raise InputError(f"{path} must end in {', '.join(SOURCES)}: save it as one of them")
+    return SOURCES[ending](path)
 
 
 class Gains(NamedTuple):
-    """What a gains file holds, and whether it is in dB as far as the file tells."""
+    """Gains of a file, and how they were understood."""
 
-    values: np.ndarray  # [K, K] or [B, K, K]
-    db: bool | None
+    path: Path
+    networks: int
+    links: int
+    single: bool  # one matrix [K, K] without an axis of networks
+    unit: str  # "linear", in units of noise, or "db"
+    unit_from: str  # what said so
+    orientation: str
+    dtype: np.dtype  # of the parts
+    stored: Stored
+    unread: tuple[str, ...]  # names of what else the file holds
+
+    def parts(self, most: int = PART) -> Iterator[np.ndarray]:
+        """Networks in order, [n, K, K] with row = receiver, so many that a part holds at most `most` gains, or one.
+
+        Unknown gains are NaN.
+
+        Raises:
+            InputError: the file is damaged further on.
+        """
+        area = self.links * self.links
+        step = max(1, most // area)
+        found = 0
+        for rows in self.stored.rows(self.links if self.single else step):
+            part = as_floats(rows, self.dtype, self.path).reshape(-1, self.links, self.links)
+            found += len(part)
+            yield part if self.orientation == RECEIVERS else np.ascontiguousarray(part.swapaxes(-1, -2))
+        if found != self.networks:
+            raise InputError(f"{self.path} holds {found} of {self.networks} networks: copy or write it again")
+
+    def read(self) -> np.ndarray:
+        """All gains at once, [K, K] or [B, K, K] as the file has them.
+
+        Raises:
+            InputError: the file is damaged.
+        """
+        whole = np.concatenate(list(self.parts()))
+        return whole[0] if self.single else whole
 
 
-def read_gains(path: Path) -> Gains:
-    """Gains from a file, by its ending.
+def open_gains(path: Path, unit: str | None = None, orientation: str = RECEIVERS) -> Gains:
+    """Gains of a file, so far only looked at; `parts` reads them.
+
+    `unit` is needed where an array's name does not tell, and must not contradict it. Formats without names are linear
+    unless it says otherwise.
 
     Raises:
-        UserError: the file is missing, of an unknown kind, damaged, or holds something else.
+        InputError: the file is missing, of an unknown kind, damaged, or holds something else.
     """
-    return _square(_of_kind(_READERS, path)(path), path)
+    if unit not in (None, *UNITS) or orientation not in ORIENTATIONS:
+        raise InputError(f"{unit}, {orientation}: say {' or '.join(UNITS)}, and {' or '.join(ORIENTATIONS)}")
+    source = source_of(path)
+    name = choose(source, path, tuple(UNIT_OF))
+    unit, unit_from = _unit(name, path, unit)
+    stored = source.get(name)
+    networks, links, single = _size(stored, source.rows_are_networks, path, name)
+    unread = tuple(other for other in (*source.names, *source.others) if other != name)
+    dtype = float_type(stored.dtype)
+    return Gains(path, networks, links, single, unit, unit_from, orientation, dtype, stored, unread)
 
 
-def write_array(path: Path, values: np.ndarray, name: str) -> None:
-    """Write powers [K] or [B, K], or gains [B, K, K], by the file's ending; `name` is that of array or column.
-
-    Raises:
-        UserError: the ending is unknown.
-    """
-    writer = _of_kind(_WRITERS, path)
-    # Beside it first: a full disk or a kill leaves the old file as it was. The ending is numpy's to add otherwise.
-    partial = path.with_name(f".{path.stem}.partial{path.suffix.lower()}")
-    try:
-        writer(partial, values, name)
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-def check_writable(path: Path) -> None:
-    """Raise UserError before any work if a result could not be written there."""
-    _of_kind(_WRITERS, path)
-    if not path.absolute().parent.is_dir():
-        raise UserError(f"{path.absolute().parent} is no folder: make it, or write {path.name} elsewhere")
+def _unit(name: str, path: Path, given: str | None) -> tuple[str, str]:
+    told = UNIT_OF.get(name.lower())
+    if told is None and name and given is None:
+        raise InputError(
+            f"{path}: the name {shown(name)} does not tell the unit: say --unit linear or --unit db"
+        )
+    if told == DB and given == LINEAR:
+        raise InputError(
+            f"{path} calls its gains {shown(name)}, which is in dB: leave out --unit linear, or call them gain"
+        )
+    if told == LINEAR and given == DB:
+        raise InputError(
+            f"{path} calls its gains {shown(name)}, which is linear: leave out --db, or call them gain_db"
+        )
+    if told:
+        return told, f"named {shown(name)}"
+    return (given, "as given") if given else (LINEAR, "no unit given")
 
 
-def _of_kind(table: dict[str, Callable], path: Path) -> Callable:
-    if path.suffix.lower() not in table:
-        raise UserError(f"{path} must end in {', '.join(table)}")
-    return table[path.suffix.lower()]
-
-
-def _square(gains: Gains, path: Path) -> Gains:
-    values = gains.values
-    if values.dtype.kind not in "fiu" or values.ndim not in (2, 3) or values.shape[-1] != values.shape[-2]:
-        raise UserError(f"{path} must hold {SHAPES}, not {values.dtype} {list(values.shape)}")
-    if 0 in values.shape:
-        raise UserError(f"{path} holds no networks")
-    return gains
-
-
-def _opened(path: Path) -> np.ndarray | np.lib.npyio.NpzFile:
-    try:
-        return np.load(path, allow_pickle=False)
-    except FileNotFoundError:
-        raise UserError(f"{path} is missing: give a file with {SHAPES}") from None
-    except (ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise UserError(f"{path} is not a {path.suffix} file of numbers ({error})") from None
-
-
-def _read_npy(path: Path) -> Gains:
-    values = _opened(path)
-    if not isinstance(values, np.ndarray):
-        raise UserError(f"{path} holds several arrays: call it .npz")
-    return Gains(values, None)
-
-
-def _read_npz(path: Path) -> Gains:
-    archive = _opened(path)
-    if isinstance(archive, np.ndarray):
-        raise UserError(f"{path} holds one array: call it .npy")
-    with archive:
-        name = _choose(list(archive), path)
-        try:
-            return Gains(archive[name], NAMES.get(name))
-        except (ValueError, zipfile.BadZipFile) as error:
-            raise UserError(f"{path}: array {name} cannot be read ({error})") from None
-
-
-def _choose(names: list[str], path: Path) -> str:
-    named = [name for name in names if name in NAMES]
-    if len(named or names) != 1:
-        raise UserError(f"{path} holds {', '.join(names) or 'nothing'}: call one of them gain or gain_db")
-    return (named or names)[0]
-
-
-def _read_csv(path: Path) -> Gains:
-    """K rows of K numbers per network; networks below each other."""
-    try:
-        rows = np.loadtxt(path, delimiter=",", ndmin=2)
-    except FileNotFoundError:
-        raise UserError(f"{path} is missing: give a file with {SHAPES}") from None
-    except ValueError as error:
-        raise UserError(f"{path} is not a table of numbers separated by commas ({error})") from None
-    links = rows.shape[-1]
-    if len(rows) % links:
-        raise UserError(f"{path} has {len(rows)} rows of {links} numbers: each network takes {links} rows")
-    return Gains(rows if len(rows) == links else rows.reshape(-1, links, links), None)
-
-
-def _read_parquet(path: Path) -> Gains:
-    """One row per network, a list of K * K numbers (or K lists of K) in column gain or gain_db."""
-    try:
-        table = pq.read_table(path)
-    except FileNotFoundError:
-        raise UserError(f"{path} is missing: give a file with {SHAPES}") from None
-    except pa.ArrowInvalid as error:
-        raise UserError(f"{path} is not a Parquet file ({error})") from None
-    name = _choose(table.column_names, path)
-    column, lists, alike = table.column(name).combine_chunks(), 0, True
-    while _is_list(column.type):
-        alike = alike and len(set(pc.call_function("list_value_length", [column]).to_pylist())) <= 1
-        column, lists = column.flatten(), lists + 1
-    plain = pa.types.is_floating(column.type) or pa.types.is_integer(column.type)
-    if not lists or column.null_count or not plain:
-        raise UserError(f"{path}: column {name} must hold lists of numbers, without gaps")
-    count = table.num_rows
-    links = math.isqrt(len(column) // max(count, 1))
-    if count == 0 or not alike or links * links * count != len(column):
-        raise UserError(f"{path}: column {name} must hold K * K numbers in every row, the same K in all")
-    values = column.to_numpy(zero_copy_only=False)
-    return Gains(values.reshape(count, links, links), NAMES.get(name))
-
-
-def _is_list(kind: pa.DataType) -> bool:
-    return pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
-
-
-def _write_npz(path: Path, values: np.ndarray, name: str) -> None:
-    np.savez(path, **{name: values})  # pyright: ignore[reportArgumentType]
-
-
-def _write_csv(path: Path, values: np.ndarray, _: str) -> None:
-    np.savetxt(path, values.reshape(-1, values.shape[-1]), fmt="%.7g", delimiter=",")
-
-
-def _write_parquet(path: Path, values: np.ndarray, name: str) -> None:
-    pq.write_table(pa.table({name: matrix_column(values if values.ndim > 1 else values[None])}), path)
-
-
-_READERS: dict[str, Callable[[Path], Gains]] = {
-    ".npy": _read_npy, ".npz": _read_npz, ".csv": _read_csv, ".parquet": _read_parquet,
-}  # fmt: skip
-_WRITERS: dict[str, Callable[[Path, np.ndarray, str], None]] = {
-    ".npy": lambda path, values, _: np.save(path, values),
-    ".npz": _write_npz,
-    ".csv": _write_csv,
-    ".parquet": _write_parquet,
-}
+def _size(stored: Stored, rows_are_networks: bool, path: Path, name: str) -> tuple[int, int, bool]:
+    """Networks, links, and whether there is no axis of networks."""
+    shape = list(stored.shape)
+    if rows_are_networks and len(shape) < 3:
+        links = math.isqrt(shape[1]) if len(shape) == 2 else 0
+        if not links or links * links != shape[1]:
+            raise InputError(
+                f"{path}: column {shown(name)} must hold K * K numbers in every row, the same K in all"
+            )
+        shape = [shape[0], links, links]
+    check_numbers(path, stored.dtype, name)
+    if len(shape) not in (2, 3) or shape[-1] != shape[-2]:
+        raise InputError(
+            f"{path} must hold gains of shape [K, K] or [B, K, K], not {stored.dtype} {shape}: arrange them so"
+        )
+    if 0 in shape:
+        raise InputError(f"{path} holds no networks: write the gains into it first")
+    check_size(path, tuple(shape), stored.dtype.itemsize, path.stat().st_size)
+    return (1, shape[-1], True) if len(shape) == 2 else (shape[0], shape[-1], False)

@@ -2,7 +2,8 @@
 
 import json
 import sys
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +11,11 @@ import numpy as np
 import typer
 from rich.console import Console
 
-from gfm_ra.files.gains import check_writable, read_gains, write_array
+from gfm_ra.errors import InputError
+from gfm_ra.files.gains import DB, ORIENTATIONS, RECEIVERS, UNITS, open_gains
+from gfm_ra.files.plausibility import survey
+from gfm_ra.files.weights import read_weights
+from gfm_ra.files.writers import check_writable, writing
 from gfm_ra.goals import AlphaFair, Objective, ProportionalFair, QoS, SumRate, Weighted, by_name
 from gfm_ra.units import to_gain, to_gain_db
 from pipelines.cli import models as cli_models
@@ -32,9 +37,7 @@ app = typer.Typer(
 app.add_typer(cli_models.app, name="models")
 cli_tools.add_to(app)
 
-GAINS = (
-    "Gains: .npy, .npz, .csv or .parquet, shape (K, K) or (B, K, K); row = receiver, column = transmitter."
-)
+GAINS = "Gains, shape (K, K) or (B, K, K): .npy, .npz, .csv, .tsv, .json, .parquet, .mat or .h5."
 POWERS = "Powers, in any of these formats: parts of full power, shape (K) or (B, K)."
 
 
@@ -49,9 +52,13 @@ def allocate(
     gains: Annotated[Path, typer.Argument(help=GAINS)],
     powers: Annotated[Path, typer.Argument(help=POWERS)],
     model: Annotated[str | None, typer.Option(help=cli_tools.MODEL, show_default=False)] = None,
-    db: Annotated[
-        bool, typer.Option("--db", help="The gains are in dB over noise (known if they are called gain_db).")
-    ] = False,
+    unit: Annotated[
+        str | None,
+        typer.Option(help="linear, in units of noise, or db; known if the array is called gain or gain_db."),
+    ] = None,
+    db: Annotated[bool, typer.Option("--db", help="The same as --unit db.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Refuse gains that look like a mistake.")] = False,
+    orientation: Annotated[str, typer.Option(help=f"{' or '.join(ORIENTATIONS)}.")] = RECEIVERS,
     goal: Annotated[
         str | None,
         typer.Option(
@@ -62,102 +69,95 @@ def allocate(
     alpha: Annotated[float | None, typer.Option(help="Fairness of goal alpha-fair, from 0 on.")] = None,
     min_rate: Annotated[float | None, typer.Option(help="Least rate of goal qos, bit/s/Hz.")] = None,
     penalty: Annotated[float | None, typer.Option(help="Of goal qos, per missing bit/s/Hz.")] = None,
-    weights: Annotated[Path | None, typer.Option(help="File of K priorities, .npy or .csv.")] = None,
+    weights: Annotated[
+        Path | None, typer.Option(help="File of K priorities, in any of these formats.")
+    ] = None,
     polish: Annotated[int, typer.Option(min=0, help="WMMSE iterations from the model's powers.")] = 0,
     guard: Annotated[
         bool, typer.Option("--guard", help="Never worse than full reuse or one WMMSE run for the same goal.")
     ] = False,
 ) -> None:
     """Set the power of every transmitter."""
-    check_writable(powers)
-    if gains.absolute() == powers.absolute():
-        raise UserError(f"{powers} holds the gains: name another file for the powers")
-    found = read_gains(gains)
-    if db and found.db is False:
-        raise UserError(
-            f"{gains} calls its gains `gain`, which is linear: leave out --db, or call them gain_db"
-        )
-    in_db = db if found.db is None else found.db
-    if not in_db and (found.values < 0).any():
-        raise UserError(f"{gains} holds negative gains: say --db if they are in dB")
-    gain_db = found.values if in_db else to_gain_db(found.values)
-    with np.errstate(over="ignore"):  # what overflows is refused by the model, as infinite
-        batch = np.asarray(gain_db, np.float32).reshape(-1, *gain_db.shape[-2:])
+    check_writable(powers, [gains] if weights is None else [gains, weights])
+    found = open_gains(gains, unit_of(unit, db), orientation)
+    looked = survey(found)
+    for note in looked.notes:
+        if strict:
+            raise InputError(note)
+        print(f"gfm-ra: {note}", file=sys.stderr)  # noqa: T201 (what may be a mistake)
     params = goal_params(goal, alpha=alpha, min_rate=min_rate, penalty=penalty)
     if weights is not None:
-        params["weights"] = read_weights(weights, batch.shape[-1])
+        params["weights"] = read_weights(weights, found.links).tolist()
     runs.connect(create=False)
     model = cli_tools.chosen(model)
-    predict = versions.load(model)
-    try:
-        if polish or guard:
-            answer, note = refined(
-                lambda values: predict(values, **params), batch, model, params, polish, guard
-            )
-        else:
-            answer, note = predict(batch, **params), ""
-    except ValueError as error:
-        raise UserError(f"{model} refuses {gains} or its goal: {error}") from None
-    write_array(powers, answer.reshape(gain_db.shape[:-1]), "power")
-    Console().print(
-        f"{powers}: powers of {answer.shape[1]} links in {answer.shape[0]} snapshots{note}", highlight=False
+    answer = answering(versions.load(model), model, params, polish, guard)
+    counts: Counter[str] = Counter()
+    shape = (found.links,) if found.single else (found.networks, found.links)
+    with writing(powers, shape, np.dtype(np.float32), "power") as write:
+        for part in found.parts():
+            with np.errstate(over="ignore"):  # what overflows is refused by the model, as infinite
+                batch = np.asarray(part if found.unit == DB else to_gain_db(part), np.float32)
+            try:
+                power, sources = answer(batch)
+            except ValueError as error:
+                raise InputError(f"{model} refuses {gains} or its goal: {error}") from None
+            counts.update(sources)
+            write(power[0] if found.single else power)
+    note = f" ({', '.join(f'{name}: {count}' for name, count in sorted(counts.items()))})" if counts else ""
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(looked.summary(), markup=False)
+    console.print(
+        f"{powers}: powers of {found.links} links in {found.networks} snapshots{note}", markup=False
     )
+
+
+def unit_of(unit: str | None, db: bool) -> str | None:
+    """The unit that was given by --unit or --db.
+
+    Raises:
+        InputError: it is none, or the two contradict each other.
+    """
+    if unit is not None and unit.lower() not in UNITS:
+        raise InputError(f"--unit {unit} is unknown: say {' or '.join(UNITS)}")
+    if db and unit is not None and unit.lower() != DB:
+        raise InputError(f"--db and --unit {unit} contradict each other: leave one of them out")
+    return DB if db else unit and unit.lower()
 
 
 def goal_params(goal: str | None, **numbers: float | None) -> dict[str, str | float | list[float]]:
     """What was given of a goal, for the model; the model checks the values.
 
     Raises:
-        UserError: a number was given that this goal has no use for.
+        InputError: a number was given that this goal has no use for.
     """
     given: dict[str, str | float | list[float]] = {
         name: value for name, value in numbers.items() if value is not None
     }
     for name in given:
         if goal != GOAL_OF[name]:
-            raise UserError(
+            raise InputError(
                 f"--{name.replace('_', '-')} belongs to --goal {GOAL_OF[name]}: say both or neither"
             )
     return given if goal is None else {"goal": goal} | given
 
 
-def read_weights(path: Path, links: int) -> list[float]:
-    """One priority per link from a file.
-
-    Raises:
-        UserError: it is missing, or does not hold K numbers.
-    """
-    try:
-        values = (
-            np.load(path, allow_pickle=False) if path.suffix == ".npy" else np.loadtxt(path, delimiter=",")
-        )
-        return [float(value) for value in np.reshape(values, links)]
-    except FileNotFoundError:
-        raise UserError(f"{path} is missing: give {links} priorities, one per link") from None
-    except (ValueError, EOFError, OverflowError) as error:
-        raise UserError(f"{path} must hold {links} numbers, one priority per link ({error})") from None
-
-
-def refined(
-    predict: Callable[[np.ndarray], np.ndarray],
-    batch: np.ndarray,
-    model: str,
-    params: dict,
-    polish: int,
-    guard: bool,
-) -> tuple[np.ndarray, str]:
-    """Powers after refinement and fallback, and a note on where they come from."""
-    from pipelines.serving.allocator import (
-        served_allocator,  # brings torch, which a plain answer does not need
-    )
+def answering(
+    predict: Callable[..., np.ndarray], model: str, params: dict, polish: int, guard: bool
+) -> Callable[[np.ndarray], tuple[np.ndarray, Iterable[str]]]:
+    """A function from gain_db [n, K, K] to powers [n, K] and, after refinement and fallback, where each comes from."""
+    if not polish and not guard:
+        return lambda batch: (predict(batch, **params), ())
+    # Brings torch, which a plain answer does not need.
+    from pipelines.serving.allocator import served_allocator
 
     goal = objective_of(model, params)
-    found = served_allocator(predict, goal).explain(to_gain(batch), goal, polish, guard)
-    names, counts = np.unique(found.source, return_counts=True)
-    return (
-        found.power,
-        f" ({', '.join(f'{name}: {count}' for name, count in zip(names, counts, strict=True))})",
-    )
+    allocator = served_allocator(lambda values: predict(values, **params), goal)
+
+    def answer(batch: np.ndarray) -> tuple[np.ndarray, Iterable[str]]:
+        found = allocator.explain(to_gain(batch), goal, polish, guard)
+        return found.power, map(str, found.source)
+
+    return answer
 
 
 def objective_of(model: str, params: dict) -> Objective:
@@ -187,7 +187,7 @@ def main() -> None:
         app()
     except EXPECTED as error:
         print(f"gfm-ra: {one_line(error)}", file=sys.stderr)  # noqa: T201 (the one line for the person)
-        sys.exit(1)
+        sys.exit(2 if isinstance(error, InputError) else 1)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from gfm_ra.files.gains import check_writable, write_array
+from gfm_ra.files.writers import check_writable, write_array
 from gfm_ra.units import to_gain_db
 from pipelines.cli.doctor import FAULT, NOTE, OK, examine
 from pipelines.registry import versions
@@ -98,7 +98,7 @@ def bench(
 
 
 def simulate(
-    out: Annotated[Path, typer.Argument(help="File for the gains: .npy, .npz, .csv or .parquet.")],
+    out: Annotated[Path, typer.Argument(help="File for the gains: .npy, .npz, .csv, .parquet, ...")],
     scenario: Annotated[str | None, typer.Option(help="One of D1-D20; or describe one below.")] = None,
     count: Annotated[int, typer.Option(min=1, help="Number of networks.")] = 10,
     links: Annotated[int | None, typer.Option(help="Transmitter-receiver pairs.")] = None,

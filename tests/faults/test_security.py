@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from components.data.shards import DataError, Manifest
 from components.training.checkpoint import MODEL_NAME, load_tensors
-from gfm_ra.files.gains import read_gains
+from gfm_ra.files.gains import open_gains
 from pipelines.cli import main as cli
 from pipelines.cluster.session import session
 from pipelines.registry.pyfunc_program import open_session
@@ -116,10 +116,10 @@ def test_planted_gains_are_refused_and_not_run(tmp_path: Path, trap: tuple[bytes
     path = tmp_path / "gains.npy"
     np.save(path, np.array([Trap(mark)], dtype=object), allow_pickle=True)
     with pytest.raises(EXPECTED):
-        read_gains(path)
+        open_gains(path)
     path.write_bytes(content)
     with pytest.raises(EXPECTED):
-        read_gains(path)
+        open_gains(path)
 
 
 def test_a_planted_manifest_is_refused(tmp_path: Path, trap: tuple[bytes, Path]) -> None:

@@ -1,36 +1,190 @@
-"""Laws of gains files: what is written is read back, and whatever is no gain matrix is one clear line."""
+"""Gains files of every format: what is written is read back, in parts, and what is no gain matrix is one clear line."""
 
+import json
+import os
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from scipy.io import savemat
 
-from gfm_ra.files.gains import check_writable, read_gains, write_array
-from pipelines.runtime.errors import UserError
+from gfm_ra.errors import InputError
+from gfm_ra.files import extras
+from gfm_ra.files.gains import PART, TRANSMITTERS, open_gains
+from gfm_ra.files.writers import write_array
 
-
-@pytest.mark.parametrize("kind", [".npy", ".npz", ".csv", ".parquet"])
-@pytest.mark.parametrize(("name", "db"), [("gain", False), ("gain_db", True)])
-def test_what_is_written_is_read_back(tmp_path: Path, kind: str, name: str, db: bool) -> None:
-    gains = np.random.default_rng(0).exponential(10.0, (3, 4, 4)).astype(np.float32)
-    write_array(tmp_path / f"a{kind}", gains, name)
-    found = read_gains(tmp_path / f"a{kind}")
-    np.testing.assert_allclose(found.values, gains, rtol=1e-6)
-    # Formats without names do not tell the unit.
-    assert found.db is (db if kind in (".npz", ".parquet") else None)
+KINDS = [".npy", ".npz", ".csv", ".tsv", ".json", ".parquet", ".mat", ".h5", ".hdf5"]
+NAMELESS = (".npy", ".csv", ".tsv")
 
 
-def test_a_csv_of_one_network_is_that_network(tmp_path: Path) -> None:
-    (tmp_path / "a.csv").write_text("# a comment\n1, 2\n3, 4\n")
-    np.testing.assert_array_equal(read_gains(tmp_path / "a.csv").values, [[1.0, 2.0], [3.0, 4.0]])
+@pytest.fixture
+def gain() -> np.ndarray:
+    return np.random.default_rng(0).exponential(10.0, (5, 4, 4)).astype(np.float32)
 
 
-def test_parquet_rows_may_be_lists_of_lists(tmp_path: Path) -> None:
-    rows = [[[1.0, 2.0], [3.0, 4.0]], [[5.0, 6.0], [7.0, 8.0]]]
-    pq.write_table(pa.table({"gain_db": rows, "note": ["a", "b"]}), tmp_path / "a.parquet")
-    np.testing.assert_array_equal(read_gains(tmp_path / "a.parquet").values, rows)
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("name", "unit"), [("gain", "linear"), ("gain_db", "db")])
+def test_what_is_written_is_read_back(
+    tmp_path: Path, gain: np.ndarray, kind: str, name: str, unit: str
+) -> None:
+    write_array(tmp_path / f"a{kind}", gain, name)
+    found = open_gains(tmp_path / f"a{kind}", unit if kind in NAMELESS else None)
+    assert (found.networks, found.links, found.unit, found.single) == (5, 4, unit, False)
+    np.testing.assert_allclose(found.read(), gain, rtol=1e-6)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_parts_are_the_whole_in_order_and_as_small_as_asked(
+    tmp_path: Path, gain: np.ndarray, kind: str
+) -> None:
+    write_array(tmp_path / f"a{kind}", gain, "gain")
+    found = open_gains(tmp_path / f"a{kind}")
+    parts = list(found.parts(most=2 * 16 + 1))
+    assert [len(part) for part in parts] == [2, 2, 1]
+    np.testing.assert_allclose(np.concatenate(parts), gain, rtol=1e-6)
+    assert [len(part) for part in found.parts(most=1)] == [1] * 5
+    assert [len(part) for part in found.parts(most=PART)] == [5]
+
+
+@pytest.mark.parametrize(
+    "kind", [kind for kind in KINDS if kind != ".parquet"]
+)  # there each row is a network
+def test_one_matrix_is_one_network(tmp_path: Path, gain: np.ndarray, kind: str) -> None:
+    write_array(tmp_path / f"a{kind}", gain[0], "gain")
+    found = open_gains(tmp_path / f"a{kind}", orientation=TRANSMITTERS)
+    assert (found.networks, found.single) == (1, True)
+    np.testing.assert_allclose(found.read(), gain[0].T, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "name", ["gain_dB", "Gain_DB", "GAIN_DB", "gain_db", "Gain", "GAIN", "snr_db", "gains", "gain_dBm"]
+)
+@pytest.mark.parametrize("kind", [".npz", ".json", ".parquet", ".mat", ".h5"])
+def test_the_name_tells_the_unit_in_any_case_or_is_refused(tmp_path: Path, kind: str, name: str) -> None:
+    path = tmp_path / f"a{kind}"
+    write_array(path, np.ones((2, 3, 3)), name)
+    if name.lower() in ("gain", "gain_db"):
+        unit, other = ("linear", "db") if name.lower() == "gain" else ("db", "linear")
+        assert open_gains(path).unit == open_gains(path, unit).unit == unit
+        with pytest.raises(InputError, match=f"calls its gains '{name}'"):
+            open_gains(path, other)
+    else:
+        with pytest.raises(InputError, match=f"the name '{name}' does not tell the unit: say --unit"):
+            open_gains(path)
+        assert open_gains(path, "db").unit == "db"
+
+
+@pytest.mark.parametrize(
+    ("dtype", "read_as"),
+    [("f2", "f4"), ("f4", "f4"), ("f8", "f8"), (">f4", "f4"), ("g", "f8"), ("i1", "f8"), ("u2", "f8"), (">i8", "f8"),
+     ("c8", "f8"), ("c16", "f8")],
+)  # fmt: skip
+@pytest.mark.parametrize("kind", [".npy", ".npz"])
+def test_numbers_of_any_type_become_floats(tmp_path: Path, kind: str, dtype: str, read_as: str) -> None:
+    values = np.arange(18).reshape(2, 3, 3)
+    for stored in (values.astype(dtype), np.asfortranarray(values.astype(dtype))):
+        path = tmp_path / f"a{kind}"
+        np.save(path, stored) if kind == ".npy" else np.savez_compressed(path, gain=stored)
+        found = open_gains(path).read()
+        assert found.dtype == np.dtype(read_as)
+        np.testing.assert_array_equal(found, values)
+
+
+def test_other_arrays_are_named_and_those_that_change_the_meaning_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.npz"
+    np.savez(path, gain=np.ones((2, 2)), position=np.ones(2))
+    assert open_gains(path).unread == ("position",)
+    np.savez(path, gain=np.ones((2, 2)), edge_mask=np.ones((2, 2), bool))
+    with pytest.raises(InputError, match="'edge_mask', which is not heeded: leave it out"):
+        open_gains(path)
+    (tmp_path / "a.json").write_text('{"gain": [[1.0]], "unit": "dB"}')
+    with pytest.raises(InputError, match="'unit', which is not heeded"):
+        open_gains(tmp_path / "a.json")
+
+
+def test_parquet_columns_may_be_lists_lists_of_lists_or_tensors(tmp_path: Path) -> None:
+    rows = np.arange(18.0).reshape(2, 3, 3)
+    flat = pa.FixedSizeListArray.from_arrays(pa.array(rows.reshape(-1)), 9)
+    columns = {
+        "lists": pa.array([row.reshape(-1).tolist() for row in rows]),
+        "large lists": pa.array(rows.tolist(), pa.large_list(pa.list_(pa.float32()))),
+        "lists of fixed lists": pa.array(rows.tolist(), pa.list_(pa.list_(pa.float64(), 3), 3)),
+        "whole numbers": pa.array(rows.astype(int).tolist()),
+        "tensor": pa.ExtensionArray.from_storage(pa.fixed_shape_tensor(pa.float64(), [3, 3]), flat),
+        "flat tensor": pa.ExtensionArray.from_storage(pa.fixed_shape_tensor(pa.float64(), [9]), flat),
+    }
+    path = tmp_path / "a.parquet"
+    for what, column in columns.items():
+        pq.write_table(pa.table({"gain_db": column, "note": ["a", "b"]}), path)
+        np.testing.assert_array_equal(open_gains(path).read(), rows, err_msg=what)
+    turned = pa.fixed_shape_tensor(pa.float64(), [3, 3], permutation=[1, 0])
+    pq.write_table(pa.table({"gain_db": pa.ExtensionArray.from_storage(turned, flat)}), path)
+    np.testing.assert_array_equal(open_gains(path).read(), rows.swapaxes(1, 2))
+
+
+def test_unknown_gains_are_nan(tmp_path: Path) -> None:
+    rows = [[[1.0, None], [2.0, 3.0]]]
+    pq.write_table(pa.table({"gain": rows}), tmp_path / "a.parquet")
+    (tmp_path / "a.json").write_text(json.dumps({"gain": rows}))
+    (tmp_path / "b.json").write_text('{"gain": [[[1, NaN], [2, 3]]]}')
+    (tmp_path / "a.csv").write_text("1.0,\n2,3\n")
+    np.save(tmp_path / "a.npy", np.array(rows, float))
+    for name in ("a.parquet", "a.json", "b.json", "a.csv", "a.npy"):
+        found = open_gains(tmp_path / name).read().reshape(2, 2)
+        np.testing.assert_array_equal(found, [[1.0, np.nan], [2.0, 3.0]], err_msg=name)
+
+
+@pytest.mark.parametrize("version", ["v5", "v5 packed", "v7.3"])
+@pytest.mark.parametrize("pages_last", [True, False])
+def test_matlab_s_pages_are_networks(tmp_path: Path, version: str, pages_last: bool) -> None:
+    path, gain_db = tmp_path / "a.mat", np.random.default_rng(0).normal(size=(4, 3, 3))
+    as_stored = np.moveaxis(gain_db, 0, 2) if pages_last else gain_db
+    if version == "v7.3":  # columns first, behind 512 bytes of MATLAB's own
+        with h5py.File(path, "w", userblock_size=512) as file:
+            file.create_dataset("gain_db", data=as_stored.T).attrs["MATLAB_class"] = np.bytes_("double")
+        content = path.read_bytes()
+        path.write_bytes(b"MATLAB 7.3 MAT-file, Platform: GLNXA64".ljust(124) + b"\0\2IM" + content[128:])
+    else:
+        savemat(path, {"gain_db": as_stored, "K": 3.0}, do_compression=version == "v5 packed")
+    np.testing.assert_array_equal(open_gains(path).read(), gain_db)
+    if version != "v7.3":
+        savemat(path, {"gain_db": np.ones((3, 3, 3))})
+        with pytest.raises(InputError, match="3 x 3 x 3, so nothing tells networks from links"):
+            open_gains(path)
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [(np.ones((2, 2)) + 1j, "is complex"), (np.ones((2, 2), bool), "class logical"), ("text", "class char"),
+     ({"a": 1.0}, "class struct"), (np.array([1, "a"], object), "class cell"), (np.ones((0, 0)), "holds no networks")],
+)  # fmt: skip
+def test_other_classes_of_matlab_are_named(tmp_path: Path, value: object, said: str) -> None:
+    savemat(tmp_path / "a.mat", {"gain": value})
+    with pytest.raises(InputError, match=said):
+        open_gains(tmp_path / "a.mat")
+
+
+def test_hdf5_reads_nothing_from_other_files(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "other.h5", "w") as file:
+        file["secret"] = np.ones((2, 2))
+    (tmp_path / "raw").write_bytes(np.ones((2, 2)).tobytes())
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["gain"] = h5py.ExternalLink("other.h5", "/secret")
+    with pytest.raises(InputError, match="holds no arrays"):
+        open_gains(tmp_path / "a.h5")
+    with h5py.File(tmp_path / "b.h5", "w") as file:
+        file.create_dataset("gain", (2, 2), float, external=[(str(tmp_path / "raw"), 0, 32)])
+    with pytest.raises(InputError, match="'gain' lies in other files"):
+        open_gains(tmp_path / "b.h5")
+    with h5py.File(tmp_path / "c.h5", "w") as file:
+        layout = h5py.VirtualLayout((2, 2), float)
+        layout[:] = h5py.VirtualSource(str(tmp_path / "other.h5"), "secret", (2, 2))
+        file.create_virtual_dataset("gain", layout)
+    with pytest.raises(InputError, match="'gain' lies in other files"):
+        open_gains(tmp_path / "c.h5")
 
 
 def save(path: Path, content: object) -> None:
@@ -38,6 +192,10 @@ def save(path: Path, content: object) -> None:
         path.write_text(content)
     elif isinstance(content, dict) and path.suffix == ".parquet":
         pq.write_table(pa.table(content), path)
+    elif isinstance(content, dict) and path.suffix == ".h5":
+        with h5py.File(path, "w") as file:
+            for name, values in content.items():
+                file[name] = values
     elif isinstance(content, dict):
         np.savez(path, **content)
     else:
@@ -47,73 +205,104 @@ def save(path: Path, content: object) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
-        ("a.npy", "text", "not a .npy file"),
+        ("a.npy", "text", "is not a .npy file but text"),
         ("a.npy", np.zeros((2, 3)), r"shape \[K, K\] or \[B, K, K\], not float64 \[2, 3\]"),
-        ("a.npy", np.zeros((2, 2), complex), "not complex128"),
-        ("a.npy", np.array([["a", "b"], ["c", "d"]]), "not <U1"),
+        ("a.npy", np.zeros((1, 2, 2, 2)), r"not float64 \[1, 2, 2, 2\]"),
+        ("a.npy", np.full((2, 2), 1j), "complex numbers: give gains"),
+        ("a.npy", np.array([["a", "b"], ["c", "d"]]), "holds text, not numbers"),
+        ("a.npy", np.zeros((2, 2), bool), "holds true and false"),
+        ("a.npy", np.zeros((2, 2), "M8[s]"), "holds dates"),
+        ("a.npy", np.zeros((2, 2), [("x", "f8")]), "holds structured records"),
         ("a.npy", np.zeros((0, 2, 2)), "no networks"),
-        ("a.npz", "text", "not a .npz file"),
+        ("a.npz", "text", "is not a .npz archive but text"),
         ("a.npz", {"one": np.zeros((2, 2)), "two": np.zeros((2, 2))}, "call one of them gain or gain_db"),
-        ("a.csv", "1,2\n3\n", "not a table of numbers"),
-        ("a.csv", "1,2\n3,x\n", "not a table of numbers"),
-        ("a.csv", "1,2\n3,4\n5,6\n", "3 rows of 2 numbers"),
-        ("a.parquet", "text", "not a Parquet file"),
+        ("a.npz", {"gain": np.zeros((2, 2)), "Gain": np.zeros((2, 2))}, "call one of them"),
+        ("a.npz", {"gain": np.array([{}])}, "holds Python objects"),
+        ("a.parquet", "text", "is not a Parquet file but text"),
         ("a.parquet", {"gain": [[1.0, 2.0, 3.0]]}, r"K \* K numbers in every row"),
-        ("a.parquet", {"gain": [[1.0, None, 3.0, 4.0]]}, "without gaps"),
+        ("a.parquet", {"gain": [[0.0] * 4, [0.0] * 9, [0.0] * 5]}, r"K \* K numbers in every row"),
+        (
+            "a.parquet",
+            {"gain": [[[0.0], [0.0, 0.0]], [[0.0] * 3, [0.0] * 3]]},
+            r"K \* K numbers in every row",
+        ),
+        ("a.parquet", {"gain": [[1.0], None]}, "rows without a list"),
         ("a.parquet", {"gain": ["a"]}, "lists of numbers"),
+        ("a.parquet", {"gain": [1.0, 2.0, 3.0, 4.0]}, "column 'gain' must hold"),
         ("a.parquet", {"x": [[1.0]], "y": [[1.0]]}, "call one of them gain or gain_db"),
-        ("a.mat", "text", "must end in"),
+        ("a.parquet", {"gain": pa.array([], pa.list_(pa.float64()))}, "no networks"),
+        ("a.mat", "text", "is not a MATLAB file of version 5 or later but text"),
+        ("a.h5", "text", "is not an HDF5 file but text"),
+        ("a.h5", {"gain": "text"}, "holds Python objects, not numbers"),
+        ("a.h5", {"gain": 3.0}, "is empty"),
+        ("a.h5", {"gain": np.zeros((2, 2), bool)}, "holds true and false"),
+        ("a.json", "text", 'an object {"gain_db"'),
+        ("a.json", '{"gain": [[1, 2], [3]]}', "a list of 1 ends where others have 2"),
+        ("a.json", '{"gain": [[1, "x"], [3, 4]]}', "'\"x\"' is no number; null means unknown"),
+        ("a.json", '{"gain": [[1, true], [3, 4]]}', "'true' is no number"),
+        ("a.json", '{"gain": [[1, 2], 3]}', "a list must stand here"),
+        ("a.json", '{"gain": [[1, [2]], [3, 4]]}', "is no number"),
+        ("a.json", '{"gain": [[1, 2], [3, 4]', "the file ends within a value: it is cut off"),
+        ("a.json", "[[1, 2], [3, 4]", "closing bracket must stand here"),
+        ("a.json", '{"gain": 3}', "holds no arrays"),
+        ("a.json", '{"gain": [[1]], "gain": [[2]]}', "holds 'gain' twice"),
+        ("a.json", '{"gain": [[1]]} {}', "something follows"),
+        ("a.json", "[" * 100_000, "nested too deeply"),
+        ("a.json", '{"x": ' * 100_000, "cut off"),
+        ("a.json", '{"x": ' + "[" * 9999 + "]" * 9999 + ', "gain": [[1]], "y": {"z": @}}', "no JSON"),
+        ("a.xlsx", "text", "must end in .npy, .npz, .csv"),
+        ("a", "text", "must end in"),
     ],
 )
 def test_what_is_no_gain_matrix_is_one_line(tmp_path: Path, name: str, content: object, said: str) -> None:
     save(tmp_path / name, content)
-    with pytest.raises(UserError, match=said) as caught:
-        read_gains(tmp_path / name)
-    assert "a." in str(caught.value)
+    with pytest.raises(InputError, match=said) as caught:
+        open_gains(tmp_path / name).read()
+    assert str(tmp_path / name) in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("kind", [".npy", ".npz", ".csv", ".parquet"])
-def test_a_missing_file_is_one_line(tmp_path: Path, kind: str) -> None:
-    with pytest.raises(UserError, match="is missing"):
-        read_gains(tmp_path / f"none{kind}")
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_no_file_to_read_is_one_line(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / f"a{kind}"
+    with pytest.raises(InputError, match="is missing"):
+        open_gains(path)
+    path.touch()
+    with pytest.raises(InputError, match="is empty"):
+        open_gains(path)
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(InputError, match="is a folder: give a regular file"):
+        open_gains(path)
+    path.rmdir()
+    os.mkfifo(path)
+    with pytest.raises(InputError, match="is a pipe"):
+        open_gains(path)
+    path.unlink()
+    path.symlink_to("/dev/zero")
+    with pytest.raises(InputError, match="is a device"):
+        open_gains(path)
+    path.unlink()
+    path.symlink_to(path)
+    with pytest.raises(InputError, match="cannot be read"):
+        open_gains(path)
+    with pytest.raises(InputError, match="cannot be read"):
+        open_gains(tmp_path / f"{'a' * 300}{kind}")
+    with pytest.raises(InputError, match="cannot be read"):
+        open_gains(tmp_path / f"a\0{kind}")
 
 
-def test_an_output_that_cannot_be_written_is_said_before_any_work(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="is no folder"):
-        check_writable(tmp_path / "none" / "a.npy")
-    with pytest.raises(UserError, match="must end in"):
-        check_writable(tmp_path / "a.xlsx")
-
-
-@pytest.mark.parametrize(
-    "rows",
-    [[1.0, 2.0, 3.0, 4.0], [[0.0] * 4, [0.0] * 9, [0.0] * 5], [[[0.0], [0.0, 0.0]], [[0.0] * 3, [0.0] * 3]]],
-    ids=["no lists", "rows of several sizes", "ragged"],
-)
-def test_a_parquet_column_without_matrices_is_refused(tmp_path: Path, rows: list) -> None:
-    pq.write_table(pa.table({"gain": rows}), tmp_path / "g.parquet")
-    with pytest.raises(UserError, match="column gain must hold"):
-        read_gains(tmp_path / "g.parquet")
-
-
-@pytest.mark.parametrize("kind", [".npy", ".npz", ".csv", ".parquet"])
-def test_a_write_that_fails_leaves_the_old_file(
-    tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("kind", "package"), [(".parquet", "pyarrow"), (".h5", "h5py")])
+def test_a_missing_package_is_named(
+    tmp_path: Path, kind: str, package: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = tmp_path / f"powers{kind}"
-    path.write_text("old")
-    with monkeypatch.context() as patch:
-        patch.setattr("os.replace", refuse)
-        with pytest.raises(OSError, match="full"):
-            write_array(path, np.ones((1, 2)), "power")
-    assert [found.name for found in tmp_path.iterdir()] == [path.name]
-    assert path.read_text() == "old"
+    path = tmp_path / f"a{kind}"
+    write_array(path, np.ones((2, 2, 2)), "gain")
 
+    def missing(name: str) -> None:
+        raise ImportError(name)
 
-def refuse(*_: object) -> None:
-    raise OSError("the disk is full")
-
-
-def test_an_ending_in_capitals_is_kept(tmp_path: Path) -> None:
-    write_array(tmp_path / "P.NPY", np.ones((1, 2)), "power")
-    assert [path.name for path in tmp_path.iterdir()] == ["P.NPY"]
+    monkeypatch.setattr(extras.importlib, "import_module", missing)
+    for act in (lambda: open_gains(path), lambda: write_array(path, np.ones((1, 2)), "power")):
+        with pytest.raises(InputError, match=rf"needs {package}: pip install gfm-ra\[files\]"):
+            act()

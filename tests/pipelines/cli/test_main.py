@@ -20,7 +20,7 @@ from components.model.export import export_onnx
 from components.model.heads import PowerModel
 from components.model.prompted import ConditioningConfig, PromptedModel
 from components.training.checkpoint import MODEL_NAME, ModelCard, save_model
-from gfm_ra.files.gains import write_array
+from gfm_ra.files.writers import write_array
 from gfm_ra.goals import Objective, ProportionalFair, QoS, SumRate, Weighted
 from gfm_ra.rates import spectral_efficiency
 from gfm_ra.solvers import full_reuse
@@ -61,6 +61,7 @@ def prompted(module_workspace: Path) -> PromptedModel:
 @pytest.fixture
 def gain(tmp_path: Path) -> np.ndarray:
     gain = np.random.default_rng(0).exponential(10.0, (3, 5, 5)).astype(np.float32)
+    gain[:, range(5), range(5)] *= 100.0
     np.save(tmp_path / "gain.npy", gain)
     np.save(tmp_path / "gain_db.npy", 10.0 * np.log10(gain[0]))
     return gain
@@ -129,7 +130,7 @@ def test_without_a_champion_the_candidate_answers_and_it_is_said(
         (("gain.npy", "--goal", "speed"), "unknown"),
         (("gain.npy", "--goal", "qos", "--model", ONE_GOAL), "takes no parameters"),
         (("gain.npy", "--model", "models:/nothing@champion"), "cannot be loaded"),
-        (("gain.txt",), "must end in .npy, .npz, .csv, .parquet"),
+        (("gain.txt",), "must end in .npy, .npz, .csv"),
         (("gain.npy", "--weights", "none.csv"), "none.csv is missing"),
     ],
 )
