@@ -4,7 +4,7 @@ from operator import index
 
 import numpy as np
 
-from gfm_ra.goals import AlphaFair, Objective, ProportionalFair, QoS, SumRate, Weighted
+from gfm_ra.goals import AlphaFair, Objective, ProportionalFair, QoS, SumRate, Weighted, normalised_weights
 from gfm_ra.solvers import binding
 from gfm_ra.solvers.binding import CompiledGoal, Kind
 
@@ -80,8 +80,7 @@ def compiled_form(objective: Objective, count: int, links: int, solver: str) -> 
     """
     weights = np.ones((1, links), dtype=np.float32)
     if isinstance(objective, Weighted):
-        largest = np.max(objective.weights, axis=-1, keepdims=True)
-        weights = _owned(np.asarray(objective.weights / np.where(largest > 0, largest, 1), dtype=np.float32))
+        weights = _owned(normalised_weights(objective.weights))
         if weights.shape[-1] != links or weights.size not in (links, count * links):
             raise ValueError(
                 f"{solver}: weights {weights.shape} do not fit {count} snapshots of {links} links"
