@@ -8,7 +8,7 @@ from gfm_ra.rates import spectral_efficiency
 
 def are_powers(power: np.ndarray) -> np.ndarray:
     """Whether every power of a network is a number in [0, 1]: power [..., K] -> [...] bool."""
-    return ((power >= 0) & (power <= 1)).all(-1)  # NaN fails both
+    return np.all((power >= 0) & (power <= 1), axis=-1)  # NaN fails both
 
 
 def best_candidate(powers: np.ndarray, gain: np.ndarray, objective: Objective) -> np.ndarray:

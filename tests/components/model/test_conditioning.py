@@ -57,7 +57,8 @@ def share(condition: torch.Tensor) -> float:
 @pytest.mark.parametrize("objective", OBJECTIVES, ids=repr)
 def test_goals_have_the_slope_of_their_objective(objective: Objective) -> None:
     slope = goals_of(objective, GRAPHS, LINKS).slope(rates())
-    np.testing.assert_allclose(slope.numpy(), objective.slope(RATES), rtol=1e-6)
+    unit = objective.weights.max(-1, keepdims=True) if isinstance(objective, Weighted) else 1.0
+    np.testing.assert_allclose(slope.numpy(), objective.slope(RATES) / unit, rtol=1e-6)
 
 
 def test_the_floor_bounds_what_a_silent_link_asks_for() -> None:
@@ -68,10 +69,11 @@ def test_the_floor_bounds_what_a_silent_link_asks_for() -> None:
 
 def test_weights_per_link_go_to_every_graph_and_per_snapshot_to_its_own() -> None:
     every = goals_of(Weighted(SumRate(), PER_LINK), GRAPHS, LINKS).weights
-    np.testing.assert_allclose(every, np.tile(PER_LINK, (GRAPHS, 1)), rtol=1e-6)
+    np.testing.assert_allclose(every, np.tile(PER_LINK / 3.0, (GRAPHS, 1)), rtol=1e-6)
     for first in range(GRAPHS):
         own = goals_of(Weighted(SumRate(), PER_GRAPH), GRAPHS - first, LINKS, first).weights
-        np.testing.assert_allclose(own, PER_GRAPH[first:], rtol=1e-6)
+        largest = PER_GRAPH[first:].max(-1, keepdims=True)
+        np.testing.assert_allclose(own, PER_GRAPH[first:] / largest, rtol=1e-6)
 
 
 def test_goals_without_weights_weight_all_links_equally() -> None:
@@ -84,7 +86,7 @@ def test_goals_that_are_made_later_keep_their_weights() -> None:
     weights = PER_LINK.copy()
     goals = goals_of(Weighted(SumRate(), weights), 1, LINKS)
     weights[:] = 9.0
-    np.testing.assert_allclose(goals.weights[0], PER_LINK, rtol=1e-6)
+    np.testing.assert_allclose(goals.weights[0], PER_LINK / 3.0, rtol=1e-6)
 
 
 @pytest.mark.parametrize(
