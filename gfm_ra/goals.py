@@ -158,7 +158,7 @@ class AlphaFair(Objective):
         return (highest[..., 0] + np.log1p(terms.sum(-1))) / (1.0 - self.alpha)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Weighted(Objective):
     """Another objective with the links' benefits weighted: sum over links of weight_k beta(R_k).
 
@@ -174,6 +174,11 @@ class Weighted(Objective):
         if isinstance(self.objective, Weighted):
             raise ValueError("objective 'weighted': multiply the weights instead of nesting them")
         normalised_weights(self.weights)
+
+    def __repr__(self) -> str:
+        """The objective, and the weights in one short line."""
+        weights = np.array2string(np.asarray(self.weights), threshold=6, edgeitems=3, separator=", ")
+        return f"Weighted({self.objective!r}, weights={' '.join(weights.split())})"
 
     def __eq__(self, other: object) -> bool:
         """Whether objective and weights are the same."""
