@@ -6,7 +6,7 @@ beta'(R_k) by which utility-WMMSE weights the links. Rates are [..., K] in bit/s
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, TypeAlias, get_args
 
 import numpy as np
@@ -21,6 +21,10 @@ GoalName = Literal["sum-rate", "proportional-fair", "qos", "alpha-fair"]
 
 LARGEST_ALPHA = 10.0
 """Strongest fairness that a model is asked for: beyond it the slope of a slow link leaves float32."""
+LARGEST_MIN_RATE = 100.0
+"""Largest minimum rate (bit/s/Hz) that a model is asked for; no link reaches it."""
+LARGEST_PENALTY = 1e6
+"""Largest penalty that a model is asked for: beyond it float32 no longer sees the rates beside the penalty."""
 RATE_FLOOR = 1e-6
 """Added to rates (bit/s/Hz) under a logarithm or a negative power, so that a silent link costs much but not
 infinity."""
@@ -52,6 +56,15 @@ class Objective(ABC):
     @abstractmethod
     def slope(self, rates: Array) -> Array:
         """beta'(R_k) of every link, [..., K]."""
+
+    def merit(self, rates: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
+        """A number that orders allocations of one network as `utility` does, [...] float64.
+
+        It is what comparisons use: alpha-fair utilities differ by less than their rounding near alpha = 1, and leave
+        every floating type under strong fairness. weights: of the links' benefits, [..., K].
+        """
+        benefit = np.asarray(self.benefit(np.asarray(rates, dtype=np.float64)))
+        return (benefit if weights is None else weights * benefit).sum(-1)
 
 
 @dataclass(frozen=True)
@@ -108,7 +121,10 @@ class QoS(Objective):
 
 @dataclass(frozen=True)
 class AlphaFair(Objective):
-    """beta(z) = z^(1 - alpha) / (1 - alpha), log z at alpha = 1: 0 is sum rate, 1 proportional fairness."""
+    """beta(z) = z^(1 - alpha) / (1 - alpha), log z at alpha = 1: 0 is sum rate, 1 proportional fairness.
+
+    Near alpha = 1 the utility is a large constant plus the part that depends on the rates: compare by `merit`.
+    """
 
     alpha: float = 1.0
     name: ClassVar[str] = "alpha-fair"
@@ -128,23 +144,53 @@ class AlphaFair(Objective):
         """z^(-alpha)."""
         return (rates + RATE_FLOOR) ** (-self.alpha)
 
+    def merit(self, rates: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
+        """Logarithm of the rate that, given to every link, has the same utility; finite for every alpha."""
+        logarithms = np.log(np.asarray(rates, dtype=np.float64) + RATE_FLOOR)
+        share = np.ones(logarithms.shape[-1]) if weights is None else np.asarray(weights, dtype=np.float64)
+        share = np.broadcast_to(share / share.sum(-1, keepdims=True), logarithms.shape)
+        if self.alpha == 1.0:
+            return (share * logarithms).sum(-1)
+        exponents = (1.0 - self.alpha) * logarithms
+        # Relative to the largest term, and by expm1 and log1p, nothing overflows and nothing cancels near alpha = 1.
+        highest = np.where(share > 0, exponents, -np.inf).max(-1, keepdims=True)
+        terms = share * np.expm1(np.minimum(exponents - highest, 0.0))
+        return (highest[..., 0] + np.log1p(terms.sum(-1))) / (1.0 - self.alpha)
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, eq=False, repr=False)
 class Weighted(Objective):
-    """Another objective with the links' benefits weighted: sum over links of weight_k beta(R_k)."""
+    """Another objective with the links' benefits weighted: sum over links of weight_k beta(R_k).
+
+    Allocators and solvers see the ratios of a network's weights alone (`normalised_weights`); the utility counts them
+    as they are. Two of them are equal if the objectives and all weights are.
+    """
 
     objective: Objective
-    weights: np.ndarray = field(compare=False)  # [..., K], not negative
+    weights: np.ndarray  # [..., K], finite, not negative, not all 0 in any network
     name: ClassVar[str] = "weighted"
 
     def __post_init__(self) -> None:
-        weights = np.asarray(self.weights)
-        if weights.ndim == 0 or not np.isfinite(weights).all() or (weights < 0).any() or not weights.any():
-            raise ValueError(
-                "objective 'weighted': weights must be [..., K], finite, not negative, not all 0"
-            )
         if isinstance(self.objective, Weighted):
             raise ValueError("objective 'weighted': multiply the weights instead of nesting them")
+        normalised_weights(self.weights)
+
+    def __repr__(self) -> str:
+        """The objective, and the weights in one short line."""
+        weights = np.array2string(np.asarray(self.weights), threshold=6, edgeitems=3, separator=", ")
+        return f"Weighted({self.objective!r}, weights={' '.join(weights.split())})"
+
+    def __eq__(self, other: object) -> bool:
+        """Whether objective and weights are the same."""
+        return isinstance(other, Weighted) and self._identity() == other._identity()
+
+    def __hash__(self) -> int:
+        """Of objective and weights."""
+        return hash(self._identity())
+
+    def _identity(self) -> tuple[Objective, tuple[int, ...], bytes]:
+        weights = np.asarray(self.weights, dtype=np.float64) + 0.0  # minus zero is zero
+        return self.objective, weights.shape, weights.tobytes()
 
     def benefit(self, rates: Array) -> Array:
         """Weighted benefit of every link."""
@@ -153,6 +199,28 @@ class Weighted(Objective):
     def slope(self, rates: Array) -> Array:
         """Weighted slope of every link."""
         return _like(self.weights, rates) * self.objective.slope(rates)
+
+    def merit(self, rates: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
+        """That of the objective with these weights, of which the ratios count."""
+        own = normalised_weights(self.weights)
+        return self.objective.merit(rates, own if weights is None else own * weights)
+
+
+def normalised_weights(weights: Array) -> np.ndarray:
+    """Weights [..., K] as float32 whose largest is 1 in every network: what allocators and solvers compute with.
+
+    A common factor of a network's weights changes no solution, so whatever their unit, nothing is lost in float32.
+    Raises ValueError unless they are numbers, finite, not negative and not all 0 in any network.
+    """
+    given = np.asarray(weights)
+    if given.ndim == 0 or given.size == 0 or given.dtype.kind not in "fiu":
+        raise ValueError(
+            f"objective 'weighted': weights must be numbers [..., K], got {given.dtype} {given.shape}"
+        )
+    largest = given.max(-1, keepdims=True)
+    if not np.isfinite(given).all() or (given < 0).any() or not largest.all():
+        raise ValueError("objective 'weighted': weights must be finite, not negative, not all 0 in a network")
+    return (given / largest.astype(np.float64)).astype(np.float32)
 
 
 STANDARD: tuple[Objective, ...] = (SumRate(), ProportionalFair(), QoS())

@@ -36,7 +36,9 @@ def linear_to_db(ratio: Quantity) -> Quantity:
 
 
 def to_gain_db(gain: np.ndarray) -> np.ndarray:
-    """Linear gain to dB, not less than LEAST_GAIN_DB."""
+    """Linear gain to dB, not less than LEAST_GAIN_DB; half precision, which does not reach down there, as float32."""
+    gain = np.asarray(gain)
+    gain = gain.astype(np.float32) if gain.dtype == np.float16 else gain
     return linear_to_db(np.maximum(gain, db_to_linear(LEAST_GAIN_DB)))
 
 

@@ -6,7 +6,6 @@ import numpy as np
 
 from components.evaluation.intervals import Interval, ratio_of_means
 from gfm_ra.goals import (
-    RATE_FLOOR,
     AlphaFair,
     Objective,
     ProportionalFair,
@@ -42,11 +41,9 @@ def comparable_score(objective: Objective, power: np.ndarray, gain_db: np.ndarra
     )
     if alpha == 0.0:
         return objective.utility(rates)
-    share = weights / weights.sum(-1, keepdims=True)
     if alpha == 1.0:
-        return geometric_mean_rate(rates, share)
-    mean = (share * (rates.astype(np.float64) + RATE_FLOOR) ** (1.0 - alpha)).sum(-1)
-    return (mean ** (1.0 / (1.0 - alpha))).astype(np.float32)
+        return geometric_mean_rate(rates, weights / weights.sum(-1, keepdims=True))
+    return np.exp(objective.merit(rates)).astype(np.float32)
 
 
 def scores(objective: str, powers: Mapping[str, np.ndarray], gain_db: np.ndarray) -> dict[str, np.ndarray]:

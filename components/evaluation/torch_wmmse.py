@@ -9,11 +9,14 @@ from torch import Tensor
 
 from components.model.rates import rate_of
 from gfm_ra.goals import QOS_RAMP, RATE_FLOOR, Objective, ProportionalFair, QoS, SumRate
+from gfm_ra.solvers.inputs import LARGEST_GAIN
 
 _SILENT = -40.0  # log2 of the least amplitude that counts
 _DEEPEST = -140.0
 _SHRINK, _GROW, _LEAST_STEP = 0.5, 1.2, 0.01
 _TINY = 1e-30
+# Noise power in the iteration's own unit, as in the compiled solver: products of two powers stay in float32.
+_NOISE = 2.0**-32
 
 
 def wmmse(
@@ -27,7 +30,7 @@ def wmmse(
     """Best powers [B, K] of so many starts: full power, the others uniform random powers from `generator`.
 
     Args:
-        gain: [B, K, K] float32 or float64, linear, in units of noise at full power.
+        gain: [B, K, K] float32 or float64, linear, in units of noise at full power, at most LARGEST_GAIN.
         objective: SumRate, ProportionalFair or QoS.
         starts: runs per snapshot.
         iterations: of each.
@@ -35,17 +38,20 @@ def wmmse(
         initial_power: [B, K], in place of full power; what is returned is never worse.
 
     Raises:
-        ValueError: another objective.
+        ValueError: another objective; gains or powers out of range.
     """
     if not isinstance(objective, SumRate | ProportionalFair | QoS):
         raise ValueError(f"wmmse on tensors knows no {type(objective).__name__}: use gfm_ra.solvers")
+    _check_range("gains", gain, LARGEST_GAIN)
     batch, links, _ = gain.shape
     kind = {"device": gain.device, "dtype": gain.dtype}
     power = torch.ones(batch, links, starts, **kind)
     if initial_power is not None:
+        _check_range("powers", initial_power, 1.0)
         power[..., 0] = initial_power
     if starts > 1:
         power[..., 1:] = torch.rand(batch, links, starts - 1, generator=generator, **kind)
+    gain = gain * _NOISE
     direct = gain.diagonal(dim1=1, dim2=2).unsqueeze(-1)  # [B, K, 1]
     cross = gain - torch.diag_embed(gain.diagonal(dim1=1, dim2=2))
     state = _State(power)
@@ -53,7 +59,7 @@ def wmmse(
     damped = not isinstance(objective, SumRate)
     for iteration in range(iterations + 1):
         power = state.power()
-        interference = 1.0 + cross @ power
+        interference = _NOISE + cross @ power
         rates = rate_of(direct * power, interference)
         benefit, slope = benefit_and_slope(rates, objective)
         now = benefit.sum(1, keepdim=True)
@@ -63,6 +69,11 @@ def wmmse(
             state.advance(cross, direct, interference, slope, damped)
     chosen = utility.argmax(-1, keepdim=True).expand(batch, links, 1)
     return best.gather(2, chosen).squeeze(2)
+
+
+def _check_range(what: str, values: Tensor, largest: float) -> None:
+    if not bool(((values >= 0) & (values <= largest)).all()):
+        raise ValueError(f"wmmse on tensors: {what} must be finite, not negative and at most {largest:g}")
 
 
 class _State:

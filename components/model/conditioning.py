@@ -15,7 +15,10 @@ from torch import Tensor
 from components.config import Strict
 from gfm_ra.goals import (
     LARGEST_ALPHA,
+    LARGEST_MIN_RATE,
+    LARGEST_PENALTY,
     RATE_FLOOR,
+    STANDARD,
     AlphaFair,
     GoalName,
     Objective,
@@ -24,6 +27,7 @@ from gfm_ra.goals import (
     SumRate,
     Weighted,
     by_name,
+    normalised_weights,
 )
 
 PARAMETERS = 3  # alpha, min_rate and penalty: the columns of Goals.parameters
@@ -53,13 +57,14 @@ def goals_of(objective: Objective, batch: int, links: int, first: int = 0) -> Go
     """The same objective for every one of B graphs of K links.
 
     Weights of a `Weighted` objective may be [K] or [N, K]; of the latter, rows `first` to `first + batch` are taken.
+    A graph's weights are divided by the largest of them: only their ratios matter.
 
     Raises:
-        ValueError: the objective is not of the family, or its weights do not fit.
+        ValueError: the objective is not of the family, a parameter is too large, or its weights do not fit.
     """
     weights = np.ones(links, dtype=np.float32)
     if isinstance(objective, Weighted):
-        weights, objective = np.asarray(objective.weights, dtype=np.float32), objective.objective
+        weights, objective = normalised_weights(objective.weights), objective.objective
     given = weights.shape
     if weights.ndim == 2 and len(weights) > 1:
         weights = weights[first : first + batch]
@@ -75,16 +80,20 @@ def _parameters(objective: Objective) -> tuple[float, float, float]:
             return 0.0, 0.0, 0.0
         case ProportionalFair():
             return 1.0, 0.0, 0.0
-        case AlphaFair():
-            if objective.alpha > LARGEST_ALPHA:
-                raise ValueError(
-                    f"goal: alpha must be at most {LARGEST_ALPHA:g} for a model, got {objective.alpha:g}"
-                )
-            return objective.alpha, 0.0, 0.0
-        case QoS():
-            return 0.0, objective.min_rate, objective.penalty
+        case AlphaFair(alpha):
+            _check("alpha", alpha, LARGEST_ALPHA)
+            return alpha, 0.0, 0.0
+        case QoS(min_rate, penalty):
+            _check("min_rate", min_rate, LARGEST_MIN_RATE)
+            _check("penalty", penalty, LARGEST_PENALTY)
+            return 0.0, min_rate, penalty
         case _:
             raise ValueError(f"goal: objective {objective.name!r} cannot be given as a prompt")
+
+
+def _check(name: str, value: float, largest: float) -> None:
+    if value > largest:
+        raise ValueError(f"goal: {name} must be at most {largest:g} for a model, got {value:g}")
 
 
 def goal_loss(rates: Tensor, goals: Goals) -> Tensor:
@@ -92,11 +101,25 @@ def goal_loss(rates: Tensor, goals: Goals) -> Tensor:
 
     Each graph's utility is divided by sum_k R_k d utility / d R_k, a constant here. Then the gradient is a weighted
     mean of d log R_k whatever the goal's units: for sum rate that of log sum R, for proportional fairness that of
-    mean log R. The value itself says nothing; `advantage` does. rates: [B, K].
+    mean log R. No rate's gradient exceeds 1 / RATE_FLOOR. The value itself says nothing; `advantage` does.
+    rates: [B, K].
     """
-    slope = goals.slope(rates.detach())
-    scale = (slope * rates.detach()).sum(-1, keepdim=True).clamp_min(RATE_FLOOR)
+    known = rates.detach()
+    slope = _relative_slope(known, goals)
+    scale = (slope * known).sum(-1, keepdim=True).maximum(RATE_FLOOR * slope.amax(-1, keepdim=True))
     return -(slope / scale * rates).sum(-1).mean()
+
+
+_STEEPEST = 60.0  # largest logarithm of a slope that is computed as it is: e^60 leaves float32 room for sums
+
+
+def _relative_slope(rates: Tensor, goals: Goals) -> Tensor:
+    """Slopes [B, K] up to a factor per graph: of a graph with a slope above e^_STEEPEST in units of the steepest."""
+    alpha, min_rate, penalty = goals.columns()
+    steepness = torch.logaddexp(-alpha * (rates + RATE_FLOOR).log(), (penalty * (rates < min_rate)).log())
+    weighted = steepness + goals.weights.log()
+    relative = (weighted - weighted.amax(-1, keepdim=True)).exp()
+    return torch.where(steepness.amax(-1, keepdim=True) > _STEEPEST, relative, goals.slope(rates))
 
 
 def advantage(rates: Tensor, baseline: Tensor, objective: Objective) -> Tensor:
@@ -108,7 +131,7 @@ def advantage(rates: Tensor, baseline: Tensor, objective: Objective) -> Tensor:
 class GoalDistribution(Strict):
     """Which goals pre-training draws, and how much of the channel state it hides meanwhile.
 
-    Half of the goals are the three named ones with their usual parameters; the rest spread over the ranges.
+    `named_share` of the goals are the three named ones with their usual parameters; the rest spread over the ranges.
     """
 
     qos_share: float = Field(default=0.5, ge=0, le=1)
@@ -139,6 +162,33 @@ class GoalDistribution(Strict):
         """Share of the pairs to hide, one per graph, [B], on the generator's device."""
         complete, ratio = torch.rand(2, batch, generator=generator, device=generator.device)
         return torch.where(complete < self.complete_share, 0.0, self.max_mask_ratio * ratio)
+
+    def envelope(self) -> "GoalEnvelope":
+        """The goals that a model trained on these knows."""
+        return GoalEnvelope(max_alpha=self.max_alpha, min_rate=self.min_rate, max_penalty=self.max_penalty)
+
+
+class GoalEnvelope(Strict):
+    """The goals that a model was trained on, beyond the three named ones; by default those that are usual."""
+
+    max_alpha: float = 2.0
+    min_rate: tuple[float, float] = (0.1, 1.0)  # bit/s/Hz
+    max_penalty: float = 30.0
+
+    def beyond(self, objective: Objective) -> str:
+        """What of a goal lies outside, in words; empty for a goal within."""
+        plain = objective.objective if isinstance(objective, Weighted) else objective
+        if plain in STANDARD:
+            return ""
+        low, high = self.min_rate
+        match plain:
+            case AlphaFair(alpha) if alpha != 1.0 and alpha > self.max_alpha:
+                return f"alpha {alpha:g} is above {self.max_alpha:g}, up to which the model was trained"
+            case QoS(min_rate, penalty) if min_rate * penalty > 0 and not low <= min_rate <= high:
+                return f"min_rate {min_rate:g} is outside {low:g} to {high:g}, where the model was trained"
+            case QoS(min_rate, penalty) if min_rate > 0 and penalty > self.max_penalty:
+                return f"penalty {penalty:g} is above {self.max_penalty:g}, up to which the model was trained"
+        return ""
 
 
 class GoalSpec(Strict):

@@ -7,7 +7,6 @@ quantities that a classical solver balances. Hidden gains are estimated from the
 Shapes: B graphs, K links, d width. Row = receiver, column = transmitter.
 """
 
-from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple
 
 import numpy as np
@@ -19,7 +18,7 @@ from components.config import Strict
 from components.model.backbone import Backbone, BackboneConfig
 from components.model.conditioning import Goals, goals_of
 from components.model.heads import PowerHead
-from components.model.rates import rate_of
+from components.model.rates import exactly, rate_of
 from gfm_ra.goals import Objective, Weighted
 from gfm_ra.units import LARGEST_GAIN_DB, LEAST_GAIN_DB, db_to_linear
 
@@ -89,7 +88,8 @@ class HiddenGains(nn.Module):
         """Standardised gains [B, K, K] from z [B, K, d]."""
         receiver, transmitter = self.receiver(z).float(), self.transmitter(z).float()
         rank = receiver.shape[-1] - 1
-        product = torch.matmul(receiver[..., 1:], transmitter[..., 1:].mT).float() / rank**0.5
+        with exactly(z.device):
+            product = torch.matmul(receiver[..., 1:], transmitter[..., 1:].mT) / rank**0.5
         return product + receiver[..., :1] + transmitter[..., :1].mT
 
 
@@ -125,17 +125,10 @@ def consequences(power: Tensor, channel: Channel, goals: Goals, link_mask: Tenso
     Power; interference; rate; marginal utility of own power; marginal harm to the others; their balance; for goals
     with a least rate, the distance to it and the power that would reach it.
     """
-    with _exactly(power.device):
+    with exactly(power.device):
         # Columns [B, K, 1] throughout: sums over links are products with the matrix of gains, and nothing has to be
         # reshaped, which counts where each of a hundred small operations costs a microsecond.
         return _consequences(power.unsqueeze(-1), channel, goals, link_mask)
-
-
-def _exactly(device: torch.device) -> AbstractContextManager[object]:
-    """Products in float32 also while training in reduced precision, which would spoil sums over 100 dB of range."""
-    if not torch.is_autocast_enabled(device.type):
-        return nullcontext()
-    return torch.autocast(device.type, enabled=False)
 
 
 def _consequences(power: Tensor, channel: Channel, goals: Goals, link_mask: Tensor | None) -> Tensor:

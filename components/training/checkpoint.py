@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 from pydantic import ValidationError
@@ -17,6 +18,7 @@ from components.channel.torch_rng import seeded
 from components.config import Strict
 from components.data.shards import DataError, json_text, sha256_of
 from components.model.backbone import BackboneConfig
+from components.model.conditioning import GoalEnvelope
 from components.model.heads import PowerModel
 from components.model.prompted import ConditioningConfig, PromptedModel
 
@@ -34,6 +36,7 @@ class ModelCard(Strict):
     backbone: BackboneConfig
     objective: str | None = None
     conditioning: ConditioningConfig | None = None  # of a goal-conditioned model
+    goals: GoalEnvelope | None = None  # that it was trained on, unless they are the usual ones
 
 
 def save_tensors(path: Path, tensors: dict[str, Tensor]) -> None:
@@ -81,7 +84,12 @@ def _checksum(tensors: dict[str, Tensor]) -> str:
 def save_model(folder: Path, module: nn.Module, card: ModelCard, name: str) -> None:
     """Write weights and card into an existing folder."""
     save_tensors(folder / name, dict(module.state_dict()))
-    (folder / CONFIG_NAME).write_text(json_text(card.model_dump(mode="json")))
+    (folder / CONFIG_NAME).write_text(json_text(_content(card)))
+
+
+def _content(card: ModelCard) -> dict[str, Any]:
+    # Left out where it says nothing: cards of models with the usual goals stay as they were before it was there.
+    return card.model_dump(mode="json", exclude={"goals"} if card.goals is None else None)
 
 
 def load_card(folder: Path) -> ModelCard:

@@ -4,7 +4,7 @@ from pydantic import Field, model_validator
 
 from components.config import Strict
 from components.model.backbone import BackboneConfig
-from components.model.conditioning import GoalDistribution
+from components.model.conditioning import GoalDistribution, GoalEnvelope
 from components.model.prompted import ConditioningConfig
 from components.training.health import HealthThresholds
 from components.training.precision import Precision
@@ -50,3 +50,9 @@ class PretrainingConfig(Strict):
     def goal_conditioned(self) -> bool:
         """Whether the backbone is conditioned on goals and a power head learns with it."""
         return self.utility_weight > 0
+
+    @property
+    def unusual_goals(self) -> GoalEnvelope | None:
+        """What a model's card says of the goals that it was trained on: nothing if they are the usual ones."""
+        envelope = self.goals.envelope()
+        return None if envelope == GoalEnvelope() else envelope

@@ -128,7 +128,8 @@ class Pretraining(TrainingLoop):
         backbone = student.encoder.backbone
         if isinstance(backbone, GoalBackbone):
             assert student.head is not None
-            card = card.model_copy(update={"conditioning": self.config.conditioning})
+            goals = self.config.unusual_goals
+            card = card.model_copy(update={"conditioning": self.config.conditioning, "goals": goals})
             model = PromptedModel.of(backbone, student.head)
             save_model(folder, model, card, MODEL_NAME)
             backbone = backbone.backbone

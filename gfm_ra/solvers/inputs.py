@@ -4,12 +4,15 @@ from operator import index
 
 import numpy as np
 
-from gfm_ra.goals import AlphaFair, Objective, ProportionalFair, QoS, SumRate, Weighted
+from gfm_ra.goals import AlphaFair, Objective, ProportionalFair, QoS, SumRate, Weighted, normalised_weights
 from gfm_ra.solvers import binding
 from gfm_ra.solvers.binding import CompiledGoal, Kind
 
 LARGEST_GAIN = 1e24
 """Larger gains would overflow products in float32; physical ones stay below 1e15."""
+
+LARGEST_PARAMETER = 1e38
+"""Larger parameters of goals would leave float32."""
 
 MOST = 2**31 - 1
 """Largest count that a solver takes."""
@@ -52,6 +55,15 @@ def as_count(value: int, least: int, what: str, solver: str) -> int:
     return count
 
 
+def as_tolerance(tolerance: float | None, solver: str) -> float:
+    """The tolerance, 0 for none. Raises ValueError for one that is negative, NaN or infinite."""
+    if tolerance is None:
+        return 0.0
+    if not 0 <= tolerance < np.inf:
+        raise ValueError(f"{solver}: tolerance must be a number from 0 on, got {tolerance!r}")
+    return float(tolerance)
+
+
 def as_threads(threads: int | None, solver: str) -> int | None:
     """A number of threads, or None for as many as the work is worth. Raises as `as_count`."""
     return None if threads is None else as_count(threads, 1, "threads", solver)
@@ -80,14 +92,17 @@ def compiled_form(objective: Objective, count: int, links: int, solver: str) -> 
     """
     weights = np.ones((1, links), dtype=np.float32)
     if isinstance(objective, Weighted):
-        largest = np.max(objective.weights, axis=-1, keepdims=True)
-        weights = _owned(np.asarray(objective.weights / np.where(largest > 0, largest, 1), dtype=np.float32))
+        weights = _owned(normalised_weights(objective.weights))
         if weights.shape[-1] != links or weights.size not in (links, count * links):
             raise ValueError(
                 f"{solver}: weights {weights.shape} do not fit {count} snapshots of {links} links"
             )
         weights, objective = weights.reshape(-1, links), objective.objective
     kind, first, second = _kind_of(objective, solver)
+    if max(first, second) > LARGEST_PARAMETER:
+        raise ValueError(
+            f"{solver}: parameters of a goal must be at most {LARGEST_PARAMETER:g}, got {objective!r}"
+        )
     return CompiledGoal(kind, first, second, weights)
 
 
@@ -95,8 +110,10 @@ def _kind_of(objective: Objective, solver: str) -> tuple[Kind, float, float]:
     match objective:
         case SumRate() | AlphaFair(alpha=0.0):
             return Kind.SUM_RATE, 0.0, 0.0
-        case ProportionalFair() | AlphaFair(alpha=1.0):
+        case ProportionalFair():
             return Kind.PROPORTIONAL_FAIR, 0.0, 0.0
+        case AlphaFair(alpha) if abs(alpha - 1) < 2**-25:
+            return Kind.PROPORTIONAL_FAIR, 0.0, 0.0  # what float32 cannot tell from 1 leaves 0 / 0
         case QoS(min_rate, penalty):
             return Kind.QOS, min_rate, penalty
         case AlphaFair(alpha):

@@ -6,7 +6,7 @@ import numpy as np
 
 from gfm_ra.goals import Objective, SumRate
 from gfm_ra.solvers import binding
-from gfm_ra.solvers.inputs import as_batch, as_count, as_powers, as_threads, compiled_form
+from gfm_ra.solvers.inputs import as_batch, as_count, as_powers, as_threads, as_tolerance, compiled_form
 from gfm_ra.solvers.threads import spread
 
 
@@ -28,12 +28,12 @@ def wmmse(
     the start. The start with the best utility under `objective` wins. An iteration updates u, w = beta'(R) (1
     + SINR) and v. For sum rate that never lowers the utility; for other objectives the steps are damped and
     the best powers met are returned, so more iterations never give less. `tolerance` ends a start once none of its
-    powers moves by more.
+    powers moves by more; 0 and None never do. Starts that are solved side by side may stop later than they would alone.
 
     gain : [..., K, K]; objective : sum rate unless given; threads : all cores for large batches unless given.
     Returns float32 [..., K] in [0, 1].
-    Raises ValueError for gains, powers or weights that are out of range or do not fit, or for impossible
-    counts.
+    Raises ValueError for gains, powers, weights or a tolerance that are out of range or do not fit, or for
+    impossible counts.
     Source: Shi, Razaviyayn, Luo and He, An iteratively weighted MMSE approach, IEEE Trans. Signal Process.
     2011.
     """
@@ -54,7 +54,7 @@ def wmmse(
         iterations,
         index(first_index) % 2**64,
         index(seed) % 2**63,
-        tolerance or 0.0,
+        as_tolerance(tolerance, "wmmse"),
     )
     work = 2 * count * starts * iterations * links * links
     spread(lambda begin, end: binding.wmmse(problem, begin, end), count, work, threads)

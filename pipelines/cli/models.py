@@ -91,16 +91,20 @@ def rollback(name: Name) -> None:
 
 @app.command(
     epilog="Examples:\n\ngfm-ra models export gfm-ra-prompted champion ./allocator\n\n"
-    "gfm-ra models export gfm-ra-prompted champion ./small --int8\n\n"
     'Then, anywhere: mlflow.pyfunc.load_model("./allocator").predict(gain_db)'
 )
 def export(
     name: Name,
     which: Which,
     folder: Annotated[Path, typer.Argument(help="New folder for the model.")],
-    int8: Annotated[bool, typer.Option("--int8", help="With weights in 8 bits: smaller, faster.")] = False,
+    int8: Annotated[bool, typer.Option("--int8", hidden=True)] = False,
 ) -> None:
     """Copy a version into a folder that loads on any machine, without a registry."""
+    if int8:
+        raise UserError(
+            "--int8 is gone: 8-bit products saturate on processors without VNNI; leave it out, "
+            "or take gfm-ra-compact where a millisecond counts"
+        )
     if folder.exists():
         raise UserError(f"{folder} exists: name a new folder")
     runs.connect(create=False)
@@ -109,11 +113,6 @@ def export(
     shutil.rmtree(partial, ignore_errors=True)  # of a run that was killed
     try:
         made = versions.fetch(f"models:/{name}/{version.number}", partial)
-        for graph in (made / "artifacts").glob("*.onnx") if int8 else ():
-            from components.model.quantization import quantize
-
-            quantize(graph, graph)
-            versions.write_checksum(graph)
         # Addresses of the registry that it came from mean nothing elsewhere.
         (made / "registered_model_meta").unlink(missing_ok=True)
         made.rename(folder)

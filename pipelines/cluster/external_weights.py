@@ -51,7 +51,11 @@ def take(weights: ExternalWeights, algorithm: PretrainingConfig, made: Path) -> 
         ROOT / weights.folder,
         algorithm.conditioning if algorithm.goal_conditioned else None,
     )
-    card, wanted = load_card(folder), ModelCard(backbone=algorithm.backbone, conditioning=conditioning)
+    goals = algorithm.unusual_goals if conditioning else None
+    card, wanted = (
+        load_card(folder),
+        ModelCard(backbone=algorithm.backbone, conditioning=conditioning, goals=goals),
+    )
     if card != wanted:
         raise UserError(
             f"{folder}: architecture {card.model_dump()} is not that of section pretrain, {wanted.model_dump()}: "

@@ -5,6 +5,8 @@ repository: only mlflow, numpy and onnxruntime.
 """
 
 import hashlib
+import json
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +20,19 @@ DEFAULTS = {"goal": "sum-rate", "alpha": 1.0, "min_rate": 0.3, "penalty": 15.0}
 # Beyond these the slopes of the utility leave the range of float32.
 LARGEST = {"alpha": 10.0, "min_rate": 100.0, "penalty": 1e6}
 GOALS = ("sum-rate", "proportional-fair", "qos", "alpha-fair")
+# The goal that each number belongs to.
+GOAL_OF = {"alpha": "alpha-fair", "min_rate": "qos", "penalty": "qos"}
+# A number that was not given: MLflow fills in the signature's defaults, so only a value that nobody means tells it.
+UNSET = -1e300
+# Goals that models are trained on unless their card says otherwise.
+ENVELOPE = {"max_alpha": 2.0, "min_rate": (0.1, 1.0), "max_penalty": 30.0}
+LARGEST_BATCH = 256
+# A pass takes some 200 bytes for each gain of a batch: less than half a gigabyte, however many links and networks.
+LARGEST_BATCH_GAINS = 2_097_152
+
+
+class NoPowers(ValueError, ArithmeticError):
+    """The graph's answer to a network is not a power in [0, 1] for every link."""
 
 
 class PowerAllocator(PythonModel):
@@ -38,16 +53,25 @@ class PowerAllocator(PythonModel):
         options.intra_op_num_threads = 1
         providers = ["CPUExecutionProvider"]
         self._graph = onnxruntime.InferenceSession(graph, options, providers=providers)
+        card = Path(context.artifacts.get("weights", "")) / "config.json"
+        goals = json.loads(card.read_text()).get("goals") if card.is_file() else None
+        self._envelope = ENVELOPE | (goals or {})
 
     # Without type hints: MLflow would convert the input to what they say.
     def predict(self, context, model_input, params=None):  # noqa: ANN001, ANN201 # pyright: ignore
         """Powers [B, K] for model_input, an array [B, K, K] or a mapping {"gain_db": array}.
 
         params, for the model that takes any goal: goal (one of GOALS, default sum-rate), alpha of alpha-fair, min_rate
-        (bit/s/Hz) and penalty of qos; weights, a list of K numbers, one priority per link.
+        (bit/s/Hz) and penalty of qos; weights, a list of K numbers, one priority per link, of which the ratios count.
+        A goal beyond those that the model was trained on is answered, and a warning says "extrapolated".
         """
         gain_db = model_input["gain_db"] if isinstance(model_input, dict) else model_input
-        return self.run(self.prepare(gain_db, params or {}))
+        inputs = self.prepare(gain_db, params or {})
+        if self.any_goal and (beyond := outside(goal_parameters(params or {}), self._envelope)):
+            logging.getLogger("gfm_ra").warning(
+                "extrapolated: %s: check the powers or let WMMSE refine them", beyond
+            )
+        return self.run(inputs)
 
     @property
     def any_goal(self) -> bool:
@@ -69,24 +93,44 @@ class PowerAllocator(PythonModel):
         return inputs
 
     def run(self, inputs: dict[str, np.ndarray]) -> np.ndarray:
-        """Powers [B, K] of prepared inputs; may be called from several threads."""
-        return np.asarray(self._graph.run(["power"], inputs)[0])
+        """Powers [B, K] of prepared inputs, in batches that bound the memory; may be called from several threads.
+
+        Raises:
+            NoPowers: the graph gave something else to a network.
+        """
+        batch, links, _ = inputs["gain_db"].shape
+        step = max(1, min(LARGEST_BATCH, LARGEST_BATCH_GAINS // links**2))
+        parts = [
+            self._graph.run(
+                ["power"], {name: values[start : start + step] for name, values in inputs.items()}
+            )[0]
+            for start in range(0, batch, step)
+        ]
+        power = np.concatenate(parts)
+        bad = batch - int(np.all((power >= 0) & (power <= 1), axis=1).sum())  # NaN fails both
+        if bad:
+            raise NoPowers(f"the model's powers are not numbers in [0, 1] for {bad} of {batch} networks")
+        return power
 
 
 def goal_parameters(params: dict) -> tuple[float, float, float]:
     """Alpha, min_rate and penalty of a goal.
 
     Raises:
-        ValueError: there is no such goal, or a parameter is not a number in its range.
+        ValueError: there is no such goal, it does not have a number that was given, or that is not in its range.
     """
-    values = DEFAULTS | {name: params[name] for name in DEFAULTS if params.get(name) is not None}
+    given = {name: params[name] for name in DEFAULTS if not _missing(params.get(name))}
+    values = DEFAULTS | given
     goal = values["goal"]
     if goal not in GOALS:
-        raise ValueError(f"goal {goal!r} is unknown: choose one of {', '.join(GOALS)}")
+        raise ValueError(f"goal {str(goal)[:40]!r} is unknown: choose one of {', '.join(GOALS)}")
     for name, most in LARGEST.items():
         value = values[name]
+        if name in given and goal != GOAL_OF[name]:
+            raise ValueError(f"{name} belongs to goal {GOAL_OF[name]}: give both or neither")
         # Compared as it is: whole numbers may be too long for any float. NaN fails every comparison.
-        if not isinstance(value, int | float | np.number) or not 0 <= value <= most:
+        number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+        if not number or not 0 <= value <= most:
             raise ValueError(f"{name} must be a number from 0 to {most:g}, not {str(value)[:40]}")
     alpha, min_rate, penalty = (float(values[name]) for name in LARGEST)
     return {
@@ -95,6 +139,27 @@ def goal_parameters(params: dict) -> tuple[float, float, float]:
         "qos": (0.0, min_rate, penalty),
         "alpha-fair": (alpha, 0.0, 0.0),
     }[goal]
+
+
+def _missing(value: object) -> bool:
+    return value is None or (isinstance(value, float | np.floating) and float(value) == UNSET)
+
+
+def outside(parameters: tuple[float, float, float], envelope: dict) -> str:
+    """What of a goal lies beyond those that the model was trained on, in words; empty if nothing does."""
+    alpha, min_rate, penalty = parameters
+    low, high = envelope["min_rate"]
+    if alpha != 1 and alpha > envelope["max_alpha"]:
+        return f"alpha {alpha:g} is above {envelope['max_alpha']:g}"
+    if min_rate * penalty == 0 or (min_rate, penalty) == (DEFAULTS["min_rate"], DEFAULTS["penalty"]):
+        return ""
+    if not low <= min_rate <= high:
+        return f"min_rate {min_rate:g} is outside {low:g} to {high:g}"
+    return (
+        f"penalty {penalty:g} is above {envelope['max_penalty']:g}"
+        if penalty > envelope["max_penalty"]
+        else ""
+    )
 
 
 def checked_weights(weights: object, links: int) -> np.ndarray:
@@ -113,7 +178,7 @@ def checked_weights(weights: object, links: int) -> np.ndarray:
     if not np.isfinite(values).all() or (values < 0).any() or not values.any():
         raise ValueError("weights must be finite, not negative, and not all 0")
     # Only their ratios matter; like this no magnitude is lost in float32.
-    return (values / np.max(values)).astype(np.float32)
+    return (values / np.float64(np.max(values))).astype(np.float32)
 
 
 def checked(gain_db: np.ndarray) -> np.ndarray:
@@ -126,6 +191,8 @@ def checked(gain_db: np.ndarray) -> np.ndarray:
         raise ValueError(f"gain_db must be numbers, not {gain_db.dtype}")
     if gain_db.ndim != 3 or gain_db.shape[1] != gain_db.shape[2] or 0 in gain_db.shape:
         raise ValueError(f"gain_db must have shape [B, K, K] with B, K >= 1, not {list(gain_db.shape)}")
+    if gain_db.dtype.kind != "f":
+        gain_db = gain_db.astype(np.float64)  # the smallest whole number has no absolute value of its type
     if not np.isfinite(gain_db).all():
         raise ValueError("gain_db holds NaN or infinity: give dB values (a gain of zero is -100 dB or less)")
     worst = float(np.abs(gain_db).max())

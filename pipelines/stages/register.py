@@ -15,7 +15,7 @@ from components.config import Strict
 from components.data.shards import json_text, sha256_of
 from components.model.export import export_onnx
 from components.training.checkpoint import CONFIG_NAME, MODEL_NAME, load_power_model, load_prompted_model
-from gfm_ra.goals import OBJECTIVES, AlphaFair, QoS, SumRate
+from gfm_ra.goals import OBJECTIVES, SumRate
 from pipelines.registry import pyfunc_program, versions
 from pipelines.registry.aliases import offer
 from pipelines.registry.card import model_card, show
@@ -48,14 +48,10 @@ class RegisterConfig(Strict):
 
 
 ANY_GOAL = (paths.PROMPTED, paths.DISTILLED)
-# What a caller may pass to the goal-conditioned model, with the defaults; `pyfunc_model.py` explains each.
-PARAMETERS = {
-    "goal": SumRate.name,
-    "alpha": AlphaFair.alpha,
-    "min_rate": QoS.min_rate,
-    "penalty": QoS.penalty,
-    "weights": [],
-}
+# `UNSET` of `pyfunc_model.py`: the program has the real defaults, since it must tell a number that was given.
+UNSET = -1e300
+# What a caller may pass to the goal-conditioned model, with the signature's defaults; `pyfunc_model.py` explains each.
+PARAMETERS = {"goal": SumRate.name, "alpha": UNSET, "min_rate": UNSET, "penalty": UNSET, "weights": []}
 
 
 class Candidate(NamedTuple):

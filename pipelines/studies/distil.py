@@ -7,7 +7,6 @@ from pydantic import Field, model_validator
 from components.data.shards import json_text
 from components.model.conditioning import goals_of
 from components.model.export import export_onnx
-from components.model.quantization import quantize
 from components.training.checkpoint import load_prompted_model
 from components.training.config import PretrainingConfig
 from gfm_ra.goals import OBJECTIVES, SumRate
@@ -20,7 +19,7 @@ from pipelines.runtime import paths
 from pipelines.runtime.stage import Context, Outcome, Stage, main
 
 LATENCY_LINKS, LATENCY_SECONDS = 50, 2.0
-CANDIDATES = ("teacher", "compact", "compact int8")
+CANDIDATES = ("teacher", "compact")
 
 
 class DistilConfig(SpreadConfig):
@@ -46,12 +45,11 @@ class DistilConfig(SpreadConfig):
 
 
 def candidates(context: Context[DistilConfig], model: Path) -> dict[str, Path]:
-    """Exported graphs by name: the teacher, the small model, and the small model with weights in 8 bits."""
-    graphs = {name: context.scratch / f"{name.replace(' ', '-')}.onnx" for name in CANDIDATES}
-    teacher, compact, small = graphs.values()
+    """Exported graphs by name: the teacher and the small model."""
+    graphs = {name: context.scratch / f"{name}.onnx" for name in CANDIDATES}
+    teacher, compact = graphs.values()
     export_onnx(load_prompted_model(paths.pretrained(paths.PROMPTED)), teacher)
     export_onnx(load_prompted_model(model), compact)
-    quantize(compact, small)
     return graphs
 
 
@@ -78,9 +76,7 @@ def work(context: Context[DistilConfig]) -> Outcome:
     for name, graph in candidates(context, trained.model).items():
         scored = validation.scores(graph_powers(graph, any_goal=True))
         means = {objective: validation.mean_ratio(scored, objective) for objective in OBJECTIVES}
-        summary |= {
-            f"{name.replace(' ', '_')}.{objective}": round(mean, 6) for objective, mean in means.items()
-        }
+        summary |= {f"{name}.{objective}": round(mean, 6) for objective, mean in means.items()}
         # How long it takes depends on the machine: shown, but kept in no file.
         rows.append([name, *(f"{mean:.4f}" for mean in means.values()), f"{latency_ms(graph):.2f}"])
     made = trained.model.parent

@@ -5,8 +5,11 @@ from typing import get_args
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gfm_ra.goals import (
+    LARGEST_ALPHA,
     OBJECTIVES,
     RATE_FLOOR,
     STANDARD,
@@ -18,6 +21,7 @@ from gfm_ra.goals import (
     Weighted,
     by_name,
     geometric_mean_rate,
+    normalised_weights,
 )
 
 RATES = np.array([[0.05, 0.2, 0.31, 1.7, 8.0], [0.4, 0.5, 0.6, 0.7, 0.8]])
@@ -113,10 +117,93 @@ def test_lookup_refuses_what_it_does_not_know(name, parameters, problem):
         by_name(name, **parameters)
 
 
-@pytest.mark.parametrize("weights", [[-1.0, 1.0], [np.nan, 1.0], [0.0, 0.0]])
+@pytest.mark.parametrize(
+    "weights",
+    [
+        [-1.0, 1.0], [np.nan, 1.0], [np.inf, 1.0], [0.0, 0.0], [[1.0, 2.0], [0.0, 0.0]], [], 1.0,
+        [True, False], ["a", "b"], [1j, 1.0], [None, 1.0],
+    ],
+    ids=repr,
+)  # fmt: skip
 def test_weights_must_be_weights(weights):
     with pytest.raises(ValueError, match="weights must be"):
         Weighted(SumRate(), np.array(weights))
+
+
+def test_weighted_objectives_are_equal_if_their_weights_are():
+    one, same = Weighted(SumRate(), np.array([1, 2])), Weighted(SumRate(), np.array([1.0, 2.0], np.float32))
+    assert one == same
+    assert hash(one) == hash(same)
+    others = [
+        Weighted(SumRate(), np.array([2.0, 1.0])), Weighted(SumRate(), np.array([2.0, 4.0])),
+        Weighted(QoS(), np.array([1.0, 2.0])), Weighted(SumRate(), np.array([[1.0, 2.0]])), SumRate(),
+    ]  # fmt: skip
+    assert all(one != other for other in others)
+    assert len({one, same, *others}) == 1 + len(others)
+
+
+@given(exponent=st.floats(-37, 37), kind=st.sampled_from([np.float32, np.float64]))
+def test_normalised_weights_do_not_know_their_unit(exponent, kind):
+    weights = np.array([[0.25, 1.0, 3.0], [5.0, 0.0, 0.5]])
+    scaled = (weights * 10.0**exponent).astype(kind)
+    np.testing.assert_allclose(
+        normalised_weights(scaled), weights / weights.max(-1, keepdims=True), rtol=3e-7, atol=0
+    )
+
+
+@pytest.mark.parametrize(
+    "weights",
+    [
+        np.array([1, 0, 4]), np.array([0.25, 0, 1], np.float16), np.array([0.25, 0, 1], ">f8"), [5, 0, 20],
+        np.array([1.1e-307, 0, 4.4e-307]), np.array([5e-324, 0, 2e-323]), np.array([2**62, 0, 2**64 - 1], np.uint64),
+        np.array([0.25, 9, 0, 9, 1])[::2],
+    ],
+    ids=repr,
+)  # fmt: skip
+def test_weights_of_any_type_are_normalised(weights):
+    found = normalised_weights(weights)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, [0.25, 0, 1], rtol=1e-6)
+
+
+@pytest.mark.parametrize("alpha", [0.0, 1e-9, 0.3, 1.0, 2.5, 10.0, 300.0])
+@pytest.mark.parametrize("weights", [None, WEIGHTS])
+def test_the_merit_of_alpha_fairness_is_the_rate_of_equal_utility(alpha, weights):
+    goal = AlphaFair(alpha)
+    assert np.allclose(goal.merit(np.full(5, 0.7), weights), np.log(0.7 + RATE_FLOOR), rtol=1e-12)
+    merit = goal.merit(RATES, weights)
+    assert (merit >= np.log(RATES.min(-1)) - 1e-5).all()
+    assert (merit <= np.log(RATES.max(-1)) + 1e-5).all()
+    if alpha in (0.3, 2.5):
+        share = np.full(5, 0.2) if weights is None else weights / weights.sum()
+        mean = (share * (RATES + RATE_FLOOR) ** (1 - alpha)).sum(-1) ** (1 / (1 - alpha))
+        np.testing.assert_allclose(np.exp(merit), mean, rtol=1e-12)
+
+
+@given(away=st.floats(1e-17, 1e-3), sign=st.sampled_from([-1, 1]))
+def test_near_alpha_one_the_merit_is_that_of_proportional_fairness(away, sign):
+    at_one = AlphaFair(1.0).merit(RATES)
+    np.testing.assert_allclose(AlphaFair(1 + sign * away).merit(RATES), at_one, atol=2 * away, rtol=1e-14)
+
+
+@given(
+    alpha=st.floats(0.0, LARGEST_ALPHA),
+    rates=st.lists(st.floats(0.0, 100.0, width=32), min_size=1, max_size=9),
+    kind=st.sampled_from([np.float32, np.float64]),
+)
+def test_merits_are_finite_and_rise_with_every_rate(alpha, rates, kind):
+    rates = np.array(rates, kind)
+    for goal in (SumRate(), ProportionalFair(), QoS(), AlphaFair(alpha)):
+        merit = goal.merit(rates)
+        assert merit.dtype == np.float64
+        assert np.isfinite(merit)
+        assert goal.merit(rates + kind(1.0)) > merit
+
+
+@pytest.mark.parametrize("goal", ALL, ids=repr)
+def test_merits_order_as_utilities(goal):
+    rates = np.random.default_rng(2).exponential(size=(40, 5)) + 0.01
+    assert (np.argsort(goal.merit(rates)) == np.argsort(goal.utility(rates))).all()
 
 
 def test_weighted_objectives_do_not_nest():

@@ -44,6 +44,11 @@ def test_silence_has_a_finite_floor() -> None:
     np.testing.assert_allclose(gain_db, [LEAST_GAIN_DB, LEAST_GAIN_DB, -100.0, 0.0, 20.0], atol=1e-9)
 
 
+@pytest.mark.parametrize("kind", [np.float16, np.float32, np.float64, np.int32, ">f4", np.uint8])
+def test_every_type_of_gain_has_finite_decibels(kind):
+    np.testing.assert_allclose(to_gain_db(np.array([0, 1, 100], kind)), [-100, 0, 20], atol=1e-4)
+
+
 @given(st.floats(-99.0, 199.0))
 def test_decibels_and_linear_gains_are_inverse(gain_db: float) -> None:
     assert to_gain_db(to_gain(np.array([gain_db]))) == pytest.approx(gain_db, abs=1e-4)

@@ -26,3 +26,4 @@ template <class Function> void over(const float* values, int64_t count, float* o
 GFM_RA_OVER(log2_of)
 GFM_RA_OVER(log2_of_one_plus)
 GFM_RA_OVER(exp2_of)
+GFM_RA_OVER(exp2_less_one_of)

@@ -15,6 +15,10 @@ constexpr float log2_series[] = {0.1258353739976883f,  -0.20726893842220306f, 0.
 // 2^x = 1 + x (..), highest power first, in r = x ln 2 with |r| <= ln(2) / 2: the series of e^r.
 constexpr float exp_series[] = {1.0f / 720.0f, 1.0f / 120.0f, 1.0f / 24.0f, 1.0f / 6.0f, 0.5f, 1.0f, 1.0f};
 
+// (e^r - 1) / r, highest power first: the series.
+constexpr float exp_less_one_series[] = {1.0f / 5040.0f, 1.0f / 720.0f, 1.0f / 120.0f, 1.0f / 24.0f,
+                                         1.0f / 6.0f,    0.5f,          1.0f};
+
 constexpr int32_t root_half_bits = 0x3f3504f3, mantissa_bits = 23, exponent_bias = 127;
 
 // Horner's rule: the fewest operations, one after the other.
@@ -56,15 +60,30 @@ template <class F> GFM_RA_INLINE F log2_of_one_plus(F value) {
     return log2_near_one<F>(exponent, select(exponent == 0, value, mantissa - 1.0f));
 }
 
-// 2^value; exponents beyond +-125 count as that.
-template <class F> GFM_RA_INLINE F exp2_of(F value) {
+// 2^whole and rest ln 2 with whole + rest = value, |rest| <= 1/2; exponents beyond +-125 count as that.
+template <class F> struct Split {
+    F power, rest;
+};
+
+template <class F> GFM_RA_INLINE Split<F> split(F value) {
     const F within = smaller(larger(value, all<F>(-125.0f)), all<F>(125.0f));
     const F shifted = within + 0.5f;
     const Integers<F> cut = to_integer(shifted);  // towards zero
     const F towards_zero = to_float(cut);
     const Integers<F> whole = cut + (towards_zero > shifted);  // a comparison that holds is -1: the floor
-    const F rest = (within - to_float(whole)) * ln_2;
-    return polynomial(exp_series, rest) * float_of<F>((whole + exponent_bias) << mantissa_bits);
+    return {float_of<F>((whole + exponent_bias) << mantissa_bits), (within - to_float(whole)) * ln_2};
+}
+
+// 2^value; exponents beyond +-125 count as that.
+template <class F> GFM_RA_INLINE F exp2_of(F value) {
+    const Split<F> found = split(value);
+    return polynomial(exp_series, found.rest) * found.power;
+}
+
+// 2^value - 1, accurate relative to the result however small the value is; exponents as in `exp2_of`.
+template <class F> GFM_RA_INLINE F exp2_less_one_of(F value) {
+    const Split<F> found = split(value);
+    return fma(found.power, found.rest * polynomial(exp_less_one_series, found.rest), found.power - 1.0f);
 }
 
 }  // namespace gfm_ra

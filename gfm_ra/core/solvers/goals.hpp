@@ -21,6 +21,10 @@ constexpr float largest_slope = 0x1p50f, largest_benefit = 0x1p100f;
 // Width, relative to the minimum rate, over which the QoS slope falls from 1 + penalty to 1: with a jump, links that sit
 // at the minimum rate swing between the two slopes.
 constexpr float ramp_width = 1.0f / 15.0f;
+// Alpha-fair benefits are counted from that of rate 1 where alpha is nearer to 1 than this: z^(1 - alpha) / (1 - alpha) is
+// a constant of 1 / (1 - alpha) there, in whose rounding what depends on the rate is lost. The choice between powers is
+// the same.
+constexpr float near_proportional = 0.25f;
 
 template <class F> struct Judgement {
     F benefit, slope;
@@ -40,8 +44,10 @@ template <Kind kind, class F> GFM_RA_INLINE Judgement<F> judge(F rate, Parameter
     } else if constexpr (kind == Kind::alpha_fair) {
         const F exponent = log2_of(rate + rate_floor);
         const F slope = exp2_of(smaller(exponent * -goal.first, all<F>(largest_slope_log2)));
-        const F lifted = smaller(exponent * (1.0f - goal.first), all<F>(largest_benefit_log2));
-        return {exp2_of(lifted) / (1.0f - goal.first), slope};
+        const float order = 1.0f - goal.first;
+        const F lifted = smaller(exponent * order, all<F>(largest_benefit_log2));
+        const bool near = -near_proportional < order && order < near_proportional;
+        return {(near ? exp2_less_one_of(lifted) : exp2_of(lifted)) / order, slope};
     } else {
         return {rate, all<F>(1.0f)};
     }

@@ -9,6 +9,7 @@ from components.channel.simulator import simulate
 from components.evaluation.scores import score
 from components.evaluation.torch_wmmse import wmmse
 from gfm_ra.goals import AlphaFair, ProportionalFair, QoS, SumRate
+from gfm_ra.rates import spectral_efficiency
 from gfm_ra.solvers import wmmse as compiled
 
 OBJECTIVES = (SumRate(), ProportionalFair(), QoS())
@@ -58,12 +59,43 @@ def test_given_powers_are_polished_like_by_the_compiled_solver(gain, objective):
     assert np.median(np.abs(ours - theirs) / np.abs(theirs)) < 1e-3
 
 
-def test_extreme_gains_give_powers():
-    gain = torch.tensor([[[0.0, 1e20], [1e-20, 1e-6]], [[1e12, 1e12], [1e12, 1e12]]])
-    for objective in OBJECTIVES:
-        power = wmmse(gain, objective, starts=3, generator=torch.Generator().manual_seed(0))
-        assert power.isfinite().all()
+@pytest.mark.parametrize("objective", OBJECTIVES, ids=lambda objective: objective.name)
+@pytest.mark.parametrize("level", [1e-20, 1e-6, 1.0, 1e12, 1e16, 1e20, 1e23])
+def test_gains_of_any_size_give_the_utility_of_the_compiled_solver(objective, level):
+    shape = np.array(
+        [
+            [[1.0, 0.9], [0.9, 0.9]],
+            [[1.0, 0.0], [1e-3, 0.5]],
+            [[0.1, 1.0], [1e-9, 0.3]],
+            [[1.0, 1.0], [1.0, 1.0]],
+        ]
+    )
+    gain = (level * shape).astype(np.float32)
+    for kind in (torch.float32, torch.float64):
+        power = wmmse(torch.from_numpy(gain).to(kind), objective, iterations=300)
         assert ((power >= 0) & (power <= 1)).all()
+        ours, theirs = (
+            objective.utility(spectral_efficiency(each.astype(np.float64), gain.astype(np.float64)))
+            for each in (power.numpy(), compiled(gain, objective, iterations=300))
+        )
+        # Under QoS the steps turn on the sign of tiny differences, so other roundings end elsewhere.
+        rtol = 2e-2 if objective == QoS() else 2e-3
+        np.testing.assert_allclose(ours, theirs, rtol=rtol, atol=1e-6)
+
+
+def test_of_two_links_that_drown_each_other_one_is_silenced_at_200_db():
+    power = wmmse(torch.tensor([[[1e20, 0.9e20], [0.9e20, 0.9e20]]]), SumRate())
+    torch.testing.assert_close(power, torch.tensor([[1.0, 0.0]]))
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -1.0, 1e25])
+def test_impossible_gains_and_powers_are_refused(value):
+    gain = torch.ones(2, 3, 3)
+    with pytest.raises(ValueError, match="powers must be finite"):
+        wmmse(gain, SumRate(), initial_power=torch.full((2, 3), value))
+    gain[1, 0, 2] = value
+    with pytest.raises(ValueError, match="gains must be finite"):
+        wmmse(gain, SumRate())
 
 
 def test_another_objective_is_refused():

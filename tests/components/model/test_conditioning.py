@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from components.model.conditioning import (
@@ -15,6 +17,9 @@ from components.model.conditioning import (
     goals_of,
 )
 from gfm_ra.goals import (
+    LARGEST_ALPHA,
+    LARGEST_MIN_RATE,
+    LARGEST_PENALTY,
     RATE_FLOOR,
     AlphaFair,
     Objective,
@@ -57,7 +62,8 @@ def share(condition: torch.Tensor) -> float:
 @pytest.mark.parametrize("objective", OBJECTIVES, ids=repr)
 def test_goals_have_the_slope_of_their_objective(objective: Objective) -> None:
     slope = goals_of(objective, GRAPHS, LINKS).slope(rates())
-    np.testing.assert_allclose(slope.numpy(), objective.slope(RATES), rtol=1e-6)
+    unit = objective.weights.max(-1, keepdims=True) if isinstance(objective, Weighted) else 1.0
+    np.testing.assert_allclose(slope.numpy(), objective.slope(RATES) / unit, rtol=1e-6)
 
 
 def test_the_floor_bounds_what_a_silent_link_asks_for() -> None:
@@ -68,10 +74,11 @@ def test_the_floor_bounds_what_a_silent_link_asks_for() -> None:
 
 def test_weights_per_link_go_to_every_graph_and_per_snapshot_to_its_own() -> None:
     every = goals_of(Weighted(SumRate(), PER_LINK), GRAPHS, LINKS).weights
-    np.testing.assert_allclose(every, np.tile(PER_LINK, (GRAPHS, 1)), rtol=1e-6)
+    np.testing.assert_allclose(every, np.tile(PER_LINK / 3.0, (GRAPHS, 1)), rtol=1e-6)
     for first in range(GRAPHS):
         own = goals_of(Weighted(SumRate(), PER_GRAPH), GRAPHS - first, LINKS, first).weights
-        np.testing.assert_allclose(own, PER_GRAPH[first:], rtol=1e-6)
+        largest = PER_GRAPH[first:].max(-1, keepdims=True)
+        np.testing.assert_allclose(own, PER_GRAPH[first:] / largest, rtol=1e-6)
 
 
 def test_goals_without_weights_weight_all_links_equally() -> None:
@@ -84,7 +91,7 @@ def test_goals_that_are_made_later_keep_their_weights() -> None:
     weights = PER_LINK.copy()
     goals = goals_of(Weighted(SumRate(), weights), 1, LINKS)
     weights[:] = 9.0
-    np.testing.assert_allclose(goals.weights[0], PER_LINK, rtol=1e-6)
+    np.testing.assert_allclose(goals.weights[0], PER_LINK / 3.0, rtol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -113,6 +120,27 @@ def test_an_objective_outside_the_family_is_refused() -> None:
         goals_of(Other(), 1, LINKS)
     with pytest.raises(ValueError, match="alpha must be at most 10"):
         goals_of(AlphaFair(11.0), 1, LINKS)
+    with pytest.raises(ValueError, match="min_rate must be at most 100"):
+        goals_of(QoS(101.0), 1, LINKS)
+    with pytest.raises(ValueError, match="penalty must be at most 1e\\+06"):
+        goals_of(QoS(0.3, 1.1e6), 1, LINKS)
+
+
+@given(scale=st.floats(-12.0, 12.0))
+def test_only_the_ratios_of_weights_reach_a_model(scale: float) -> None:
+    one = goals_of(Weighted(QoS(), PER_GRAPH), GRAPHS, LINKS)
+    other = goals_of(Weighted(QoS(), 10.0**scale * PER_GRAPH), GRAPHS, LINKS)
+    torch.testing.assert_close(other.weights, one.weights, rtol=2e-7, atol=0)
+
+
+def test_weights_may_be_whole_numbers_and_far_beyond_float32() -> None:
+    for weights in (
+        [1, 2, 4, 8, 16],
+        np.array([1, 2, 4, 8, 16]) * 1e200,
+        np.array([1, 2, 4, 8, 16]) * 5e-324,
+    ):
+        found = goals_of(Weighted(SumRate(), np.array(weights)), 1, LINKS).weights
+        assert found.tolist() == [[1 / 16, 1 / 8, 1 / 4, 1 / 2, 1]]
 
 
 # --- loss and advantage ---
@@ -142,6 +170,58 @@ def test_only_the_ratios_of_weights_matter_to_the_loss() -> None:
         gradients.append(leaf.grad)
     torch.testing.assert_close(gradients[1], gradients[0], rtol=1e-5, atol=0)
     torch.testing.assert_close(gradients[2], gradients[0], rtol=1e-5, atol=0)
+
+
+@given(
+    alpha=st.floats(0.0, LARGEST_ALPHA),
+    qos=st.tuples(st.floats(0.0, LARGEST_MIN_RATE), st.floats(0.0, LARGEST_PENALTY)),
+    values=st.lists(st.floats(0.0, 80.0, width=32), min_size=1, max_size=8),
+    weights=st.lists(st.floats(0.0, 1.0, width=32), min_size=8, max_size=8),
+)
+def test_loss_and_gradient_are_those_of_the_definition_for_every_accepted_goal(
+    alpha: float, qos: tuple[float, float], values: list[float], weights: list[float]
+) -> None:
+    links = len(values)
+    weighted = np.maximum(weights[:links], 1e-30)
+    for goal in (AlphaFair(alpha), QoS(*qos)):
+        leaf = torch.tensor([values], dtype=torch.float32, requires_grad=True)
+        loss = goal_loss(leaf, goals_of(Weighted(goal, weighted), 1, links))
+        loss.backward()
+        assert loss.isfinite()
+        assert leaf.grad is not None
+        # In float64 no slope of an accepted goal overflows: at most (1e-6)^-10 = 1e60.
+        known = leaf.detach().numpy().astype(np.float64)
+        parameters = goals_of(goal, 1, links).parameters[0].tolist()
+        slope = np.float32(weighted) / np.float32(weighted.max()) * literal_slope(known, *parameters)
+        strength = np.maximum((slope * known).sum(), RATE_FLOOR * slope.max())
+        np.testing.assert_allclose(leaf.grad.numpy(), -slope / strength, rtol=3e-4, atol=1e-12)
+        assert leaf.grad.abs().max() <= 1.001 / RATE_FLOOR
+
+
+def literal_slope(rates: np.ndarray, alpha: float, min_rate: float, penalty: float) -> np.ndarray:
+    return (rates + RATE_FLOOR) ** -alpha + penalty * (rates < np.float32(min_rate))
+
+
+@pytest.mark.parametrize("alpha", [0.0, 0.5, 1.0, 1.0 + 1e-7, 2.0, 6.5, 10.0])
+def test_the_gradient_of_the_loss_is_the_numerical_one_of_the_utility(alpha: float) -> None:
+    """In float64, by differences; the strength by which the loss divides is a constant of the gradient."""
+    goal, step = AlphaFair(alpha), 1e-6
+    leaf = rates().requires_grad_()
+    goal_loss(leaf, goals_of(goal, GRAPHS, LINKS)).backward()
+    strength = (goal.slope(RATES) * RATES).sum(-1)
+    for link in range(LINKS):
+        change = step * np.eye(LINKS)[link]
+        rise = (goal.benefit(RATES + change) - goal.benefit(RATES - change))[:, link] / (2 * step)
+        assert leaf.grad is not None
+        rtol = 1e-2 if 0 < abs(alpha - 1) < 1e-3 else 1e-5  # differences of the utility cancel there
+        np.testing.assert_allclose(leaf.grad[:, link], -rise / strength / GRAPHS, rtol=rtol)
+
+
+def test_every_graph_pulls_with_the_same_strength_however_fair_the_goal() -> None:
+    fast = torch.full((1, LINKS), 50.0, requires_grad=True)
+    goal_loss(fast, goals_of(AlphaFair(10.0), 1, LINKS)).backward()
+    assert fast.grad is not None
+    assert (fast.grad * fast.detach()).sum().item() == pytest.approx(-1.0, rel=1e-4)
 
 
 def test_loss_of_a_silent_graph_is_finite() -> None:

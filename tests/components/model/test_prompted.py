@@ -5,6 +5,8 @@ import math
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from components.channel.masking import random_pair_mask
 from components.model.backbone import BackboneConfig
@@ -22,6 +24,9 @@ from components.model.prompted import (
 )
 from components.model.rates import spectral_efficiency
 from gfm_ra.goals import (
+    LARGEST_ALPHA,
+    LARGEST_MIN_RATE,
+    LARGEST_PENALTY,
     AlphaFair,
     Objective,
     ProportionalFair,
@@ -246,6 +251,58 @@ def test_benefit_less_harm_is_the_derivative_of_the_utility(objective: Objective
     assert power.grad is not None
     # Rates are in bits, the balance in nats.
     torch.testing.assert_close(balance, math.log(2.0) * power.grad, rtol=1e-6, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    "parameters", [(0.0, 0.0, 0.0), (1.0, 0.0, 0.0), (10.0, 0.0, 0.0), (0.5, 0.6, 12.0)], ids=str
+)
+def test_the_gradient_of_consequences_is_the_numerical_one(parameters: tuple[float, float, float]) -> None:
+    goals = Goals(torch.tensor([parameters]).double().expand(GRAPHS, 3), drawn().weights.double())
+    gains = channel()
+
+    def features(power: torch.Tensor, own: torch.Tensor) -> torch.Tensor:
+        return consequences(power, Channel(own, gains.crossing), goals, None)
+
+    leaves = powers().requires_grad_(), gains.own.clone().requires_grad_()
+    assert torch.autograd.gradcheck(features, leaves, eps=1e-7, atol=1e-4, rtol=1e-3)
+
+
+def test_reduced_precision_reaches_neither_consequences_nor_products_of_estimates() -> None:
+    gains = Channel(*(part.float() for part in channel()))
+    plain = consequences(powers().float(), gains, drawn(), None)
+    estimator, seen = make().backbone.hidden_gains, []
+    assert estimator is not None
+    z = torch.randn(GRAPHS, LINKS, CONFIG.width, generator=torch.Generator().manual_seed(2))
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(consequences(powers().float(), gains, drawn(), None), plain)
+        estimate = estimator(z)
+        for layer in (estimator.receiver, estimator.transmitter):
+            seen.append(layer(z).double())  # what the layers give in reduced precision is exact here
+    receiver, transmitter = seen
+    expected = receiver[..., 1:] @ transmitter[..., 1:].mT / 2.0 + receiver[..., :1] + transmitter[..., :1].mT
+    assert estimate.dtype == torch.float32
+    torch.testing.assert_close(estimate.double(), expected, rtol=1e-5, atol=1e-5)
+
+
+@given(
+    parameters=st.tuples(
+        st.floats(0, LARGEST_ALPHA), st.floats(0, LARGEST_MIN_RATE), st.floats(0, LARGEST_PENALTY)
+    ),
+    level=st.sampled_from([0.0, 1e-30, 1e-3, 1.0]),
+    seed=st.integers(0, 20),
+)
+def test_features_are_finite_for_every_accepted_goal_and_gain(
+    parameters: tuple[float, float, float], level: float, seed: int
+) -> None:
+    draws = np.random.default_rng(seed)
+    gain_db = draws.choice([-100.0, -30.0, 0.0, 40.0, 200.0], (1, LINKS, LINKS))
+    gain = db_to_linear(torch.from_numpy(gain_db).float())
+    own, crossing = gain.diagonal(dim1=1, dim2=2), gain * (1 - torch.eye(LINKS))
+    weights = torch.from_numpy(draws.choice([1.0, 1e-30, 0.0], (1, LINKS))).float()
+    goals = Goals(torch.tensor([parameters]), weights)
+    power = level * torch.from_numpy(draws.choice([0.0, 0.3, 1.0], (1, LINKS))).float()
+    found = consequences(power, Channel(own, crossing), goals, None)
+    assert found.abs().max() <= _LARGEST_FEATURE  # NaN fails
 
 
 def test_consequences_count_real_links_only() -> None:

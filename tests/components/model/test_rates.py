@@ -30,3 +30,25 @@ def test_gradient_is_finite_at_silence():
     power = torch.zeros(2, 80, requires_grad=True)
     spectral_efficiency(power, gain).sum().backward()
     assert torch.isfinite(power.grad).all()
+
+
+def test_reduced_precision_does_not_reach_rates_and_their_gradients():
+    gain = torch.from_numpy(simulate(SCENARIOS["D18"], 20, 3))
+    power = torch.rand(20, 50, generator=torch.Generator().manual_seed(0))
+    answers = []
+    for reduced in (False, True):
+        leaf = power.clone().requires_grad_()
+        with torch.autocast("cpu", torch.bfloat16, enabled=reduced):
+            rates_found = spectral_efficiency(leaf, gain)
+        rates_found.log().sum().backward()
+        answers.append((rates_found, leaf.grad))
+    (plain, plain_gradient), (reduced, reduced_gradient) = answers
+    assert reduced.dtype == torch.float32
+    assert torch.equal(reduced, plain)
+    assert torch.equal(reduced_gradient, plain_gradient)
+
+
+def test_powers_in_half_precision_give_rates_in_that_of_the_gains():
+    gain = torch.from_numpy(simulate(SCENARIOS["D1"], 2, 3))
+    power = torch.rand(2, 20, generator=torch.Generator().manual_seed(0)).bfloat16()
+    assert torch.equal(spectral_efficiency(power, gain), spectral_efficiency(power.float(), gain))

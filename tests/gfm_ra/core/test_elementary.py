@@ -50,13 +50,22 @@ def test_exp2_saturates_instead_of_overflowing(core):
     np.testing.assert_allclose(far, [2.0**-125, 2.0**125], rtol=1e-6)
 
 
-@pytest.mark.parametrize("function", ["log2_of", "log2_of_one_plus", "exp2_of"])
+def test_exp2_less_one_is_accurate_however_small_the_argument(core):
+    small = np.concatenate([sign * np.geomspace(1e-30, 20, 40_001) for sign in (-1, 1)]).astype(np.float32)
+    expected = np.expm1(small.astype(np.float64) * np.log(2))
+    np.testing.assert_allclose(over(core, "exp2_less_one_of", small), expected, rtol=4e-7)
+    assert over(core, "exp2_less_one_of", np.zeros(1, np.float32))[0] == 0
+
+
+@pytest.mark.parametrize("function", ["log2_of", "log2_of_one_plus", "exp2_of", "exp2_less_one_of"])
 def test_instruction_sets_with_fused_multiply_add_give_the_same_bits(function, positive):
     fused = [name for name in loader.available() if name != "baseline"]
     if len(fused) < 2:
         pytest.skip(
             f"this processor has no two instruction sets with fused multiply-add: {loader.available()}"
         )
-    values = positive if function != "exp2_of" else np.linspace(-130, 130, 50_001).astype(np.float32)
+    values = (
+        positive if not function.startswith("exp2") else np.linspace(-130, 130, 50_001).astype(np.float32)
+    )
     first, *others = (over(loader.library_for(name), function, values) for name in fused)
     assert all(np.array_equal(first, other) for other in others)

@@ -2,25 +2,44 @@
 
 import ast
 import json
+import math
 import os
 import subprocess
 import sys
+import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import get_args
 
+import mlflow
 import numpy as np
 import pytest
 import torch
 
 from components.model.backbone import BackboneConfig
+from components.model.conditioning import GoalDistribution, GoalEnvelope
 from components.model.export import export_onnx
 from components.model.heads import PowerModel
-from gfm_ra.goals import LARGEST_ALPHA, AlphaFair, GoalName, QoS, SumRate
-from gfm_ra.units import LARGEST_GAIN_DB
+from components.model.prompted import ConditioningConfig, PromptedModel
+from components.training.checkpoint import MODEL_NAME, ModelCard, save_model
+from gfm_ra.goals import (
+    LARGEST_ALPHA,
+    LARGEST_MIN_RATE,
+    LARGEST_PENALTY,
+    AlphaFair,
+    GoalName,
+    QoS,
+    SumRate,
+)
+from gfm_ra.units import LARGEST_GAIN_DB, to_gain
 from pipelines.registry import aliases, pyfunc_program, versions
 from pipelines.runtime import runs
+from pipelines.serving.allocator import served_allocator
+from pipelines.stages import register
 
-NAME = "gfm-ra-test"
+NAME, ANY = "gfm-ra-test", "gfm-ra-test-any"
+FAIL_DB = -77.0
+GAIN_DB = np.random.default_rng(3).normal(15.0, 15.0, (3, 4, 4)).astype(np.float32)
 CLIENT = """
 import json, sys
 sys.path.remove(sys.argv[4])  # where an editable install finds this repository
@@ -111,5 +130,167 @@ def test_the_program_s_copies_of_goals_and_limits_are_those_of_the_project() -> 
     assert copies["DEFAULTS"] == {
         "goal": SumRate.name, "alpha": AlphaFair().alpha, "min_rate": QoS().min_rate, "penalty": QoS().penalty,
     }  # fmt: skip
-    assert copies["LARGEST"]["alpha"] == LARGEST_ALPHA
     assert copies["LIMIT_DB"] == LARGEST_GAIN_DB
+    assert copies["LARGEST"] == {
+        "alpha": LARGEST_ALPHA, "min_rate": LARGEST_MIN_RATE, "penalty": LARGEST_PENALTY,
+    }  # fmt: skip
+    assert GoalEnvelope.model_validate(copies["ENVELOPE"]) == GoalEnvelope() == GoalDistribution().envelope()
+    assert copies["UNSET"] == register.UNSET
+
+
+# --- a model for any goal ---
+
+
+@pytest.fixture(scope="module")
+def any_goal(registry: Path) -> Path:
+    """A folder with a registered model for any goal that was trained up to alpha = 1.5."""
+    torch.manual_seed(1)
+    config = BackboneConfig(layers=1, width=16, heads=4, bias_width=8)
+    made, weights = PromptedModel(config, ConditioningConfig(feedback_steps=1)).eval(), Path("prompted")
+    with torch.no_grad():
+        made.head.mlp[2].weight.mul_(8.0)  # spread the powers over [0, 1]
+    weights.mkdir()
+    card = ModelCard(
+        backbone=config, conditioning=made.backbone.conditioning, goals=GoalEnvelope(max_alpha=1.5)
+    )
+    save_model(weights, made, card, MODEL_NAME)
+    export_onnx(made, Path("prompted.onnx"))
+    files = {"graph": Path("prompted.onnx"), "weights": weights}
+    with runs.run("register", {}) as run:
+        number = versions.add_version(
+            run, ANY, pyfunc_program.PATH, files, ["mlflow"], {}, register.PARAMETERS
+        )
+    return versions.fetch(f"models:/{ANY}/{number}")
+
+
+@pytest.fixture(scope="module")
+def ask(any_goal: Path) -> Callable[..., np.ndarray]:
+    """MLflow's own way to ask it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # advice to describe the input by type hints
+        loaded = mlflow.pyfunc.load_model(str(any_goal))
+    return lambda params=None, gain_db=GAIN_DB: loaded.predict(gain_db, params=params)
+
+
+@pytest.mark.parametrize(
+    ("params", "problem"),
+    [
+        ({"min_rate": 2.0}, "min_rate belongs to goal qos: give both or neither"),
+        ({"penalty": 15.0}, "penalty belongs to goal qos"),  # also where it is what it would be anyway
+        ({"alpha": 1.0}, "alpha belongs to goal alpha-fair"),
+        ({"goal": "qos", "alpha": 2.0}, "alpha belongs to goal alpha-fair"),
+        ({"goal": "alpha-fair", "min_rate": 0.3}, "min_rate belongs to goal qos"),
+        ({"goal": "sum-rate", "penalty": 0.0}, "penalty belongs to goal qos"),
+        ({"goal": "qos", "min_rate": -1.0}, "min_rate must be a number from 0 to 100"),
+        ({"goal": "qos", "penalty": math.nan}, r"penalty must be a number from 0 to 1e\+06"),
+        ({"goal": "alpha-fair", "alpha": math.inf}, "alpha must be a number from 0 to 10"),
+        ({"goal": "max-min"}, "goal 'max-min' is unknown"),
+        ({"weights": [1.0, 2.0]}, "weights must be 4 numbers"),
+        ({"weights": [0.0, 0.0, 0.0, 0.0]}, "not all 0"),
+        ({"weights": [1.0, -1.0, 1.0, 1.0]}, "not negative"),
+        ({"weights": [1.0, math.inf, 1.0, 1.0]}, "finite"),
+    ],
+    ids=str,
+)
+def test_what_does_not_fit_the_goal_is_refused_through_mlflow(ask, params, problem) -> None:
+    with pytest.raises(ValueError, match=problem) as refused:
+        ask(params)
+    assert "\n" not in str(refused.value)
+
+
+def test_numbers_that_are_not_given_are_the_usual_ones(ask) -> None:
+    np.testing.assert_array_equal(
+        ask({"goal": "qos"}), ask({"goal": "qos", "min_rate": 0.3, "penalty": 15.0})
+    )
+    np.testing.assert_array_equal(ask({"goal": "alpha-fair"}), ask({"goal": "proportional-fair"}))
+    np.testing.assert_array_equal(ask(), ask({"goal": "sum-rate"}))
+    assert np.abs(ask({"goal": "qos", "min_rate": 0.9}) - ask({"goal": "qos"})).max() > 1e-6
+
+
+@pytest.mark.parametrize("scale", [1e-300, 1e-12, 1e-6, 1e12, 1e30, 1e300])
+def test_a_common_factor_of_the_weights_changes_no_bit(ask, scale: float) -> None:
+    weights = 2.0 ** np.arange(4)
+    expected = ask({"goal": "qos", "weights": weights.tolist()})
+    assert np.abs(expected - ask({"goal": "qos"})).max() > 1e-6
+    np.testing.assert_array_equal(ask({"goal": "qos", "weights": (scale * weights).tolist()}), expected)
+
+
+@pytest.mark.parametrize(
+    ("params", "beyond"),
+    [
+        ({"goal": "alpha-fair", "alpha": 1.6}, "alpha 1.6 is above 1.5"),  # as the card says
+        ({"goal": "qos", "min_rate": 2.0}, "min_rate 2 is outside 0.1 to 1"),
+        ({"goal": "qos", "penalty": 31.0}, "penalty 31 is above 30"),
+    ],
+    ids=str,
+)
+def test_a_goal_beyond_the_trained_ones_is_said(ask, caplog, params, beyond) -> None:
+    assert ask(params).shape == (3, 4)
+    (said,) = [record.getMessage() for record in caplog.records if record.name == "gfm_ra"]
+    assert said.startswith(f"extrapolated: {beyond}")
+    caplog.clear()
+    for within in (
+        None,
+        {"goal": "qos"},
+        {"goal": "proportional-fair"},
+        {"goal": "alpha-fair", "alpha": 1.5},
+    ):
+        ask(within)
+    assert not [record for record in caplog.records if record.name == "gfm_ra"]
+
+
+class Graph:
+    """A graph whose powers are given, and which keeps how many gains it was given at once."""
+
+    def __init__(self, value: float) -> None:
+        self.value, self.gains = value, []
+
+    def get_inputs(self) -> list[None]:
+        return [None]
+
+    def run(self, _: list[str], inputs: dict[str, np.ndarray]) -> list[np.ndarray]:
+        self.gains.append(inputs["gain_db"].size)
+        power = np.full(inputs["gain_db"].shape[:2], 0.5, np.float32)
+        power[np.isclose(inputs["gain_db"][:, 0, 0], FAIL_DB)] = self.value
+        return [power]
+
+
+@pytest.fixture
+def program(any_goal: Path):
+    return versions.program(any_goal)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -0.5, 1.5, 1e38])
+def test_powers_that_are_none_are_refused_and_the_fallback_answers_instead(program, value: float) -> None:
+    program._graph = Graph(value)
+    gain_db = GAIN_DB.copy()
+    gain_db[1, 0, 0] = FAIL_DB
+    with pytest.raises(ValueError, match=r"not numbers in \[0, 1\] for 1 of 3 networks"):
+        program.predict(None, gain_db)
+    allocator = served_allocator(lambda values: program.predict(None, values), SumRate())
+    found = allocator.explain(to_gain(gain_db), guard=True)
+    assert found.source[1] != "model"
+    assert ((found.power >= 0) & (found.power <= 1)).all()
+    assert found.notes == ("the model's powers are not numbers in [0, 1] for 1 of 3 networks",)
+
+
+@pytest.mark.parametrize(("count", "links"), [(600, 2), (40, 400), (2, 1500)])
+def test_batches_are_bounded_by_the_number_of_gains(program, count: int, links: int) -> None:
+    program._graph = graph = Graph(0.5)
+    power = program.run({"gain_db": np.zeros((count, links, links), np.float32)})
+    assert power.shape == (count, links)
+    assert sum(graph.gains) == count * links**2
+    assert max(graph.gains) <= max(2**21, links**2)
+    assert max(graph.gains) <= 256 * links**2
+
+
+@pytest.mark.parametrize("kind", [np.int8, np.int64, np.float16, np.float64, ">f4", np.longdouble])
+def test_gains_of_every_type_are_the_same_gains(program, kind) -> None:
+    whole = np.round(GAIN_DB)
+    np.testing.assert_array_equal(program.prepare(whole.astype(kind), {})["gain_db"], whole)
+
+
+@pytest.mark.parametrize("value", [np.int64(-(2**63)), np.int16(201), np.float64(1e300)])
+def test_numbers_that_are_no_decibels_are_refused_in_every_type(program, value) -> None:
+    with pytest.raises(ValueError, match="beyond"):
+        program.prepare(np.full((1, 2, 2), value), {})

@@ -62,12 +62,12 @@ def test_a_small_model_is_made_compared_and_registered(
     make_teacher()
     write(section())
     printed = run_stage(STAGE)
-    assert all(name in printed for name in ("teacher", "compact", "compact int8"))
+    assert all(name in printed for name in ("teacher", "compact"))
     card = load_card(paths.COMPACT)
     assert (card.backbone.width, card.conditioning) == (16, ConditioningConfig(feedback_steps=1))
     found = json.loads(paths.metrics("distil").read_text())
-    assert len(found) == 9
-    assert all(0.0 < found[f"{name}.sum-rate"] < 1.2 for name in ("teacher", "compact", "compact_int8"))
+    assert len(found) == 6
+    assert all(0.0 < found[f"{name}.sum-rate"] < 1.2 for name in ("teacher", "compact"))
     assert len(paths.history("distil").read_text().splitlines()) == 3
 
     run_stage(register.stage(register.Group.COMPACT))
