@@ -6,8 +6,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from gfm_ra.candidates import are_powers
 from gfm_ra.goals import Objective, QoS, SumRate, Weighted
-from gfm_ra.inference.comparison import EFFORTS, Effort, compared, sound
+from gfm_ra.inference.comparison import EFFORTS, Effort, compared
 from gfm_ra.inference.prompts import Prompt, goal_of, numbers_of, part_of, prompt_of, selected
 from gfm_ra.network import Network, Orientation, doubts
 from gfm_ra.notes import Remarks
@@ -197,7 +198,7 @@ class Allocator:
             raise ValueError(f"allocate: {self.name} needs every gain, but some are NaN (unknown)")
         limited = np.clip(gain_db, LEAST_GAIN_DB, LARGEST_GAIN_DB).astype(np.float32)  # NaN stays
         power = self.network.powers(limited, prompt_of(goal, *limited.shape[:2]), threads)
-        usable = sound(power)
+        usable = are_powers(power)
         source = np.where(unknown, "model, unchecked", "model").astype(object)
         # Full power is the answer that needs no gains.
         power[~usable & unknown] = 1.0

@@ -26,5 +26,6 @@ def best_candidate(powers: np.ndarray, gain: np.ndarray, objective: Objective) -
 def _merit(power: np.ndarray, gain: np.ndarray, objective: Objective) -> np.ndarray:
     sound = are_powers(power)  # [B]
     rates = spectral_efficiency(np.where(sound[:, None], power, 0.0).astype(power.dtype), gain)
-    merit = objective.merit(rates)
+    # Goals of other packages have a utility alone.
+    merit = np.asarray(getattr(objective, "merit", objective.utility)(rates))
     return np.where(sound & np.isfinite(merit), merit, -np.inf)

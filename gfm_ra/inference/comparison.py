@@ -4,7 +4,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from gfm_ra.candidates import best_candidate
+from gfm_ra.candidates import are_powers, best_candidate
 from gfm_ra.goals import Objective
 from gfm_ra.inference.prompts import numbers_of, selected
 from gfm_ra.solvers import full_reuse, wmmse
@@ -21,11 +21,6 @@ REFINEMENT_ITERATIONS = 20
 """WMMSE iterations from the network's own powers."""
 
 
-def sound(power: np.ndarray) -> np.ndarray:
-    """Whether all of a network's powers [B, K] are powers, [B] bool; NaN is none."""
-    return np.asarray(np.logical_and(power >= 0, power <= 1).all(-1))
-
-
 def compared(
     power: np.ndarray,
     gain: np.ndarray,
@@ -40,7 +35,7 @@ def compared(
     power : [B, K] from the network, not checked; gain : [B, K, K], all known; indices : [B], numbers of the networks,
     which key the random starts. Returns powers float32 [B, K] and where each comes from [B].
     """
-    usable = sound(power)
+    usable = are_powers(power)
     # Full power stands in for what is no answer.
     start = np.where(usable[:, None], power, np.float32(1.0))
     candidates = {"refined": refine(gain, goal, start, REFINEMENT_ITERATIONS, threads), "model": start}

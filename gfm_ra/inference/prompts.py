@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gfm_ra.extensions import goal_kind, goal_names
-from gfm_ra.goals import AlphaFair, Objective, ProportionalFair, QoS, SumRate, Weighted
+from gfm_ra.goals import AlphaFair, Objective, ProportionalFair, QoS, SumRate, Weighted, normalised_weights
 
 NUMBERS = {"alpha": "alpha-fair", "min_rate": "qos", "penalty": "qos"}
 """Numbers that a caller may give, and the goal that each belongs to."""
@@ -111,12 +111,10 @@ def numbers_of(goal: Objective) -> tuple[float, float, float] | None:
 def prompt_of(goal: Objective, count: int, links: int) -> Prompt:
     """The goal as the network reads it; a goal that it has no words for is read as sum rate."""
     parameters = np.array([numbers_of(goal) or (0.0, 0.0, 0.0)], dtype=np.float32)
-    weights = np.ones((1, links))
+    weights = np.ones((1, links), dtype=np.float32)
     if isinstance(goal, Weighted):
-        given = np.asarray(goal.weights, dtype=np.float64).reshape(-1, links)
-        largest = given.max(axis=-1, keepdims=True)
-        weights = given / np.where(largest > 0, largest, 1.0)
+        weights = normalised_weights(goal.weights).reshape(-1, links)
     return Prompt(
         np.repeat(parameters, count, axis=0),
-        np.broadcast_to(weights, (count, links)).astype(np.float32),
+        np.broadcast_to(weights, (count, links)).copy(),
     )
