@@ -1,6 +1,6 @@
 """The very bits of the solvers' powers, on gains that are exact in float32.
 
-Instruction sets with a fused multiply-add give the same bits, so there is one set of digests for AVX2, AVX-512 and NEON.
+Instruction sets with a fused multiply-add give the same bits, so AVX2, AVX-512 and NEON share one set of digests.
 """
 
 import hashlib
