@@ -27,6 +27,7 @@ from gfm_ra.goals import (
 )
 from gfm_ra.rates import spectral_efficiency
 from gfm_ra.solvers import full_reuse, wmmse
+from gfm_ra.units import LARGEST_GAIN_DB, LEAST_GAIN_DB, db_to_linear
 
 BATCH = 1000
 MOST_LINKS = 8
@@ -65,8 +66,10 @@ def gains(draws: np.random.Generator, links: int) -> np.ndarray:
     shape = (BATCH, links, links)
     kind = draws.integers(4, size=(BATCH, 1, 1))
     usual = draws.normal(7.0, 15.0, shape) + 25.0 * np.eye(links)
-    gain_db = np.select([kind == 0, kind == 1], [usual, draws.uniform(-100.0, 200.0, shape)], 10.0 * kind)
-    gain = 10.0 ** (np.minimum(gain_db, 200.0) / 10.0)
+    gain_db = np.select(
+        [kind == 0, kind == 1], [usual, draws.uniform(LEAST_GAIN_DB, LARGEST_GAIN_DB, shape)], 10.0 * kind
+    )
+    gain = db_to_linear(np.minimum(gain_db, LARGEST_GAIN_DB))
     return np.where((kind != 2) & (draws.random(shape) < 0.05), 0.0, gain).astype(np.float32)
 
 

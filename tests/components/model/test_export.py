@@ -1,5 +1,6 @@
 """Laws of the ONNX export: the same powers at any size, the same bytes, nothing of this machine in them."""
 
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -63,8 +64,17 @@ def test_gains_beyond_the_window_agree_too(model: PowerModel, session: onnxrunti
 
 
 @pytest.mark.parametrize("model", ["landmarks"], indirect=True)
-def test_same_model_gives_the_same_bytes(model: PowerModel, graph: Path, tmp_path: Path) -> None:
-    export_onnx(model, tmp_path / "other-name.onnx")
+def test_same_model_gives_the_same_bytes_and_logging_stays_as_it_was(
+    model: PowerModel, graph: Path, tmp_path: Path
+) -> None:
+    logger = logging.getLogger("torch.onnx")
+    before, level = logger.level, logging.INFO + 1
+    logger.setLevel(level)
+    try:
+        export_onnx(model, tmp_path / "other-name.onnx")
+        assert logger.level == level
+    finally:
+        logger.setLevel(before)
     assert (tmp_path / "other-name.onnx").read_bytes() == graph.read_bytes()
 
 
