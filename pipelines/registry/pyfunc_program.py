@@ -34,7 +34,9 @@ def open_graph(path: Path) -> Callable[..., np.ndarray]:
             inputs |= {"parameters": goals.parameters.numpy(), "weights": goals.weights.numpy()}
         step = batch_step(gain_db.shape[-1])
         parts = [
-            np.asarray(session.run(["power"], {name: part[at : at + step] for name, part in inputs.items()})[0])
+            np.asarray(
+                session.run(["power"], {name: part[at : at + step] for name, part in inputs.items()})[0]
+            )
             for at in range(0, len(gain_db), step)
         ]
         return np.concatenate(parts)

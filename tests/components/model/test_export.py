@@ -138,7 +138,7 @@ def test_a_goal_conditioned_graph_sets_the_models_powers(
     batch=st.integers(1, 4),
     links=st.integers(1, 12),
     seed=st.integers(0, 10_000),
-    levels_db=st.lists(st.floats(-200.0, 200.0, width=32), min_size=1, max_size=5),
+    levels_db=st.lists(st.floats(-80.0, 180.0), min_size=1, max_size=5),
     parameters=st.one_of(
         st.tuples(st.floats(0.0, LARGEST_ALPHA), st.just(0.0), st.just(0.0)),
         st.tuples(st.just(0.0), st.floats(0.0, LARGEST_MIN_RATE), st.floats(0.0, LARGEST_PENALTY)),
@@ -154,12 +154,13 @@ def test_graph_and_model_agree_for_every_gain_and_goal_that_is_accepted(
     parameters: tuple[float, float, float],
 ) -> None:
     draws = np.random.default_rng(seed)
-    # Noise beside the levels keeps ties away: where many links are equal, which are landmarks is the runtime's choice.
+    # Noise beside the levels keeps ties away, and the levels keep clear of the ends of the window, where gains become
+    # equal: which of equal links are landmarks is the runtime's choice.
     gain_db = draws.choice(levels_db, (batch, links, links)) + draws.normal(0.0, 3.0, (batch, links, links))
     goals = Goals(
         torch.tensor([parameters]).repeat(batch, 1), torch.from_numpy(draws.random((batch, links))).float()
     )
-    inputs = {INPUT: gain_db.clip(-200.0, 200.0).astype(np.float32)}
+    inputs = {INPUT: gain_db.astype(np.float32)}
     inputs |= dict(zip(PROMPT_INPUTS, (part.numpy() for part in goals), strict=True))
     power = np.asarray(prompted_session.run([OUTPUT], inputs)[0])
     with torch.no_grad():
