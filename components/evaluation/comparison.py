@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from components.channel.imputation import fill_constant, fill_quantile
 from components.data.shards import write_table
 from components.evaluation.few_shot import hidden_pairs
-from components.evaluation.scores import comparable_score
+from components.evaluation.scores import comparable_score, score_of_rates
 from components.model.pcgnn.network import PCGNNConfig, fresh_pcgnn
 from components.model.prompted import FixedGoal
 from components.training.checkpoint import load_card, load_prompted_model, model_from_backbone
@@ -118,13 +118,15 @@ def entry(
     share: float = 0.0,
 ) -> Entry:
     """What powers [N, K] are worth on gain_db [N, K, K]."""
-    rates = spectral_efficiency(power.astype(np.float32), to_gain(gain_db))
+    gain = to_gain(gain_db)
+    rates = spectral_efficiency(power.astype(np.float32), gain)
+    refined = rates if polished is power else spectral_efficiency(polished.astype(np.float32), gain)
     below = rates < QoS().min_rate
     return Entry(
         scenario,
         share,
-        comparable_score(objective, power, gain_db),
-        comparable_score(objective, polished, gain_db),
+        score_of_rates(objective, rates),
+        score_of_rates(objective, refined),
         SumRate().utility(rates),
         below.sum(-1).astype(np.float32),
         np.where(below, rates, 0.0).sum(-1),

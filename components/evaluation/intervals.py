@@ -41,11 +41,14 @@ def ratio_of_means(
         confidence: coverage of the interval.
 
     Raises:
-        ValueError: the two do not belong to the same snapshots, or there are none.
+        ValueError: the two do not belong to the same snapshots, there are none, a value is not finite, or the
+            reference's are all 0.
     """
     if values.shape != reference.shape or values.ndim != 1 or not len(values):
         raise ValueError(f"paired values are needed, not shapes {values.shape} and {reference.shape}")
     pairs = np.stack([values, reference], axis=1).astype(np.float64)
+    if not np.isfinite(pairs).all() or not reference.any():
+        raise ValueError("values must be finite, and those of a reference not all 0: check what was measured")
     sums = _resampled_sums([pairs], seed, resamples)[0]
     value = float(pairs[:, 0].mean() / pairs[:, 1].mean())
     return Interval(value, *_ends(sums[:, 0] / sums[:, 1], confidence))

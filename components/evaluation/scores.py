@@ -32,7 +32,11 @@ def comparable_score(objective: Objective, power: np.ndarray, gain_db: np.ndarra
     The utility of (3), but for alpha-fairness with alpha above 0 (proportional fairness is alpha = 1) the rate that,
     given to every link, would have the same utility: a ratio of logarithms or of negative numbers means nothing.
     """
-    rates = spectral_efficiency(power.astype(np.float32), to_gain(gain_db))
+    return score_of_rates(objective, spectral_efficiency(power.astype(np.float32), to_gain(gain_db)))
+
+
+def score_of_rates(objective: Objective, rates: np.ndarray) -> np.ndarray:
+    """`comparable_score` of rates [N, K] that are known already."""
     plain, weights = objective, np.ones(rates.shape[-1], dtype=np.float32)
     if isinstance(objective, Weighted):
         plain, weights = objective.objective, np.asarray(objective.weights, dtype=np.float32)

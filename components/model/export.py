@@ -2,6 +2,8 @@
 
 import logging
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -56,10 +58,8 @@ def export_onnx(model: PowerModel | PromptedModel | PCGNN, path: Path) -> None:
     if prompted:
         example += [torch.ones(3, PARAMETERS), torch.ones(3, 7)]
         shapes += [{0: batch}, {0: batch, 1: links}]
-    # The exporter narrates every step; only its failures matter here.
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     # The fused attention kernel's memory layout is not the one that its decomposition for ONNX has.
-    with warnings.catch_warnings(), sdpa_kernel(SDPBackend.MATH):
+    with _only_failures(), warnings.catch_warnings(), sdpa_kernel(SDPBackend.MATH):
         warnings.simplefilter("ignore")
         program = torch.onnx.export(
             flat,
@@ -79,6 +79,18 @@ def export_onnx(model: PowerModel | PromptedModel | PCGNN, path: Path) -> None:
     onnx.checker.check_model(proto)
     path.write_bytes(proto.SerializeToString(deterministic=True))
     _compare(flat, path)
+
+
+@contextmanager
+def _only_failures() -> Iterator[None]:
+    # The exporter narrates every step; only its failures matter here.
+    logger = logging.getLogger("torch.onnx")
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 def _strip_provenance(proto: onnx.ModelProto) -> None:

@@ -35,7 +35,7 @@ def allocate_batches(
     """
     _check(model, goal, len(gain_db))
     links = gain_db.shape[-1]
-    step = batch_size or max(1, min(_LARGEST_BATCH, _LARGEST_BATCH_GAINS // links**2))
+    step = batch_size or batch_step(links)
     device = next(model.parameters()).device
     model.eval()
     parts = [np.zeros((0, links), dtype=np.float32)]  # what no snapshots give
@@ -48,6 +48,11 @@ def allocate_batches(
             mask = mask | mask.mT
         parts.append(model(part, *goals, mask).float().cpu().numpy())
     return np.concatenate(parts)
+
+
+def batch_step(links: int) -> int:
+    """How many networks of K links a forward pass takes at once."""
+    return max(1, min(_LARGEST_BATCH, _LARGEST_BATCH_GAINS // links**2))
 
 
 def _check(model: nn.Module, goal: Objective | None, count: int) -> None:

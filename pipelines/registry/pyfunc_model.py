@@ -100,12 +100,10 @@ class PowerAllocator(PythonModel):
         """
         batch, links, _ = inputs["gain_db"].shape
         step = max(1, min(LARGEST_BATCH, LARGEST_BATCH_GAINS // links**2))
-        parts = [
-            self._graph.run(
-                ["power"], {name: values[start : start + step] for name, values in inputs.items()}
-            )[0]
-            for start in range(0, batch, step)
-        ]
+        parts = []
+        for start in range(0, batch, step):
+            part = {name: values[start : start + step] for name, values in inputs.items()}
+            parts.append(np.asarray(self._graph.run(["power"], part)[0]))
         power = np.concatenate(parts)
         bad = batch - int(np.all((power >= 0) & (power <= 1), axis=1).sum())  # NaN fails both
         if bad:

@@ -7,6 +7,7 @@ import numpy as np
 import onnxruntime
 
 from components.model.conditioning import Goals
+from components.model.inference import batch_step
 
 # Kept as a path: importing it would announce a model to MLflow.
 PATH = Path(__file__).with_name("pyfunc_model.py")
@@ -21,13 +22,23 @@ def open_session(path: Path, threads: int | None = None) -> onnxruntime.Inferenc
 
 
 def open_graph(path: Path) -> Callable[..., np.ndarray]:
-    """An ONNX graph as a function from gain_db [B, K, K], and the goals if it wants any, to power [B, K]."""
+    """An ONNX graph as a function from gain_db [B, K, K], and the goals if it wants any, to power [B, K].
+
+    It runs in batches that bound the memory, as registered models do.
+    """
     session = open_session(path)
 
     def run(gain_db: np.ndarray, goals: Goals | None = None) -> np.ndarray:
         inputs = {"gain_db": gain_db}
         if goals is not None:
             inputs |= {"parameters": goals.parameters.numpy(), "weights": goals.weights.numpy()}
-        return np.asarray(session.run(["power"], inputs)[0])
+        step = batch_step(gain_db.shape[-1])
+        parts = [
+            np.asarray(
+                session.run(["power"], {name: part[at : at + step] for name, part in inputs.items()})[0]
+            )
+            for at in range(0, len(gain_db), step)
+        ]
+        return np.concatenate(parts)
 
     return run

@@ -72,6 +72,16 @@ def test_values_that_are_not_paired_are_refused(values: np.ndarray, reference: n
         ratio_of_means(values, reference, 0)
 
 
+@pytest.mark.parametrize(
+    ("values", "reference"),
+    [([1.0, np.nan], [1.0, 2.0]), ([1.0, 2.0], [np.inf, 2.0]), ([1.0, 2.0], [0.0, 0.0])],
+    ids=str,
+)
+def test_values_without_a_ratio_are_refused(values: list[float], reference: list[float]) -> None:
+    with pytest.raises(ValueError, match="must be finite, and those of a reference not all 0"):
+        ratio_of_means(np.array(values), np.array(reference), 0)
+
+
 def test_the_interval_over_seeds_is_students_t() -> None:
     mean, low, high = mean_over_seeds([1.0, 2.0, 3.0])
     half = 4.302653 / 3**0.5  # t quantile 0.975 with 2 degrees of freedom, from a table; the spread is 1

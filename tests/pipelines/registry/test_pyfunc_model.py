@@ -113,6 +113,19 @@ def test_the_graph_opens_the_same_way_without_a_registry(registry: Path, model: 
     np.testing.assert_allclose(powers, expected(model, gain_db), atol=1e-4)
 
 
+@pytest.mark.parametrize(("count", "links"), [(600, 2), (40, 400), (2, 1500)])
+def test_a_graph_runs_in_batches_bounded_by_the_number_of_gains(
+    monkeypatch: pytest.MonkeyPatch, count: int, links: int
+) -> None:
+    graph = Graph(0.5)
+    monkeypatch.setattr(pyfunc_program, "open_session", lambda path: graph)
+    power = pyfunc_program.open_graph(Path("any"))(np.zeros((count, links, links), np.float32))
+    assert power.shape == (count, links)
+    assert sum(graph.gains) == count * links**2
+    assert max(graph.gains) <= max(2**21, links**2)
+    assert max(graph.gains) <= 256 * links**2
+
+
 def test_the_program_imports_nothing_of_this_repository() -> None:
     text = pyfunc_program.PATH.read_text()
     assert "components" not in text
