@@ -10,8 +10,6 @@ from gfm_ra.errors import InputError
 
 LINEAR, DB = "linear", "db"
 UNIT_OF = {"gain": LINEAR, "gain_db": DB}
-# One matrix is held whole: 3.2 GB of float64 at this many links.
-MOST_LINKS = 20_000
 # No real gains are packed more densely than this, and small files may hold anything.
 MOST_BYTES_UNCHECKED, MOST_BYTES_PER_BYTE = 2**30, 5000
 # Names that change what the gains mean. They are refused, since nothing here heeds them.
@@ -96,8 +94,6 @@ def check_size(path: Path, shape: tuple[int, ...], itemsize: int, file_bytes: in
         raise InputError(
             f"{path} claims {claimed:.3g} bytes of numbers in {file_bytes} bytes: write it again"
         )
-    if len(shape) > 1 and shape[-1] > MOST_LINKS:
-        raise InputError(f"{path} holds matrices of {shape[-1]} links: at most {MOST_LINKS} are read")
 
 
 def float_type(dtype: np.dtype) -> np.dtype:

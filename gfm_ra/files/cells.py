@@ -50,7 +50,7 @@ def read_cells(path: Path, decimal_comma: bool | None = None) -> Cells:
 
 def _read(path: Path, dialect: Dialect, skipped: int) -> Cells:
     values, line_of, breaks = array("d"), array("q"), []
-    width, pending, perhaps_one = 0, False, dialect.separator == "," and not dialect.header
+    width, pending, perhaps_one = 0, False, dialect.separator == "," and len(dialect.header) < 2
     empty, header_line = ' \t;,"' + (dialect.separator or ""), None
     for number, line in table_lines(path, dialect.encoding):
         if number <= skipped:

@@ -31,6 +31,8 @@ from gfm_ra.files.tables import table_source
 UNITS = (LINEAR, DB)
 RECEIVERS, TRANSMITTERS = "rows-are-receivers", "rows-are-transmitters"
 ORIENTATIONS = (RECEIVERS, TRANSMITTERS)
+# One matrix is held whole: 3.2 GB of float64 at this many links.
+MOST_LINKS = 20_000
 # Gains per part: what a model works on at once, so the number of networks costs no memory.
 PART = 2**18
 
@@ -151,5 +153,7 @@ def _size(stored: Stored, rows_are_networks: bool, path: Path, name: str) -> tup
         )
     if 0 in shape:
         raise InputError(f"{path} holds no networks: write the gains into it first")
+    if shape[-1] > MOST_LINKS:
+        raise InputError(f"{path} holds matrices of {shape[-1]} links: at most {MOST_LINKS} are read")
     check_size(path, tuple(shape), stored.dtype.itemsize, path.stat().st_size)
     return (1, shape[-1], True) if len(shape) == 2 else (shape[0], shape[-1], False)

@@ -26,6 +26,7 @@ _NUMBER = re.compile(rb"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][-+]?\d+)?")
 _UNKNOWN = (b"null", b"NaN")
 _MOST_CHECKED_BYTES = 2**20
 _MOST_DEPTH = 8
+_MOST_MAPPED_BYTES = 2**24
 
 Text = bytes | mmap.mmap
 
@@ -60,6 +61,15 @@ def _text(path: Path) -> Text:
             except UnicodeDecodeError:
                 raise InputError(f"{path} is damaged UTF-16: save it as UTF-8") from None
     return text
+
+
+def _forget(text: Text, forgotten: int, place: int) -> int:
+    """Give pages of the mapped file back that were read; where the next ones to give back start."""
+    if place - forgotten < _MOST_MAPPED_BYTES or isinstance(text, bytes):
+        return forgotten
+    start = forgotten // mmap.PAGESIZE * mmap.PAGESIZE
+    text.madvise(mmap.MADV_DONTNEED, start, (place - start) // mmap.PAGESIZE * mmap.PAGESIZE)
+    return place
 
 
 def _after_space(text: Text, place: int) -> int:
@@ -124,9 +134,10 @@ def _skipped(text: Text, start: int, path: Path) -> int:
         if found.end() - start <= _MOST_CHECKED_BYTES:
             _checked(path, start, found.group())
         return found.end()
-    place, depth = start, 0
+    place, depth, forgotten = start, 0, start
     while found := _BRACKET.match(text, place):
         mark, place = found.group(1), found.end()
+        forgotten = _forget(text, forgotten, place)
         if mark == b'"':
             word = _STRING.match(text, place - 1)
             if not word:
@@ -144,8 +155,9 @@ def _skipped(text: Text, start: int, path: Path) -> int:
 def _array(text: Text, start: int, path: Path) -> tuple[np.ndarray, int]:
     """Nested lists of numbers as an array, and the place behind them; the first row of each depth sets the shape."""
     values, shape, counts = array("d"), [-1] * _MOST_DEPTH, [0] * _MOST_DEPTH
-    place, depth, deepest = start, 0, 0
+    place, depth, deepest, forgotten = start, 0, 0, start
     while True:
+        forgotten = _forget(text, forgotten, place)
         mark = text[place : place + 1]
         if mark == b"[":
             if depth == _MOST_DEPTH or (deepest and depth == deepest):

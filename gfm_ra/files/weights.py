@@ -32,12 +32,18 @@ def read_weights(path: Path, links: int) -> np.ndarray:
 def _of_cells(path: Path, links: int) -> np.ndarray:
     cells = read_cells(path)
     if cells.perhaps_one_column and cells.values.size != links:
+        if _count(cells.values[:, 0]):
+            raise InputError(
+                f"{path}, {cells.place(0)}: the first column may be row numbers, or its commas decimal ones: write the "
+                "priorities alone, with a decimal point"
+            )
         cells = read_cells(path, decimal_comma=True)
     values = cells.values[:, ~np.isnan(cells.values).all(axis=0)]
     rows, columns = values.shape
     # What pandas writes around a series or a row: numbers of rows, numbers of columns, the number that names a column.
-    counts = any(np.array_equal(values[:, 0], np.arange(rows) + start) for start in (0, 1))
-    if names_no_first_column(cells.dialect.header, columns) or (columns == 2 and rows == links and counts):
+    if names_no_first_column(cells.dialect.header, columns) or (
+        columns == 2 and rows == links and _count(values[:, 0])
+    ):
         values = values[:, 1:]
     numbered = rows == 2 and columns == links and np.array_equal(values[0], np.arange(columns))
     if numbered or (columns == 1 and rows == links + 1 and values[0, 0] == 0):
@@ -45,6 +51,11 @@ def _of_cells(path: Path, links: int) -> np.ndarray:
     if 1 not in values.shape or values.size != links:
         raise _wrong(path, links, f"{rows} rows of {columns} numbers")
     return _known(values.reshape(-1).copy(), path, links)
+
+
+def _count(column: np.ndarray) -> bool:
+    """Whether numbers only count their rows, from 0 or from 1."""
+    return len(column) > 1 and any(np.array_equal(column, np.arange(len(column)) + start) for start in (0, 1))
 
 
 def _known(values: np.ndarray, path: Path, links: int) -> np.ndarray:

@@ -133,6 +133,7 @@ def test_empty_cells_and_words_for_unknown_are_nan(tmp_path: Path, word: str) ->
             "row 1, column 1: '40,5' may be the number 40.5 or the numbers 40 and 5: write 40.5",
         ),
         ("1,2\n3,4\n", "may be"),
+        ("gain\n40,5\n31,2\n", "row 2, column 1: '40,5' may be"),
         ("1,x\n3,4\n", "row 1, column 2: 'x' is no number"),
         ("1.5,2\n3,4x\n", "row 2, column 2: '4x' is no number"),
         ("a,1.5,2\nb,3,4 dB\n", "row 2, column 3: '4 dB' is no number"),

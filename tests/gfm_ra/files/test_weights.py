@@ -36,11 +36,19 @@ def test_a_row_or_a_column_of_a_table(tmp_path: Path, text: str) -> None:
 
 def test_the_number_of_links_tells_a_decimal_comma_from_two_numbers(tmp_path: Path) -> None:
     path = tmp_path / "w.csv"
-    path.write_text("1,5\n2,5\n")
-    np.testing.assert_array_equal(read_weights(path, 2), [1.5, 2.5])
+    path.write_text("4,5\n2,5\n")
+    np.testing.assert_array_equal(read_weights(path, 2), [4.5, 2.5])
     path.write_text("1,5\n")
     np.testing.assert_array_equal(read_weights(path, 2), [1.0, 5.0])
     np.testing.assert_array_equal(read_weights(path, 1), [1.5])
+    path.write_text("weight\n4,5\n2,5\n")
+    np.testing.assert_array_equal(read_weights(path, 2), [4.5, 2.5])
+    for text in ("1,5\n2,5\n3,0\n", "0,5\n1,5\n2,0\n", "w\n1,5\n2,5\n3,0\n"):
+        path.write_text(text)
+        with pytest.raises(
+            InputError, match="the first column may be row numbers, or its commas decimal ones"
+        ):
+            read_weights(path, 3)
     path.write_text("0\n1\n1\n")
     np.testing.assert_array_equal(read_weights(path, 3), [0.0, 1.0, 1.0])
 
