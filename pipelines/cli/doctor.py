@@ -16,7 +16,8 @@ from pipelines.registry import versions
 from pipelines.registry.aliases import CANDIDATE, CHAMPION, alias_version, names_with, usable_alias
 from pipelines.registry.latency import typical_gains
 from pipelines.runtime import runs
-from pipelines.runtime.errors import UserError
+from pipelines.runtime.errors import EXPECTED, UserError, one_line
+from pipelines.runtime.mlflow_database import is_new
 from pipelines.runtime.stage import MIN_FREE_BYTES
 
 DISTRIBUTION = "gfm-ra"
@@ -118,17 +119,17 @@ def _cluster() -> Finding:
 def _tracker() -> Iterator[Finding]:
     uri = runs.tracking_uri()
     database = runs.database_of(uri)
-    if database is not None and not database.exists():
+    if database is not None and is_new(database):
         yield Finding("MLflow", NOTE, f"{uri}: not there yet; `make repro` makes it")
         return
     try:
         runs.connect(create=False)
-    except UserError as error:
-        yield Finding("MLflow", FAULT, str(error))
+        # Ours only: loading a model runs what is in it.
+        names = [name for name in names_with(CHAMPION, CANDIDATE) if name.startswith(f"{DISTRIBUTION}-")]
+    except EXPECTED as error:
+        yield Finding("MLflow", FAULT, one_line(error))
         return
     yield Finding("MLflow", OK, f"{version('mlflow')} at {uri}")
-    # Ours only: loading a model runs what is in it.
-    names = [name for name in names_with(CHAMPION, CANDIDATE) if name.startswith(f"{DISTRIBUTION}-")]
     if not names:
         yield Finding("models", NOTE, "none are registered yet: `make repro` registers them")
     for name in names:

@@ -11,7 +11,7 @@ from ray.exceptions import RaySystemError
 
 from gfm_ra.processors import cores
 from pipelines.runtime.errors import UserError
-from pipelines.runtime.ports import check_listening
+from pipelines.runtime.ports import check_grpc, check_listening
 
 ROOT = Path(__file__).resolve().parents[2]
 # Ray runs our code in a thread, whose heap glibc returns to the system piece by piece: a training step then spends a
@@ -72,14 +72,15 @@ def _start(dashboard: bool, local: bool) -> None:
 
 
 def _probe(address: str) -> None:
-    """Refuse a host:port at which nothing listens, which Ray would find out after a minute or two."""
+    """Refuse a host:port at which no Ray listens, which Ray would find out after minutes."""
     host, _, port = address.rpartition("://")[2].partition("/")[0].rpartition(":")
     if not host or not port.isdigit():  # "auto" and the like: Ray's to find
         return
-    check_listening(
-        host, int(port), f"Ray cluster answers at RAY_ADDRESS={address}",
-        "start one with `ray start --head`, mend the address, or unset RAY_ADDRESS to run locally",
-    )  # fmt: skip
+    what = f"Ray cluster answers at RAY_ADDRESS={address}"
+    remedy = "start one with `ray start --head`, mend the address, or unset RAY_ADDRESS to run locally"
+    check_listening(host, int(port), what, remedy)
+    if os.environ.get("RAY_USE_TLS", "0") != "1":  # then only Ray can ask
+        check_grpc(host, int(port), what, remedy)
 
 
 def cpus() -> int:

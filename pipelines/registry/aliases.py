@@ -11,6 +11,7 @@ from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
 from pipelines.registry.claim import claimed
 from pipelines.runtime import runs
 from pipelines.runtime.errors import UserError
+from pipelines.runtime.mlflow_answers import explained
 
 # The newest that was registered; what people use; what was champion before.
 CANDIDATE, CHAMPION, PREVIOUS = "candidate", "champion", "previous"
@@ -30,9 +31,7 @@ def registered_names() -> list[str]:
     try:
         models = mlflow.MlflowClient().search_registered_models(max_results=MOST_MODELS)
     except MlflowException as error:
-        raise UserError(
-            f"{runs.tracking_uri()} does not say which models it has ({_reason(error)})"
-        ) from None
+        raise UserError(f"{runs.tracking_uri()} does not say which models it has: {_reason(error)}") from None
     return sorted(model.name for model in models)
 
 
@@ -48,8 +47,7 @@ def model_of(name: str) -> RegisteredModel | None:
         if error.error_code == ErrorCode.Name(RESOURCE_DOES_NOT_EXIST):
             return None
         raise UserError(
-            f"{runs.tracking_uri()} does not say what it has of {name} ({_reason(error)}): nothing was promoted; "
-            "try again when the registry answers"
+            f"{runs.tracking_uri()} does not say what it has of {name}: nothing was promoted; {_reason(error)}"
         ) from None
 
 
@@ -157,10 +155,10 @@ def _writing(name: str) -> Iterator[None]:
         yield
     except MlflowException as error:
         raise UserError(
-            f"{runs.tracking_uri()} did not take an alias of {name} ({_reason(error)}): `gfm-ra models list` shows "
-            "what it has; run the same command again when the registry answers"
+            f"{runs.tracking_uri()} did not take an alias of {name}: `gfm-ra models list` shows what it has; "
+            f"{_reason(error)}"
         ) from None
 
 
 def _reason(error: MlflowException) -> str:
-    return " ".join(str(error).split())[:200]
+    return explained(error, runs.tracking_uri())

@@ -1,14 +1,17 @@
 """Versions of registered models: made, found, described, loaded."""
 
+import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import mlflow
 import numpy as np
 from mlflow.artifacts import download_artifacts
+from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature
 from mlflow.types import DataType, ParamSchema, ParamSpec, Schema, TensorSpec
@@ -19,16 +22,33 @@ from pipelines.runtime.errors import UserError
 from pipelines.runtime.runs import Run, tracking_uri
 
 CONTENT_TAG = "content_sha256"
+LATEST = "latest"
 RATIO_TAG = "validation_ratio"  # followed by objective and scenario
 
 
 def find_version(name: str, content: str) -> str | None:
     """The registered version that holds exactly this content, if there is one."""
-    client = mlflow.MlflowClient()
-    for version in client.search_model_versions(f"name='{name}'"):
+    for version in _stored(name):
         if version.tags.get(CONTENT_TAG) == content:
             return str(version.version)
     return None
+
+
+def _stored(name: str) -> list[ModelVersion]:
+    """What the registry holds of a model, in no particular order.
+
+    MLflow's filter takes a name in either kind of quotes, and has no way to write a quote inside its own kind.
+    """
+    quote = '"' if "'" in name else "'"
+    query = None if quote in name else f"name={quote}{name}{quote}"
+    found: list[ModelVersion] = []
+    token = None
+    while True:
+        page = mlflow.MlflowClient().search_model_versions(query, page_token=token)
+        found += [version for version in page if version.name == name]
+        token = page.token
+        if not token:
+            return found
 
 
 def add_version(
@@ -102,7 +122,7 @@ def load(model_uri: str) -> Callable[..., np.ndarray]:
     """
     try:
         with _without_advice():
-            model = mlflow.pyfunc.load_model(model_uri)
+            model = mlflow.pyfunc.load_model(str(fetch(model_uri)))
     except (MlflowException, OSError, ValueError) as error:
         raise UserError(
             f"{model_uri} cannot be loaded from {tracking_uri()}: {' '.join(str(error).split())}"
@@ -143,7 +163,7 @@ def versions(name: str) -> list[Version]:
     Raises:
         UserError: there is no such model.
     """
-    client, model = mlflow.MlflowClient(), model_of(name)
+    model = model_of(name)
     if model is None:
         known = ", ".join(registered_names()) or "none"
         raise UserError(f"{tracking_uri()} has no model {name} (it has: {known})")
@@ -159,18 +179,20 @@ def versions(name: str) -> list[Version]:
             dict(version.tags),
             version.description or "",
         )
-        for version in client.search_model_versions(f"name='{name}'")
+        for version in _stored(name)
     ]
     return sorted(found, key=lambda version: int(version.number))
 
 
 def find(name: str, which: str) -> Version:
-    """The version of a number or an alias.
+    """The version of a number or an alias; `latest` is the newest, as in MLflow's own addresses.
 
     Raises:
         UserError: there is no such model or version.
     """
     known = versions(name)
+    if which == LATEST and known:
+        return known[-1]
     for version in known:
         if which == version.number or which in version.aliases:
             return version
@@ -197,16 +219,26 @@ def describe(version: Version) -> None:
 
 
 def fetch(model_uri: str, folder: Path | None = None) -> Path:
-    """A folder with the model's files: a copy below `folder`, or where MLflow keeps or downloads them.
+    """A folder with the model's files: a copy below `folder`, or one that lasts as long as this process.
+
+    What is no address of a registry, such as a folder, is not copied. MLflow writes into the folder that it answers a
+    registry's address with, and the registry may be one that this user can only read.
 
     Raises:
         UserError: there is no such model, or its files are gone.
     """
     try:
+        if folder is None and model_uri.startswith("models:/"):
+            folder = Path(tempfile.mkdtemp(dir=_temporary().name))
         return Path(download_artifacts(model_uri, dst_path=folder and str(folder)))
     except (MlflowException, OSError) as error:
         answer = " ".join(str(error).split())
         raise UserError(f"{model_uri} cannot be fetched from {tracking_uri()}: {answer}") from None
+
+
+@cache
+def _temporary() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix="gfm-ra-model-")
 
 
 def program(folder: Path) -> Any:  # noqa: ANN401 (what a registered model runs has no type here)

@@ -10,6 +10,7 @@ import yaml
 
 from components.data.shards import sha256_of
 from pipelines.runtime import paths
+from pipelines.runtime.text import read_text
 
 LOCK, COMPACT_LOCK = Path("dvc.lock"), paths.COMPACT_PARAMS.with_name("dvc.lock")
 TRAINING = ("pretrain", "finetune", "distil")  # stages whose scenarios a model has learnt from
@@ -44,10 +45,8 @@ def profile_of(*parameters: Path) -> str:
 
 def _profile(parameters: Path) -> str:
     folder = PROFILES if parameters.parent == Path() else parameters.parent / PROFILES.name
-    values = yaml.safe_load(parameters.read_text())
-    named = (
-        path.stem for path in sorted(folder.glob("*.yaml")) if yaml.safe_load(path.read_text()) == values
-    )
+    values = yaml.safe_load(read_text(parameters))
+    named = (path.stem for path in sorted(folder.glob("*.yaml")) if yaml.safe_load(read_text(path)) == values)
     return next(named, CUSTOM)
 
 
@@ -67,7 +66,7 @@ def _stages(lock: Path) -> dict[str, Any]:
     if not lock.is_file():
         return {}
     try:
-        content = yaml.load(lock.read_text(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        content = yaml.load(read_text(lock), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     except yaml.YAMLError:  # half-written, or in conflict: provenance is no reason to fail
         return {}
     return content.get("stages", {}) if isinstance(content, dict) else {}

@@ -15,6 +15,8 @@ import mlflow
 from mlflow.entities import Metric, Param
 
 from pipelines.runtime.errors import UserError, redacted
+from pipelines.runtime.mlflow_answers import START, explained
+from pipelines.runtime.mlflow_database import check_database, is_new
 from pipelines.runtime.origin import lasting_folder
 from pipelines.runtime.ports import check_listening
 
@@ -52,35 +54,38 @@ def connect(create: bool = True) -> None:
     """
     uri = tracking_uri()
     database = database_of(uri)
-    if not create and database is not None and not database.is_file():
+    if not create and database is not None and is_new(database):
         raise UserError(
             f"there is no registry at {uri}, seen from {Path.cwd()}: `make repro` makes it, or go to its folder or set "
             "MLFLOW_TRACKING_URI"
         )
-    remedy = "start it with `mlflow server`, mend MLFLOW_TRACKING_URI, or unset it to use sqlite:///mlflow.db"
+    if database is not None and not is_new(database):
+        check_database(database)
     if uri.startswith(("http://", "https://")):
-        _probe(uri, remedy)
+        _probe(uri)
     mlflow.set_tracking_uri(uri)
     try:
-        if uri.startswith(("http://", "https://")):
-            # MLflow's own client, with the user's token, password or certificates.
-            mlflow.MlflowClient().search_experiments(max_results=1)
         if create:
             with alone(uri):
                 _tables(uri)
                 _experiment(uri)
+        else:
+            # MLflow's own client, with the user's token, password or certificates.
+            mlflow.MlflowClient().search_experiments(max_results=1)
+    except UserError:
+        raise
     # MLflow, SQLAlchemy, a missing driver or the file system: each has exceptions of its own.
     except Exception as error:
-        raise UserError(f"MLflow cannot use {uri} ({' '.join(str(error).split())[:200]}): {remedy}") from None
+        raise UserError(explained(error, uri)) from None
 
 
-def _probe(uri: str, remedy: str) -> None:
+def _probe(uri: str) -> None:
     """Raise UserError if nothing listens at an address, which MLflow's client would find out after minutes."""
     parts = urlsplit(uri)
     if getproxies().get(parts.scheme):  # then only the proxy knows
         return
     port = parts.port or {"http": 80, "https": 443}[parts.scheme]
-    check_listening(parts.hostname or "", port, f"MLflow server answers at {redacted(uri)}", remedy)
+    check_listening(parts.hostname or "", port, f"MLflow server answers at {redacted(uri)}", START)
 
 
 @contextmanager
@@ -101,7 +106,7 @@ def alone(uri: str) -> Iterator[None]:
 def _tables(uri: str) -> None:
     """Make a new database beside its place: one that is left half made by kill -9 could be neither used nor mended."""
     database = database_of(uri)
-    if database is None or database.exists():
+    if database is None or not is_new(database):
         return
     for left in database.parent.glob(f"{database.name}.new-*"):
         left.unlink()
@@ -112,7 +117,13 @@ def _tables(uri: str) -> None:
 
 
 def _experiment(uri: str) -> None:
-    if mlflow.get_experiment_by_name(EXPERIMENT) is None:
+    found = mlflow.get_experiment_by_name(EXPERIMENT)
+    if found is not None and found.lifecycle_stage != "active":
+        raise UserError(
+            f"the experiment {EXPERIMENT} at {redacted(uri)} was deleted: bring it back with "
+            f"`MLFLOW_TRACKING_URI={redacted(uri)} mlflow experiments restore --experiment-id {found.experiment_id}`"
+        )
+    if found is None:
         # A server chooses its own artifact store; a local database keeps artifacts beside it.
         database = database_of(uri)
         location = None if database is None else (database.absolute().parent / "mlartifacts").as_uri()
@@ -191,13 +202,27 @@ def newest_runs() -> dict[str, tuple[str, float]]:
     experiment = mlflow.get_experiment_by_name(EXPERIMENT)
     assert experiment is not None
     found: dict[str, tuple[str, float]] = {}
-    for record in mlflow.MlflowClient().search_runs(
-        [experiment.experiment_id],
-        f"attributes.status = 'FINISHED' and tags.{FOLDER_TAG} = '{Path.cwd()}' and metrics.seconds > 0",
-        order_by=["attributes.start_time DESC"],
-    ):
+    for record in _finished(experiment.experiment_id):
+        if record.data.tags.get(FOLDER_TAG) != str(Path.cwd()):
+            continue
         name, seconds = record.info.run_name, record.data.metrics.get("seconds")
         if name and seconds is not None:
             began = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(record.info.start_time / 1000))
             found.setdefault(name, (began, float(seconds)))
     return found
+
+
+def _finished(experiment: str) -> Iterator[mlflow.entities.Run]:
+    """Every run of an experiment that finished and says how long it took, newest first.
+
+    Nothing but constants goes into the filter: MLflow's has no way to write every character of a path.
+    """
+    query, token = "attributes.status = 'FINISHED' and metrics.seconds > 0", None
+    while True:
+        page = mlflow.MlflowClient().search_runs(
+            [experiment], query, order_by=["attributes.start_time DESC"], page_token=token
+        )
+        yield from page
+        token = page.token
+        if not token:
+            return

@@ -21,6 +21,7 @@ from components.data.shards import MANIFEST_NAME, sha256_of
 from pipelines.runtime import parent_watchdog, runs
 from pipelines.runtime.errors import EXPECTED, UserError, describe_validation, one_line
 from pipelines.runtime.import_closure import code_digest, import_closure, stage_module
+from pipelines.runtime.text import read_text
 
 PARAMS = Path("params.yaml")
 RESUME = Path(".resume")
@@ -90,7 +91,7 @@ def read_params(path: Path = PARAMS) -> dict[str, object]:
         UserError: it is missing or not YAML.
     """
     try:
-        params = yaml.safe_load(path.read_text())
+        params = yaml.safe_load(read_text(path))
     except FileNotFoundError:
         raise UserError(
             f"{path} is missing in {Path.cwd()}: run from the top folder of the repository"

@@ -29,6 +29,7 @@ from pipelines.runtime.errors import UserError
 from pipelines.serving.batcher import Batcher
 from pipelines.serving.requests import (
     NPY,
+    ROUTES,
     HTTPError,
     Inputs,
     Limits,
@@ -37,6 +38,7 @@ from pipelines.serving.requests import (
     grouped,
     parse,
     parts,
+    routed,
     size,
 )
 
@@ -80,17 +82,14 @@ class PowerService:
 
     async def __call__(self, request: Request) -> Response:
         """Route a request; whatever happens to it concerns no other."""
-        known = {
-            "/allocate": ("POST", self.allocate),
-            "/health": ("GET", self.health),
-            "/metrics": ("GET", self.metrics),
-        }
-        if request.url.path not in known:
-            return _error_response(HTTPError(404, f"there are {', '.join(known)}"))
-        method, handler = known[request.url.path]
-        if request.method != method:
-            return _error_response(HTTPError(405, f"{request.url.path} takes {method}"))
-        return await handler(request)
+        handlers = {"/allocate": self.allocate, "/health": self.health, "/metrics": self.metrics}
+        try:
+            path = routed(request.method, request.url.path, request.query_params.multi_items())
+        except HTTPError as error:
+            return _error_response(error)
+        if request.method == "OPTIONS":
+            return Response(status_code=204, headers={"allow": ", ".join(ROUTES[path])})
+        return await handlers[path](request)
 
     async def health(self, _: Request) -> Response:
         """Which model answers here."""
@@ -181,7 +180,7 @@ class PowerService:
 
 
 def _error_response(error: HTTPError) -> Response:
-    return JSONResponse({"error": str(error)}, status_code=error.status)
+    return JSONResponse({"error": str(error)}, status_code=error.status, headers=error.headers)
 
 
 def application(folder: Path, model: str, replicas: int, limits: Limits) -> serve.Application:

@@ -17,6 +17,10 @@ NOT_NPY = (
 # The goal that each of a goal's numbers belongs to.
 GOAL_OF = {"alpha": AlphaFair.name, "min_rate": QoS.name, "penalty": QoS.name}
 NPY = "application/x-npy"
+# Methods of each path, the one that does its work first.
+ROUTES = {
+    "/allocate": ("POST", "OPTIONS"), "/health": ("GET", "HEAD", "OPTIONS"), "/metrics": ("GET", "HEAD", "OPTIONS"),
+}  # fmt: skip
 FIELDS = ("gain_db", "goal", "alpha", "min_rate", "penalty", "weights")
 
 Inputs = dict[str, np.ndarray]  # of a model's graph
@@ -52,9 +56,31 @@ class Limits(NamedTuple):
 class HTTPError(Exception):
     """A request that gets no powers; the message is for the client."""
 
-    def __init__(self, status: int, message: str) -> None:
+    def __init__(self, status: int, message: str, headers: dict[str, str] | None = None) -> None:
         super().__init__(message)
-        self.status = status
+        self.status, self.headers = status, headers
+
+
+def routed(method: str, path: str, query: list[tuple[str, str]]) -> str:
+    """The path that a request means, one of ROUTES, with or without a slash at its end.
+
+    Raises:
+        HTTPError: there is none, it does not take the method, or the query says something that would not be used.
+    """
+    wanted = path.rstrip("/") or "/"
+    if wanted not in ROUTES:
+        raise HTTPError(404, f"there are {', '.join(ROUTES)}")
+    allowed = ROUTES[wanted]
+    if method not in allowed:
+        raise HTTPError(405, f"{wanted} takes {allowed[0]}", {"allow": ", ".join(allowed)})
+    names = [name for name, _ in query]
+    takes = [name for name in FIELDS if name != "gain_db"] if wanted == "/allocate" else []
+    if unknown := sorted(set(names) - set(takes)):
+        known = f"send {', '.join(takes)}" if takes else f"{wanted} takes none"
+        raise HTTPError(400, f"{', '.join(unknown)}: unknown in the query; {known}")
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise HTTPError(400, f"{', '.join(twice)}: more than once in the query; send each name once")
+    return wanted
 
 
 def parse(body: bytes, content_type: str, query: dict[str, str], program: Program, limits: Limits) -> Inputs:
@@ -66,7 +92,13 @@ def parse(body: bytes, content_type: str, query: dict[str, str], program: Progra
     Raises:
         HTTPError: it is not that, not a gain matrix, or too large.
     """
-    fields = _from_npy(body, query) if content_type.startswith(NPY) else _from_json(body)
+    npy = content_type.startswith(NPY)
+    if query and not npy:
+        raise HTTPError(
+            400,
+            f"{', '.join(sorted(query))} in the query: beside a JSON body nothing is read there; put it into the body",
+        )
+    fields = _from_npy(body, query) if npy else _from_json(body)
     if unknown := sorted(set(fields) - set(FIELDS)):
         raise HTTPError(400, f"{', '.join(unknown)}: unknown; send {', '.join(FIELDS)}")
     if "gain_db" not in fields:
@@ -97,12 +129,21 @@ def _within(shape: tuple[int, ...], limits: Limits) -> None:
 
 def _from_json(body: bytes) -> dict[str, Any]:
     try:
-        fields = json.loads(body)
+        fields = json.loads(body, object_pairs_hook=_once)
+    except UnicodeDecodeError as error:
+        raise HTTPError(400, f"the body is no JSON: byte {error.start} is not UTF-8") from None
     except (ValueError, RecursionError):
         raise HTTPError(400, "the body is no JSON") from None
     if not isinstance(fields, dict):
         raise HTTPError(400, 'the body must be an object: {"gain_db": [[[...]]]}')
     return fields
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    names = [name for name, _ in pairs]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise HTTPError(400, f"{', '.join(twice)}: more than once in the body; send each name once")
+    return dict(pairs)
 
 
 def _from_npy(body: bytes, query: dict[str, str]) -> dict[str, Any]:

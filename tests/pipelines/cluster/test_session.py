@@ -2,11 +2,13 @@
 
 import socket
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import ray
 
 from pipelines.cluster.session import session, worker_resources, workers_that_fit
+from pipelines.runtime import ports
 from pipelines.runtime.errors import UserError
 
 # As Ray's own check of versions says it.
@@ -38,11 +40,53 @@ def test_nothing_at_the_address_is_said_before_ray_would_notice(
     assert time.monotonic() - started < 60.0  # Ray itself: a minute or two
 
 
+def greet(head: socket.socket) -> None:
+    """Accept two connections and answer a greeting as gRPC does: an empty SETTINGS frame."""
+    for _ in range(2):
+        connection, _address = head.accept()
+        with connection:
+            if connection.recv(1000):
+                connection.sendall(b"\0\0\0\x04\0\0\0\0\0")
+
+
+@pytest.mark.parametrize("scheme", ["", "ray://"])
+@pytest.mark.parametrize(
+    "answer", [b"HTTP/1.0 400 Bad Request\r\n\r\n", b"", None], ids=["web", "closes", "silent"]
+)
+def test_something_else_at_the_address_is_said_before_ray_would_notice(
+    scheme: str, answer: bytes | None, no_session: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ray itself tries for three and a half minutes."""
+    monkeypatch.setattr(ports, "ANSWER_WITHIN_S", 0.5 if answer is None else 10.0)
+    monkeypatch.setattr(ray, "init", lambda **_: pytest.fail("Ray was asked"))
+
+    def serve(head: socket.socket) -> None:
+        for _ in range(2):
+            connection, _address = head.accept()
+            if answer is None:
+                kept.append(connection)
+                continue
+            with connection:
+                connection.recv(1000)
+                connection.sendall(answer)
+
+    kept: list[socket.socket] = []
+    with socket.create_server(("127.0.0.1", 0)) as head, ThreadPoolExecutor(1) as pool:
+        pool.submit(serve, head)
+        address = f"{scheme}127.0.0.1:{head.getsockname()[1]}"
+        monkeypatch.setenv("RAY_ADDRESS", address)
+        with pytest.raises(UserError, match=f"no Ray cluster answers at RAY_ADDRESS={address}"), session():
+            pass
+    for connection in kept:
+        connection.close()
+
+
 def test_another_version_is_one_line_with_both(no_session: None, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(**_: object) -> None:
         raise RuntimeError(MISMATCH)
 
-    with socket.create_server(("127.0.0.1", 0)) as head:
+    with socket.create_server(("127.0.0.1", 0)) as head, ThreadPoolExecutor(1) as pool:
+        pool.submit(greet, head)
         monkeypatch.setenv("RAY_ADDRESS", f"127.0.0.1:{head.getsockname()[1]}")
         monkeypatch.setattr(ray, "init", refuse)
         with pytest.raises(UserError, match=r"Ray: 2\.50\.0 .* Ray: 2\.60\.0") as caught, session():

@@ -8,6 +8,7 @@ from pydantic import Field, ValidationError
 
 from components.config import Strict
 from components.data.shards import DataError
+from pipelines.runtime import errors
 from pipelines.runtime.errors import EXPECTED, UserError, describe_validation, one_line
 
 
@@ -43,11 +44,30 @@ def test_disk_faults_name_the_file_and_the_remedy(number: int, words: list[str])
     assert all(word in line for word in words)
 
 
-def test_a_disk_fault_without_a_file_names_the_folder_of_the_run(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("full", ["here", "temporary"])
+def test_a_full_disk_without_a_file_is_looked_for(
+    full: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.chdir(tmp_path)
-    assert one_line(OSError(errno.ENOSPC, "some words")).startswith(f"{tmp_path}: no space left")
+    for name in ("here", "temporary"):
+        (tmp_path / name).mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    monkeypatch.setattr(errors.tempfile, "tempdir", str(tmp_path / "temporary"))
+    monkeypatch.setattr(errors, "_free_bytes", lambda folder: 0 if folder == tmp_path / full else 2**30)
+    assert one_line(OSError(errno.ENOSPC, "some words")).startswith(f"{tmp_path / full}: no space left")
+
+
+def test_a_full_disk_that_is_not_found_is_not_said_to_be_this_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(errors, "_free_bytes", lambda _: 2**30)
+    line = one_line(OSError(errno.ENOSPC, "some words"))
+    assert line.startswith(f"a disk other than those of {Path.cwd()}, ")
+
+
+def test_a_fault_between_two_files_names_both() -> None:
+    assert one_line(OSError(errno.EROFS, "x", "a/made", None, "b/target")).startswith("a/made -> b/target: ")
+
+
+def test_too_many_open_files_are_no_fault_of_the_folder() -> None:
+    assert "ulimit -n" in one_line(OSError(errno.EMFILE, "x", "data/a.parquet"))
 
 
 def test_a_message_of_many_lines_becomes_one() -> None:

@@ -14,7 +14,6 @@ def refusal() -> str:
     with pytest.raises(UserError) as caught:
         runs.connect()
     assert "\n" not in str(caught.value)
-    assert "mend MLFLOW_TRACKING_URI" in str(caught.value)
     return str(caught.value)
 
 
@@ -32,14 +31,16 @@ def test_an_address_that_cannot_be_used_is_one_line(
     workspace: Path, uri: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
-    assert uri in refusal()
+    line = refusal()
+    assert uri in line
+    assert "mend MLFLOW_TRACKING_URI" in line
 
 
 def test_a_damaged_database_is_one_line(workspace: Path) -> None:
     Path("mlflow.db").write_text("this is no database" * 100)
     line = refusal()
-    assert "mlflow.db" in line
-    assert "not a database" in line
+    assert line.startswith(f"{workspace}/mlflow.db is not a database of MLflow")
+    assert "mend MLFLOW_TRACKING_URI" in line
 
 
 def test_connecting_twice_finds_the_same_experiment(workspace: Path) -> None:

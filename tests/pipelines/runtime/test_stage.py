@@ -83,6 +83,19 @@ def test_bad_parameters_are_one_line(text: str, words: list[str], capsys: pytest
     assert not files()
 
 
+def test_parameters_that_are_not_utf8_are_one_line_with_the_place(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("params.yaml").write_bytes("seed: 1  # für alle\n".encode("cp1252"))
+    assert "params.yaml is not UTF-8 (byte 0xfc at position 12): save it as UTF-8" in refusal(stage(), capsys)
+    assert not files()
+
+
+def test_a_mark_of_byte_order_before_the_parameters_is_no_part_of_them() -> None:
+    text = Path("params.yaml").read_text()
+    expected = read_params()
+    Path("params.yaml").write_bytes(text.encode("utf-8-sig"))
+    assert read_params() == expected
+
+
 def test_without_parameters_it_says_where_it_looked(capsys: pytest.CaptureFixture[str]) -> None:
     Path("params.yaml").unlink()
     assert str(Path.cwd()) in refusal(stage(), capsys)

@@ -171,6 +171,9 @@ def test_a_model_whose_program_is_older_than_the_service_is_one_line() -> None:
 def test_wrong_paths_and_methods_are_told(server: Server) -> None:
     assert server.ask("GET", "/none")[0] == 404
     assert server.ask("GET", "/allocate")[0] == 405
+    assert [server.ask("HEAD", path) for path in ("/health", "/metrics", "/health/")] == [(200, b"")] * 3
+    body = json.dumps({"gain_db": [[1.0]]}).encode()
+    assert server.ask("POST", "/allocate?goal=qos&min_rate=3", body)[0] == 400
 
 
 def slow_client(port: int) -> socket.socket:

@@ -26,6 +26,7 @@ from pipelines.serving.requests import (
     grouped,
     parse,
     parts,
+    routed,
 )
 from pipelines.stages.register import PARAMETERS
 
@@ -189,3 +190,74 @@ def test_a_header_that_is_no_literal_is_refused(one_goal: Program, header: bytes
     body = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header
     with pytest.raises(HTTPError, match=r"no \.npy file"):
         parse(body, NPY, {}, one_goal, LIMITS)
+
+
+@pytest.mark.parametrize("query", [{"goal": "qos", "min_rate": "3"}, {"goal": "qos"}, {"weights": "1,1"}])
+def test_a_query_beside_a_json_body_is_refused(query: dict[str, str], any_goal: Program) -> None:
+    body = json.dumps({"gain_db": gains(1, 2).tolist()}).encode()
+    with pytest.raises(HTTPError, match="beside a JSON body nothing is read there") as caught:
+        parse(body, "application/json", query, any_goal, LIMITS)
+    assert caught.value.status == 400
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"gain_db": [[1, 2], [3, 4]], "goal": "qos", "goal": "sum-rate"}',
+        '{"gain_db": [[1]], "gain_db": [[2]]}',
+        '{"gain_db": [[1]], "note": {"a": 1, "a": 2}}',
+    ],
+)
+def test_a_name_twice_in_a_body_is_refused(body: str, any_goal: Program) -> None:
+    with pytest.raises(HTTPError, match="more than once in the body") as caught:
+        parse(body.encode(), "application/json", {}, any_goal, LIMITS)
+    assert caught.value.status == 400
+
+
+def test_a_body_in_another_encoding_says_which_byte(any_goal: Program) -> None:
+    with pytest.raises(HTTPError, match="byte 12 is not UTF-8"):
+        parse(b'{"goal": "fu\xfcr"}', "application/json", {}, any_goal, LIMITS)
+
+
+@pytest.mark.parametrize("path", ["/health", "/health/", "/metrics", "/metrics/"])
+@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS"])
+def test_what_is_read_is_read_by_head_too(method: str, path: str) -> None:
+    assert routed(method, path, []) == path.rstrip("/")
+
+
+def refused(method: str, path: str, query: list[tuple[str, str]]) -> HTTPError:
+    with pytest.raises(HTTPError) as caught:
+        routed(method, path, query)
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allow"),
+    [("GET", "/allocate", "POST, OPTIONS"), ("HEAD", "/allocate/", "POST, OPTIONS"),
+     ("POST", "/health", "GET, HEAD, OPTIONS"), ("DELETE", "/metrics", "GET, HEAD, OPTIONS")],
+)  # fmt: skip
+def test_a_wrong_method_is_told_the_right_ones(method: str, path: str, allow: str) -> None:
+    error = refused(method, path, [])
+    assert (error.status, error.headers) == (405, {"allow": allow})
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "words"),
+    [
+        ("/allocate", [("golas", "qos")], "golas: unknown in the query; send goal, "),
+        ("/allocate", [("gain_db", "1")], "gain_db: unknown in the query"),
+        ("/allocate", [("goal", "qos"), ("goal", "sum-rate")], "goal: more than once in the query"),
+        ("/health", [("verbose", "1")], "verbose: unknown in the query; /health takes none"),
+        ("/metrics", [("name", "x")], "name: unknown in the query; /metrics takes none"),
+    ],
+)
+def test_a_query_that_would_not_be_used_is_refused(
+    path: str, query: list[tuple[str, str]], words: str
+) -> None:
+    error = refused("POST" if path == "/allocate" else "GET", path, query)
+    assert error.status == 400
+    assert words in str(error)
+
+
+def test_an_unknown_path_is_not_there() -> None:
+    assert refused("GET", "/", []).status == 404

@@ -1,0 +1,94 @@
+"""Reading a registry needs no right to write to it, whatever its folder and its models are called."""
+
+import os
+from pathlib import Path
+
+import mlflow
+import numpy as np
+import pytest
+import torch
+
+from components.model.backbone import BackboneConfig
+from components.model.export import export_onnx
+from components.model.heads import PowerModel
+from pipelines.registry import aliases, pyfunc_program, versions
+from pipelines.runtime import runs
+
+NAME = "gfm-ra-sum-rate"
+FOLDERS = [
+    "o'brien",
+    'a "quoted" one',
+    "100% done",
+    "two  blanks",
+    "semi;colon",
+    "für",
+    "a#b",
+    "a&b",
+    "$HOME",
+]
+
+
+def register(count: int = 1) -> None:
+    torch.manual_seed(0)
+    model = PowerModel(BackboneConfig(layers=1, width=16, heads=4, bias_width=8))
+    export_onnx(model, Path("model.onnx"))
+    runs.connect()
+    for _ in range(count):
+        with runs.run("register", {}) as run:
+            number = versions.add_version(
+                run, NAME, pyfunc_program.PATH, {"graph": Path("model.onnx")}, ["mlflow"], {}
+            )
+    aliases.promote(NAME, number)
+
+
+def contents(folder: Path) -> dict[str, int]:
+    return {str(path): path.stat().st_mtime_ns for path in folder.rglob("*")}
+
+
+def test_loading_and_fetching_leave_the_registry_as_it_is(workspace: Path) -> None:
+    register()
+    before = contents(workspace / "mlartifacts")
+    assert versions.load(f"models:/{NAME}@champion")(np.zeros((1, 2, 2), np.float32)).shape == (1, 2)
+    folder = versions.fetch(f"models:/{NAME}/1")
+    assert workspace not in folder.parents
+    versions.program(folder)
+    assert contents(workspace / "mlartifacts") == before
+
+
+def test_latest_is_the_newest_version_everywhere(workspace: Path) -> None:
+    register(2)
+    assert versions.find(NAME, "latest").number == "2"
+    found = versions.version_of(f"models:/{NAME}/latest")
+    assert found is not None
+    assert found.number == "2"
+    assert versions.load(f"models:/{NAME}/latest")(np.zeros((1, 2, 2), np.float32)).shape == (1, 2)
+
+
+@pytest.mark.parametrize("name", ["o'brien", 'an "own" model', "both ' and \""])
+def test_a_model_s_name_may_hold_quotes(name: str, workspace: Path) -> None:
+    runs.connect()
+    client = mlflow.MlflowClient()
+    for each in (name, "other"):
+        client.create_registered_model(each)
+        client.create_model_version(each, source="s3://nowhere/model")
+    assert [(version.name, version.number) for version in versions.versions(name)] == [(name, "1")]
+    assert versions.find_version(name, "content") is None
+
+
+@pytest.mark.parametrize("name", FOLDERS)
+def test_a_project_s_folder_may_have_any_name(
+    name: str, workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = workspace / name
+    folder.mkdir()
+    os.replace(workspace / "mlflow.db", folder / "mlflow.db")
+    monkeypatch.chdir(folder)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")
+    register()
+    for label, where in (("here", folder), ("elsewhere", workspace)):
+        monkeypatch.chdir(where)
+        with runs.run(label, {}) as run:
+            run.metrics({"seconds": 1.0})
+    monkeypatch.chdir(folder)
+    assert list(runs.newest_runs()) == ["here"]
+    assert versions.load(f"models:/{NAME}@champion")(np.zeros((1, 2, 2), np.float32)).shape == (1, 2)
