@@ -16,7 +16,8 @@ class Remarks:
 
     def __init__(self, goal: Objective, effort: Effort, beyond: list[str]) -> None:
         """Nothing yet; `beyond` are the goal's numbers that lie outside the trained ones, in words."""
-        self._goal, self._effort, self._beyond = goal, effort, beyond
+        self._goal, self._beyond = goal, beyond
+        self._effort: Effort = effort
         self._unknown = self._discarded = self._hopeless_links = 0
         self._hopeless: list[tuple[int, int, float]] = []  # network, link, rate alone at full power
 

@@ -44,15 +44,15 @@ def command(chosen: argparse.Namespace) -> int:
         if out is not None:
             check_writable(out, inputs)
         gains = open_gains(path, "db" if chosen.db else chosen.unit, chosen.orientation or RECEIVERS)
-        looked = survey(gains)
-        name = "stdin" if chosen.gains == STANDARD else str(path)
-        _say(looked.summary().replace(str(path), name))
-        for note in looked.notes:
-            if chosen.strict:
-                raise InputError(f"{note.replace(str(path), name)} (--strict)")
-            _say(note.replace(str(path), name))
         allocator = load(chosen.model)
         goal = _goal(chosen, allocator, gains.links)
+        name = "stdin" if chosen.gains == STANDARD else str(path)
+        looked = survey(gains)
+        notes = [note.replace(str(path), name) for note in looked.notes]
+        if chosen.strict and notes:
+            raise InputError(f"{notes[0]} (--strict)")
+        for line in (looked.summary().replace(str(path), name), *notes):
+            _say(line)
         effort: Effort = chosen.effort or "balanced"
         remarks = allocator.remarks(goal, effort)
         if out is not None:
@@ -68,10 +68,10 @@ def command(chosen: argparse.Namespace) -> int:
                 write(answer.power[0] if gains.single else answer.power)
             summary.add(answer)
             answers += [answer] if chosen.json else []
-    notes = remarks.lines(gains.single)
+    notes_of_answers = remarks.lines(gains.single)
     if chosen.json:
-        print(json.dumps(_as_json(answers, gains.single) | {"notes": [*looked.notes, *notes]}))  # noqa: T201
-    for note in notes:
+        print(json.dumps(_as_json(answers, gains.single) | {"notes": [*notes, *notes_of_answers]}))  # noqa: T201
+    for note in notes_of_answers:
         _say(note)
     _say(f"{out or 'stdout'}: {summary.line(gains)}")
     return 0

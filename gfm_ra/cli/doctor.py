@@ -49,16 +49,17 @@ def examine(cluster: bool = True) -> Iterator[Finding]:
     yield Finding(
         "gfm-ra", OK, f"{_version('gfm-ra') or 'not installed'} on Python {platform.python_version()}"
     )
-    yield _core()
+    clone = workshop.module("pipelines.cli.doctor")
+    if clone is None:  # which looks at the core itself
+        yield _core()
     yield from _weights()
     for extra, (packages, use) in EXTRAS.items():
         missing = [name for name in packages if _version(name) is None]
         detail = f"{use}; needs {', '.join(missing)}: pip install 'gfm-ra[{extra}]'" if missing else use
         yield Finding(f"[{extra}]", NOTE if missing else OK, detail)
     yield from _extensions()
-    workshop_doctor = workshop.module("pipelines.cli.doctor")
-    if workshop_doctor is not None:
-        yield from workshop_doctor.examine(cluster)  # type: ignore[attr-defined] # pyright: ignore
+    if clone is not None:
+        yield from clone.examine(cluster)  # type: ignore[attr-defined] # pyright: ignore
     elif workshop.is_there():
         yield Finding("clone", NOTE, f"{workshop.ROOT}: its packages are not installed: make install")
 

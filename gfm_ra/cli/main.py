@@ -7,6 +7,7 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
+from typing import NoReturn
 
 from gfm_ra.cli import workshop
 from gfm_ra.errors import InputError, UserError
@@ -16,6 +17,15 @@ EPILOG = """exit codes: 0 done, 1 trouble at run time (disk, registry, server), 
 complete commands with the tab key: eval "$(gfm-ra completion bash)"
 """
 _WIDTH = 80
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose complaints take one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong and leave."""
+        print(f"gfm-ra: {message} ({self.prog} --help says more)", file=sys.stderr)  # noqa: T201
+        sys.exit(BAD_INPUT)
 
 
 class _Format(argparse.RawDescriptionHelpFormatter):
@@ -35,7 +45,7 @@ def _command(
 
 def parser() -> argparse.ArgumentParser:
     """What can be said on the command line."""
-    top = argparse.ArgumentParser(
+    top = _Parser(
         prog="gfm-ra",
         description="Powers for links that share a band and disturb each other.",
         epilog=EPILOG,
@@ -86,7 +96,12 @@ def _allocate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     one.add_argument(
         "powers", metavar="OUT", nargs="?", help="file for the powers; CSV on stdout unless given"
     )
-    one.add_argument("--unit", choices=("linear", "db"), help="of the gains; linear unless the name says dB")
+    one.add_argument(
+        "--unit",
+        type=str.lower,
+        choices=("linear", "db"),
+        help="of the gains; linear unless the name says dB",
+    )
     one.add_argument("--db", action="store_true", help="the same as --unit db")
     one.add_argument("--orientation", choices=("rows-are-receivers", "rows-are-transmitters"),
                      help="what a row is (default: rows-are-receivers)")  # fmt: skip
@@ -130,7 +145,7 @@ def run(arguments: Sequence[str] | None = None) -> None:
     """Do what the command line says and leave with its exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        sys.exit(_dispatch(words))
+        sys.exit(dispatch(words))
     except (InputError, ValueError) as error:
         _leave(error, BAD_INPUT)
     except UserError as error:
@@ -141,7 +156,8 @@ def run(arguments: Sequence[str] | None = None) -> None:
         sys.exit(130)
 
 
-def _dispatch(words: list[str]) -> int:
+def dispatch(words: list[str]) -> int:
+    """Do what the words say; returns the exit code, expected errors come through."""
     if words and words[0] in workshop.COMMANDS:
         return workshop.run(words)
     top = parser()

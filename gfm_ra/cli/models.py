@@ -5,7 +5,7 @@ import sys
 
 from gfm_ra.cli import workshop
 from gfm_ra.cli.tables import table
-from gfm_ra.errors import InputError
+from gfm_ra.errors import InputError, UserError
 from gfm_ra.weights import catalogue
 from gfm_ra.weights.card import read_card
 
@@ -34,7 +34,10 @@ def _list() -> int:
     registry = workshop.module("pipelines.cli.models")
     if registry is not None:
         sys.stdout.flush()
-        registry.list_registered()  # type: ignore[attr-defined] # pyright: ignore
+        try:
+            registry.list_models()  # type: ignore[attr-defined] # pyright: ignore
+        except UserError as error:  # the packaged ones are there without any registry
+            print(f"gfm-ra: {error}", file=sys.stderr)  # noqa: T201
     return 0
 
 

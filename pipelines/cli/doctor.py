@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from gfm_ra.core import loader
 from gfm_ra.core.objects import BASELINE
@@ -20,7 +20,11 @@ from pipelines.runtime.errors import EXPECTED, UserError, one_line
 from pipelines.runtime.mlflow_database import is_new
 from pipelines.runtime.stage import MIN_FREE_BYTES
 
+if TYPE_CHECKING:
+    from packaging.requirements import Requirement
+
 DISTRIBUTION = "gfm-ra"
+EXTRAS = ("pipelines", "files", "registry", "server", "plots")
 OK, NOTE, FAULT = "ok", "note", "FAULT"
 
 
@@ -54,7 +58,8 @@ def _packages() -> Iterator[Finding]:
     from packaging.requirements import Requirement  # comes with mlflow
 
     try:
-        wanted = [Requirement(text) for text in requires(DISTRIBUTION) or [] if "extra ==" not in text]
+        named = map(Requirement, requires(DISTRIBUTION) or [])
+        wanted = [requirement for requirement in named if _is_needed(requirement)]
     except PackageNotFoundError:
         yield Finding("packages", FAULT, f"{DISTRIBUTION} is not installed: `make install`")
         return
@@ -72,6 +77,14 @@ def _packages() -> Iterator[Finding]:
         yield Finding("packages", FAULT, f"{fault}: `make install`")
     if not faults:
         yield Finding("packages", OK, f"{len(wanted)} of {len(wanted)} as required")
+
+
+def _is_needed(requirement: "Requirement") -> bool:
+    """Whether a clone needs it, by the package itself or by the extras that `pipelines` consists of."""
+    marker = requirement.marker
+    return requirement.name != DISTRIBUTION and (
+        marker is None or any(marker.evaluate({"extra": extra}) for extra in EXTRAS)
+    )
 
 
 def _core() -> Finding:

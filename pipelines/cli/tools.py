@@ -1,4 +1,4 @@
-"""`gfm-ra bench`, `simulate`, `doctor` and `serve`."""
+"""`gfm-ra simulate`, `doctor` and `serve`."""
 
 import sys
 from pathlib import Path
@@ -7,14 +7,11 @@ from typing import Annotated
 import numpy as np
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from gfm_ra.files.writers import check_writable, write_array
 from gfm_ra.units import to_gain_db
 from pipelines.cli.doctor import FAULT, NOTE, OK, examine
-from pipelines.registry import versions
 from pipelines.registry.aliases import CHAMPION, usable_alias
-from pipelines.registry.latency import measure, typical_gains
 from pipelines.runtime import runs
 from pipelines.runtime.errors import UserError, redacted
 
@@ -25,9 +22,6 @@ MODEL = f"Registered model, or a folder that holds one. [default: {DEFAULT}'s ch
 
 def add_to(app: typer.Typer) -> None:
     """Register the commands of this module."""
-    app.command(
-        epilog="Examples:\n\ngfm-ra bench\n\ngfm-ra bench --links 20,50,100 --batch 1,64 --threads 2"
-    )(bench)
     app.command(
         epilog="Examples:\n\ngfm-ra simulate gains.npy --scenario D18 --count 100\n\n"
         "gfm-ra simulate gains.csv --links 12 --min-distance 5 --max-distance 80 --db"
@@ -50,51 +44,6 @@ def chosen(model: str | None) -> str:
         )
         print(line, file=sys.stderr)  # noqa: T201 (the one line for the person)
     return f"models:/{DEFAULT}@{alias}"
-
-
-def _numbers(text: str) -> list[int]:
-    try:
-        numbers = [int(word) for word in text.split(",")]
-    except ValueError:
-        numbers = [0]
-    if min(numbers) < 1:
-        raise UserError(f"{text!r} must be whole numbers from 1 on, separated by commas")
-    return numbers
-
-
-def bench(
-    model: Annotated[str | None, typer.Option(help=MODEL, show_default=False)] = None,
-    links: Annotated[str, typer.Option(help="Numbers of links.")] = "10,20,50,80",
-    batch: Annotated[str, typer.Option(help="Networks per call.")] = "1,16",
-    threads: Annotated[int, typer.Option(min=1, help="Threads of the runtime.")] = 1,
-    seconds: Annotated[float, typer.Option(min=0.01, help="Time per line of the table.")] = 1.0,
-) -> None:
-    """How long a registered model's answer takes on this machine."""
-    from pipelines.registry.pyfunc_program import open_session
-    from pipelines.serving.requests import check_program
-
-    sizes = [(count, size) for count in _numbers(batch) for size in _numbers(links)]
-    runs.connect(create=False)
-    model = chosen(model)
-    folder = versions.fetch(model)
-    program, predict = versions.program(folder), versions.load(str(folder))
-    check_program(program, model)
-    (graph,) = (folder / "artifacts").glob("*.onnx")
-    session = open_session(graph, threads)
-    title = f"{model}, {threads} thread{'s' * (threads > 1)}"
-    table = Table(
-        "networks", "links", "p50 ms", "p99 ms", "snapshots/s", "p50 ms through MLflow",
-        title=title, title_justify="left",
-    )  # fmt: skip
-    for count, size in sizes:
-        gain_db = typical_gains(count, size)
-        inputs = program.prepare(gain_db, {})
-        alone = measure(lambda inputs=inputs: session.run(["power"], inputs), count, seconds)
-        whole = measure(lambda gain_db=gain_db: predict(gain_db), count, seconds / 2)
-        times = (alone.p50_ms, alone.p99_ms)
-        row = (f"{alone.snapshots_per_s:,.0f}", f"{whole.p50_ms:.2f}")
-        table.add_row(str(count), str(size), *(f"{value:.2f}" for value in times), *row)
-    Console(highlight=False).print(table)
 
 
 def simulate(
