@@ -154,6 +154,8 @@ def refined(
     goal = objective_of(model, params)
     found = served_allocator(predict, goal).explain(to_gain(batch), goal, polish, guard)
     names, counts = np.unique(found.source, return_counts=True)
+    for note in found.notes:
+        print(f"gfm-ra: {note}", file=sys.stderr)  # noqa: T201 (the one line for the person)
     return (
         found.power,
         f" ({', '.join(f'{name}: {count}' for name, count in zip(names, counts, strict=True))})",
