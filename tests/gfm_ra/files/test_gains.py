@@ -12,7 +12,7 @@ import pytest
 from scipy.io import savemat
 
 from gfm_ra.errors import InputError
-from gfm_ra.files import extras
+from gfm_ra.files import extras, json_array
 from gfm_ra.files.gains import PART, TRANSMITTERS, open_gains
 from gfm_ra.files.writers import write_array
 
@@ -135,6 +135,25 @@ def test_unknown_gains_are_nan(tmp_path: Path) -> None:
     for name in ("a.parquet", "a.json", "b.json", "a.csv", "a.npy"):
         found = open_gains(tmp_path / name).read().reshape(2, 2)
         np.testing.assert_array_equal(found, [[1.0, np.nan], [2.0, 3.0]], err_msg=name)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("indent", [None, 1])
+def test_json_may_be_laid_out_and_encoded_as_its_writer_likes(
+    tmp_path: Path, gain: np.ndarray, indent: int | None, encoding: str
+) -> None:
+    path, values = tmp_path / "a.json", gain.tolist()
+    others = {"note": 'a [\u00e9] \\" {', "area": {"side_m": [1, 2]}, "K": 4, "on": True, "none": None}
+    for content in (values, {**others, "gain": values}, {"gain": values, **others}):
+        path.write_text(json.dumps(content, indent=indent, ensure_ascii=False), encoding=encoding)
+        np.testing.assert_array_equal(open_gains(path).read(), gain)
+
+
+def test_large_json_is_read_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(json_array, "_MOST_MAPPED_BYTES", 4096)
+    gain = np.random.default_rng(0).exponential(10.0, (40, 20, 20))
+    (tmp_path / "a.json").write_text(json.dumps({"x": gain[0].tolist(), "gain": gain.tolist()}))
+    np.testing.assert_array_equal(open_gains(tmp_path / "a.json").read(), gain)
 
 
 @pytest.mark.parametrize("version", ["v5", "v5 packed", "v7.3"])
