@@ -4,6 +4,8 @@ import os
 import sys
 from pathlib import Path
 
+from pipelines.runtime.caches import choose_cache
+
 if sys.platform == "win32":
     raise SystemExit(
         "gfm-ra: Windows is not supported (file locks, process handles): use Linux, or Linux under WSL 2"
@@ -34,5 +36,6 @@ for _name, _value in _DEFAULTS.items():
 if not os.environ.get("RAY_ADDRESS"):
     os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
 # A cluster started on a machine that has a token asks for it, but a driver that joins sends it only if told to.
-if os.environ.get("RAY_ADDRESS") and (Path.home() / ".ray" / "auth_token").is_file():
+if os.environ.get("RAY_ADDRESS") and Path(os.path.expanduser("~/.ray/auth_token")).is_file():
     os.environ.setdefault("RAY_AUTH_MODE", "token")
+choose_cache()  # numba, too, reads its variable when it is imported

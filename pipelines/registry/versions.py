@@ -233,7 +233,7 @@ def fetch(model_uri: str, folder: Path | None = None) -> Path:
         return Path(download_artifacts(model_uri, dst_path=folder and str(folder)))
     except (MlflowException, OSError) as error:
         answer = " ".join(str(error).split())
-        raise UserError(f"{model_uri} cannot be fetched from {tracking_uri()}: {answer}") from None
+        raise UserError(f"{model_uri} cannot be loaded from {tracking_uri()}: {answer}") from None
 
 
 @cache

@@ -13,6 +13,7 @@ from urllib.request import getproxies
 
 import mlflow
 from mlflow.entities import Metric, Param
+from mlflow.entities import Run as Record
 
 from pipelines.runtime.errors import UserError, redacted
 from pipelines.runtime.mlflow_answers import START, explained
@@ -212,7 +213,7 @@ def newest_runs() -> dict[str, tuple[str, float]]:
     return found
 
 
-def _finished(experiment: str) -> Iterator[mlflow.entities.Run]:
+def _finished(experiment: str) -> Iterator[Record]:
     """Every run of an experiment that finished and says how long it took, newest first.
 
     Nothing but constants goes into the filter: MLflow's has no way to write every character of a path.
