@@ -12,7 +12,7 @@ from gfm_ra.weights import catalogue
 from gfm_ra.weights.card import NAME, Card, check_bytes, read_card
 
 REGISTRY = "models:/"
-_MLFLOW_CARD = "MLmodel"
+_MLFLOW_CARD, _EXPORTED_CARD = "MLmodel", "config.json"
 
 
 def load(source: str | Path | None = None) -> Allocator:
@@ -60,20 +60,37 @@ def _of_export(folder: Path, name: str) -> Allocator:
     """A model that MLflow wrote: its graph, without running the program that lies beside it."""
     graphs = sorted((folder / "artifacts").glob("*.onnx"))
     checksums = sorted((folder / "artifacts").glob("*.sha256"))
-    cards = sorted((folder / "artifacts").glob("*/config.json"))
-    if len(graphs) != 1 or len(checksums) != 1 or len(cards) != 1:
-        raise InputError(
-            f"{name} is no model of gfm-ra: artifacts/ must hold one graph, its checksum and its card"
-        )
+    cards = sorted((folder / "artifacts").glob(f"*/{_EXPORTED_CARD}"))
+    if len(graphs) != 1 or len(checksums) != 1 or len(cards) > 1:
+        raise InputError(f"{name} is no model of gfm-ra: artifacts/ must hold one graph and its checksum")
     check_bytes(graphs[0], checksums[0].read_text().strip())
+    network = OnnxGraph(graphs[0])
+    card = _exported_card(cards[0]) if cards else {}
+    if not network.any_goal and not card:
+        raise InputError(
+            f"{name} does not say what it was tuned for: artifacts/*/{_EXPORTED_CARD} is missing"
+        )
+    return _allocator(network, card.get("objective"), _envelope(card.get("goals") or {}), name)
+
+
+def _exported_card(path: Path) -> dict[str, Any]:
     try:
-        text = json.loads(cards[0].read_bytes())
-        envelope = {
-            key: (float(low), float(high)) for key, (low, high) in (text.get("envelope") or {}).items()
-        }
-    except (ValueError, TypeError, AttributeError) as error:
-        raise InputError(f"{cards[0]} is damaged ({error}): copy the model again") from None
-    return _allocator(OnnxGraph(graphs[0]), text.get("objective"), envelope, name)
+        card = json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path} is damaged ({error}): copy the model again") from None
+    if not isinstance(card, dict):
+        raise InputError(f"{path} is damaged: it holds a {type(card).__name__}: copy the model again")
+    return card
+
+
+def _envelope(goals: dict[str, Any]) -> dict[str, tuple[float, float]]:
+    """The goals that a model was trained on, as its card names them; the usual ones unless it does."""
+    low, high = goals.get("min_rate", (0.1, 1.0))
+    return {
+        "alpha": (0.0, float(goals.get("max_alpha", 2.0))),
+        "min_rate": (float(low), float(high)),
+        "penalty": (0.0, float(goals.get("max_penalty", 30.0))),
+    }
 
 
 def _allocator(

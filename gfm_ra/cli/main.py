@@ -36,7 +36,7 @@ class _Format(argparse.RawDescriptionHelpFormatter):
 
 
 def _command(
-    commands: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, text: str, examples: str
+    commands: "argparse._SubParsersAction[_Parser]", name: str, text: str, examples: str
 ) -> argparse.ArgumentParser:
     return commands.add_parser(
         name, help=text, description=text, epilog=f"examples:\n{examples}", formatter_class=_Format
@@ -84,7 +84,7 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
-def _allocate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def _allocate(commands: "argparse._SubParsersAction[_Parser]") -> None:
     one = _command(
         commands, "allocate", "Set the power of every transmitter.",
         "  gfm-ra allocate gains.csv powers.csv\n"
@@ -126,7 +126,7 @@ def _allocate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     one.set_defaults(module="allocate")
 
 
-def _bench(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def _bench(commands: "argparse._SubParsersAction[_Parser]") -> None:
     one = _command(
         commands, "bench", "How long an answer takes on this machine.",
         "  gfm-ra bench\n  gfm-ra bench --links 20,50,100 --batch 1,64 --effort fast",

@@ -181,19 +181,6 @@ def test_old_flags_mean_an_effort_and_it_is_said(
         ask("allocate", tmp_path / "gain.npy", tmp_path / "p.npy", "--guard", "--effort", "fast")
 
 
-def test_what_the_fallback_had_to_mend_is_said_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
-    batch = np.random.default_rng(0).normal(10.0, 10.0, (3, 4, 4)).astype(np.float32)
-
-    def predict(gain_db: np.ndarray) -> np.ndarray:
-        return np.full(gain_db.shape[:2], np.nan, np.float32)
-
-    power, note = cli.refined(predict, batch, "any", {"goal": "qos"}, 0, True)
-    assert ((power >= 0) & (power <= 1)).all()
-    assert "model" not in note
-    said = capsys.readouterr().err
-    assert said == "gfm-ra: the model's powers are not numbers in [0, 1] for 3 of 3 networks\n"
-
-
 def test_what_a_model_was_tuned_for_is_read_wherever_it_lies(prompted: PromptedModel, tmp_path: Path) -> None:
     clone("models", "export", "gfm-ra-sum-rate", "champion", tmp_path / "model")
     assert load(tmp_path / "model").objective == load(ONE_GOAL).objective == SumRate()
@@ -201,7 +188,7 @@ def test_what_a_model_was_tuned_for_is_read_wherever_it_lies(prompted: PromptedM
     card.write_text(card.read_text().replace("sum-rate", "qos"))
     assert load(tmp_path / "model").objective == QoS()
     card.unlink()
-    with pytest.raises(UserError, match="its card"):
+    with pytest.raises(UserError, match="does not say what it was tuned for"):
         load(tmp_path / "model")
 
 
