@@ -141,7 +141,7 @@ def parts(name: str, given: argparse.Namespace, device: torch.device) -> Iterato
     """The test snapshots of a scenario, [n, K, K] in dB at a time."""
     source = OnlineSnapshots(SCENARIOS[name], given.rows, given.seed + TEST, device)
     for start in range(0, given.rows, given.solved):
-        yield source[np.arange(start, min(given.rows, start + given.solved))]
+        yield source[start : min(given.rows, start + given.solved)]
 
 
 @torch.inference_mode()

@@ -20,7 +20,8 @@ def random_pair_mask(
     Args:
         batch: number of graphs B.
         links: number of links K.
-        ratio: share of the K (K - 1) / 2 pairs to hide, a number or one per graph [B]; rounded to whole pairs.
+        ratio: share of the K (K - 1) / 2 pairs to hide, a number or one per graph [B], rounded to whole pairs. A number
+            above 0 hides at least one pair; of drawn ones, some may hide none. One link has no pairs to hide.
         generator: the stream to draw from, on whose device the mask is made.
         device: where the mask is wanted, if elsewhere.
 
@@ -35,7 +36,7 @@ def random_pair_mask(
     if isinstance(ratio, Tensor):
         hidden_pairs = order < torch.round(ratio.to(place) * pairs).reshape(-1, 1)
     else:
-        hidden_pairs = order < float(torch.round(torch.tensor(ratio) * pairs))
+        hidden_pairs = order < max(float(torch.round(torch.tensor(ratio) * pairs)), float(ratio > 0))
     mask = torch.zeros(batch, links, links, dtype=torch.bool, device=place)
     mask[:, row, column] = hidden_pairs
     mask = mask | mask.transpose(1, 2)

@@ -1,17 +1,21 @@
 """Which snapshots form which batch, on which rank: a pure function of (seed, epoch), so no state to save."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from components.data.online import OnlineSnapshots
 from components.channel.rng import stream
+from components.data.online import OnlineSnapshots
 
 # A training set: gain_db [N, K, K] as it is stored, or drawn anew for every batch.
 Snapshots = np.ndarray | OnlineSnapshots
+# A pass without gradients takes some 200 bytes for each gain: less than a gigabyte, however many links. A batch of
+# Table I's 512 graphs of 80 links stays whole.
+_LARGEST_PART_GAINS = 2**22
 
 
 @dataclass(frozen=True)
@@ -23,12 +27,21 @@ class Group:
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
 
 
+class Place(NamedTuple):
+    """Where in a run a batch stands; online snapshots are keyed by it."""
+
+    purpose: str
+    epoch: int
+    number: int  # in the epoch
+
+
 @dataclass(frozen=True)
 class Batch:
     """Snapshots `rows` of data set number `source`; every batch holds graphs of one K only."""
 
     source: int
     rows: np.ndarray  # [B] int
+    place: Place | None = None  # None for what is not part of training
 
 
 def plan_epoch(counts: Sequence[int], batch_size: int, seed: int, purpose: str, epoch: int) -> list[Batch]:
@@ -46,15 +59,32 @@ def plan_epoch(counts: Sequence[int], batch_size: int, seed: int, purpose: str, 
     for source, count in enumerate(counts):
         order = generator.permutation(count)
         batches += [Batch(source, order[start : start + batch_size]) for start in range(0, count, batch_size)]
-    return [batches[i] for i in generator.permutation(len(batches))]
+    order = generator.permutation(len(batches))
+    return [replace(batches[i], place=Place(purpose, epoch, number)) for number, i in enumerate(order)]
 
 
 def take(sources: Sequence[Snapshots], batch: Batch, group: Group) -> Tensor:
     """This rank's part of a batch as gain_db [B / world_size, K, K] float32.
 
     All ranks get the same number of snapshots, at least one; a remainder is dropped (it comes back in another
-    epoch's shuffle) so that averaging gradients over ranks is averaging over snapshots.
+    epoch's shuffle) so that averaging gradients over ranks is averaging over snapshots. Of an online data set only
+    the number of rows counts: every batch of every epoch and rank has snapshots of its own.
     """
     share = max(1, len(batch.rows) // group.world_size)
+    source = sources[batch.source]
+    if isinstance(source, OnlineSnapshots):
+        if batch.place is None:
+            raise ValueError("online snapshots are drawn for batches of a planned epoch only")
+        return source.draw(share, *batch.place, group.rank).to(group.device)
     rows = np.resize(batch.rows, share * group.world_size)[group.rank :: group.world_size]
-    return torch.as_tensor(sources[batch.source][rows]).to(group.device).float()
+    return torch.as_tensor(source[rows]).to(group.device).float()
+
+
+def links_of(gains: Snapshots) -> int:
+    """Number of links K of a data set."""
+    return gains.scenario.links if isinstance(gains, OnlineSnapshots) else gains.shape[-1]
+
+
+def graphs_at_once(links: int) -> int:
+    """How many graphs of K links go through a network together where no gradient is wanted, at least one."""
+    return max(1, _LARGEST_PART_GAINS // links**2)

@@ -6,15 +6,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from components.channel.torch_rng import torch_stream
 from components.channel.scenario import Scenario
+from components.channel.torch_rng import torch_stream
 from components.channel.torch_simulator import draw_gain_db
 
 
 class OnlineSnapshots:
-    """Looks like a training set of `count` snapshots; what a batch holds depends on (seed, scenario, rows) alone.
+    """Stands for a training set of `count` snapshots per epoch that never come a second time.
 
-    The rows of a batch differ in every epoch, and so do its snapshots; a resumed run draws the same again.
+    Training draws each batch from a stream of its own (`draw`), keyed by what the batch is for; a resumed run draws the
+    same again. A slice is a fixed sample, for validation and for statistics: the same rows give the same snapshots.
     """
 
     def __init__(self, scenario: Scenario, count: int, seed: int, device: torch.device) -> None:
@@ -23,9 +24,15 @@ class OnlineSnapshots:
     def __len__(self) -> int:
         return self.count
 
-    def __getitem__(self, rows: np.ndarray | slice) -> Tensor:
-        """As many snapshots as there are rows, gain_db [B, K, K] float32 on the device."""
-        chosen = np.arange(self.count)[rows] if isinstance(rows, slice) else rows
-        digest = hashlib.sha256(np.ascontiguousarray(chosen, dtype=np.int64).tobytes()).hexdigest()
-        generator = torch_stream(self.seed, "fresh", self.scenario.name, digest, device=self.device)
-        return draw_gain_db(self.scenario, len(chosen), generator)
+    def draw(self, count: int, purpose: str, epoch: int, number: int, rank: int) -> Tensor:
+        """New snapshots for batch `number` of an epoch on one rank, gain_db [count, K, K] float32 on the device."""
+        return self._draw(count, "batch", purpose, epoch, number, rank)
+
+    def __getitem__(self, rows: slice) -> Tensor:
+        """The fixed sample of these rows, gain_db [B, K, K] float32 on the device."""
+        chosen = np.arange(self.count, dtype=np.int64)[rows]
+        return self._draw(len(chosen), hashlib.sha256(chosen.tobytes()).hexdigest())
+
+    def _draw(self, count: int, *key: str | int) -> Tensor:
+        generator = torch_stream(self.seed, "fresh", self.scenario.name, *key, device=self.device)
+        return draw_gain_db(self.scenario, count, generator)

@@ -102,7 +102,15 @@ def _statistics(cross: Tensor, visible: Tensor) -> Tensor:
     deviation = torch.where(visible, cross - mean.unsqueeze(-1), 0.0)
     highest = torch.where(visible, cross, _LOWEST).amax(-1)
     highest = torch.where(visible.any(-1), highest, 0.0)
-    return torch.stack([mean, (deviation.square().sum(-1) / count).sqrt(), highest], dim=-1)
+    return torch.stack([mean, _root(deviation.square().sum(-1) / count), highest], dim=-1)
+
+
+def _root(variance: Tensor) -> Tensor:
+    """Square root with gradient 0, not NaN, at 0: two links, or equal gains."""
+    if not variance.requires_grad:  # in training, use and export nobody asks for it
+        return variance.sqrt()
+    positive = variance > 0
+    return torch.where(positive, torch.where(positive, variance, 1.0).sqrt(), 0.0)
 
 
 def _landmarks(cross: Tensor, rank: Tensor) -> Tensor:

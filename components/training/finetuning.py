@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from components.config import Strict
-from components.data.batches import Group
+from components.data.batches import Group, graphs_at_once
 from components.model.conditioning import goal_loss, goals_of
 from components.model.heads import PowerModel
 from components.model.inference import allocate_batches
@@ -78,6 +78,8 @@ class Finetuning(TrainingLoop):
         if group.world_size > 1:
             # Which parameters have gradients changes after the warm-up, which ranks could not agree on.
             raise ValueError("fine-tuning runs in one process: pass a group of one")
+        if not validation or not all(map(len, validation)):
+            raise ValueError("fine-tuning needs validation data sets with at least one snapshot each")
         self.config, self.objective, self.validation = config, objective, validation
         self.model = model.to(group.device)
         self.backbone_parameters = _tunable(model, config, seed)
@@ -136,17 +138,18 @@ class Finetuning(TrainingLoop):
     @torch.no_grad()
     def validate(self) -> float:
         """Mean over the validation sets of the mean utility per link."""
-        values = []
-        for gains in self.validation:
-            power = torch.from_numpy(allocate_batches(self.model, gains)).to(self.group.device)
-            gain_db = torch.from_numpy(gains).to(self.group.device).float()
-            values.append(float(mean_utility(power, gain_db, self.objective)))
+        values = [float(self._validate(gains)) for gains in self.validation]
         return sum(values) / len(values)
 
-
-def mean_utility(power: Tensor, gain_db: Tensor, objective: Objective) -> Tensor:
-    """Mean over graphs and links of beta(R_k), a scalar; power [B, K], gain_db [B, K, K]."""
-    return _per_link(spectral_efficiency(power.float(), db_to_linear(gain_db)), objective)
+    def _validate(self, gains: np.ndarray) -> Tensor:
+        """Mean utility per link on one data set, in parts that bound the memory."""
+        power, links = torch.from_numpy(allocate_batches(self.model, gains)), gains.shape[-1]
+        step, utilities = graphs_at_once(links), []
+        for one, part in zip(power.split(step), torch.from_numpy(gains).split(step), strict=True):
+            gain_db = part.to(self.group.device).float()
+            rates = spectral_efficiency(one.to(self.group.device), db_to_linear(gain_db))
+            utilities.append(self.objective.utility(rates))
+        return torch.cat(utilities).mean() / links
 
 
 def adaptation_loss(
@@ -154,15 +157,11 @@ def adaptation_loss(
 ) -> Loss:
     """The loss of powers [B, K] on gain_db [B, K, K], by `FinetuningConfig.loss`; what it reports is the utility."""
     rates = spectral_efficiency(power.float(), db_to_linear(gain_db))
-    utility = _per_link(rates, objective)
+    # Per link, so that batches of different K pull with the same strength.
+    utility = objective.utility(rates).mean() / rates.shape[-1]
     if kind == "utility":
         return Loss(-utility, utility)  # (15)
     return Loss(goal_loss(rates, goals_of(objective, *power.shape).to(power.device)), utility)
-
-
-def _per_link(rates: Tensor, objective: Objective) -> Tensor:
-    # Per link, so that batches of different K pull with the same strength.
-    return objective.utility(rates).mean() / rates.shape[-1]
 
 
 def _tunable(model: TunableModel, config: FinetuningConfig, seed: int) -> list[nn.Parameter]:

@@ -1,10 +1,13 @@
 """Signs of life of a pre-training run: collapse of the embeddings, and the plateau of the edge loss."""
 
+import math
+
 import torch
 from pydantic import Field
 from torch import Tensor
 
 from components.config import Strict
+from gfm_ra.errors import UserError
 
 
 class HealthThresholds(Strict):
@@ -31,14 +34,26 @@ def effective_rank(embeddings: Tensor) -> float:
 
 
 def mean_dimension_std(embeddings: Tensor) -> float:
-    """Mean over dimensions of the standard deviation over rows; embeddings [N, d]. Zero means collapsed."""
+    """Mean over dimensions of the standard deviation over rows; embeddings [N, d]. Zero means collapsed, or one row."""
+    if len(embeddings) < 2:
+        return 0.0
     return float(embeddings.double().std(dim=0).mean())
 
 
 def status(
     edge_rmse_db: float, mean_predictor_rmse_db: float, rank: float, thresholds: HealthThresholds
 ) -> str:
-    """One of "healthy", "plateau" or "collapsed"; "plateau" means that the edge loss has learnt nothing yet."""
+    """One of "healthy", "plateau" or "collapsed"; "plateau" means that the edge loss has learnt nothing yet.
+
+    Raises:
+        UserError: a number is not finite, as after a run that diverged; no status describes that.
+    """
+    measured = {
+        "edge_rmse_db": edge_rmse_db, "mean_predictor_rmse_db": mean_predictor_rmse_db, "effective_rank": rank,
+    }  # fmt: skip
+    for name, value in measured.items():
+        if not math.isfinite(value):
+            raise UserError(f"health: {name} is {value}: lower the learning rate and train again")
     if rank < thresholds.min_effective_rank:
         return "collapsed"
     if mean_predictor_rmse_db - edge_rmse_db < thresholds.min_gain_over_mean_db:

@@ -3,6 +3,7 @@
 It knows neither cluster nor tracker: whoever runs it is told of every step and gets the metrics of every epoch.
 """
 
+import math
 import time
 from abc import ABC, abstractmethod
 from collections import Counter
@@ -80,6 +81,8 @@ class TrainingLoop(ABC):
         # Fused Adam: the same update in one pass over the weights.
         self.optimizer = torch.optim.Adam([{"params": part} for part in parameters], fused=True)
         self.steps_per_epoch = len(self._plan(0))
+        if self.steps_per_epoch == 0:
+            raise UserError(f"{settings.purpose}: there are no training snapshots: give at least one")
         self.epochs_done, self.steps_done = 0, 0
         self.history: list[Metrics] = []
 
@@ -122,7 +125,7 @@ class TrainingLoop(ABC):
             The metrics of every reported epoch, those before the resumed checkpoint included.
 
         Raises:
-            UserError: the loss is not finite.
+            UserError: the loss is not finite, or a metric is not.
         """
         if resume_from is not None:
             self._restore(resume_from)
@@ -130,7 +133,7 @@ class TrainingLoop(ABC):
             epoch = self._train_epoch(tick)
             self.epochs_done += 1
             if self.epochs_done % self.settings.report_every == 0 or self.epochs_done == self.settings.epochs:
-                self.history.append(self.measure(epoch))
+                self.history.append(self._finite(self.measure(epoch)))
                 report(self.history[-1] | self.speed(epoch), self.save)
         return self.history
 
@@ -182,12 +185,12 @@ class TrainingLoop(ABC):
         plan, started = self._plan(self.epochs_done), time.perf_counter()
         # Summed where it is made: reading a number from a GPU waits until everything before it is done.
         total = torch.zeros(2, dtype=self.settings.sum_dtype, device=self.group.device)
-        unchecked: list[Tensor] = []
+        unchecked: list[tuple[Batch, Tensor]] = []
         snapshots: Counter[int] = Counter()
         for batch in plan:
             gain_db = take(self.train, batch, self.group)
-            unchecked.append(self.step(gain_db))
-            total += unchecked[-1]
+            unchecked.append((batch, self.step(gain_db)))
+            total += unchecked[-1][1]
             self.steps_done += 1
             count = len(gain_db) * self.group.world_size
             snapshots[gain_db.shape[-1]] += count
@@ -199,15 +202,29 @@ class TrainingLoop(ABC):
         reported, norm = (total / len(plan)).tolist()
         return Epoch(reported, norm, time.perf_counter() - started, snapshots)
 
-    def _check_finite(self, steps: Sequence[Tensor]) -> None:
+    def _check_finite(self, steps: Sequence[tuple[Batch, Tensor]]) -> None:
         """Refuse to go on if one of the last steps was not finite: from then on the weights are not either."""
-        finite = torch.stack([*steps]).isfinite().all(1).tolist() if steps else []
+        finite = torch.stack([found for _, found in steps]).isfinite().all(1).tolist() if steps else []
         if not all(finite):
-            first = self.steps_done - len(steps) + finite.index(False) + 1
+            index = finite.index(False)
+            step, batch = self.steps_done - len(steps) + index + 1, steps[index][0]
+            gain_db = take(self.train, batch, self.group)
+            sound = bool(gain_db.isfinite().all())
             raise UserError(
-                f"{self.settings.purpose}: loss is not finite at step {first}, or its gradient: "
-                "lower the learning rate"
+                f"{self.settings.purpose}: loss is not finite at step {step}, or its gradient, on data set "
+                f"{batch.source + 1} of {len(self.train)} ({gain_db.shape[-1]} links): "
+                + ("lower the learning rate" if sound else "its gains are not finite, replace them")
             )
+
+    def _finite(self, metrics: Metrics) -> Metrics:
+        """The metrics of an epoch; refused if one is not finite, so that no such model is kept as the best."""
+        for name, value in metrics.items():
+            if not math.isfinite(value):
+                raise UserError(
+                    f"{self.settings.purpose}: {name} is {value} after epoch {self.epochs_done}: "
+                    "lower the learning rate"
+                )
+        return metrics
 
     def _synchronised_if(self, last: bool) -> AbstractContextManager[None]:
         """Ranks exchange gradients once per update, with the last part of a batch."""

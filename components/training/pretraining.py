@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from components.channel.masking import random_pair_mask
 from components.channel.torch_rng import seeded, torch_stream
-from components.data.batches import Group, Snapshots
+from components.data.batches import Group, Snapshots, links_of
 from components.model.conditioning import Goals
 from components.model.prompted import GoalBackbone, PromptedModel
 from components.training.checkpoint import BACKBONE_NAME, MODEL_NAME, ModelCard, save_model
@@ -21,6 +21,7 @@ from components.training.precision import autocast_dtype
 from components.training.pretext import PretextLosses, Student, Task, Teacher
 from components.training.schedule import Schedule
 from components.training.validation import Validator, mean_edge_feature
+from gfm_ra.errors import UserError
 
 SPEED_METRICS = ("epoch_seconds", "snapshots_per_s", "epoch_flops", "peak_flops", "share_of_matmul_peak")
 
@@ -57,6 +58,8 @@ class Pretraining(TrainingLoop):
         )  # fmt: skip
         learning = [p for p in self.student.parameters() if p.requires_grad]
         super().__init__(settings, self.student, [learning], train, seed, group)
+        self._check_rows()
+        self._check_rows()
         self.peak_flops = self._sum_over_ranks(matmul_peak(group.device, self._peak_dtype()))
         self.schedule = Schedule(config.schedule, config.epochs * self.steps_per_epoch)
         mean_edge = mean_edge_feature(train, config)
@@ -149,6 +152,24 @@ class Pretraining(TrainingLoop):
             config.edge_weight * (losses.edge + losses.estimate)
             + config.consistency_weight * losses.consistency
         )
+
+    def _check_rows(self) -> None:
+        """Batch normalisation needs two links at a time, whose moments it takes.
+
+        Raises:
+            UserError: networks of one link come one by one, at least at a data set's end.
+        """
+        if self.config.consistency_weight == 0:
+            return
+        for batch in self._plan(0):
+            share = max(1, len(batch.rows) // self.group.world_size)
+            least = share - (share - 1) // (size := -(-share // self.config.accumulation)) * size
+            if least * links_of(self.train[batch.source]) == 1:
+                raise UserError(
+                    f"pretrain: data set {batch.source + 1} has one link per snapshot and a batch, or a rank's or "
+                    "part's share of one, of a single snapshot, which consistency cannot be learnt from: choose "
+                    "another batch_size or accumulation, or consistency_weight 0"
+                )
 
     def _flops(self, links: int) -> float:
         config = self.config

@@ -39,7 +39,13 @@ class Schedule:
         return warmup * 0.5 * (1.0 + math.cos(math.pi * min(1.0, step / self.total_steps)))
 
     def observe(self, validation_loss: float) -> bool:
-        """Take note of an epoch's validation loss; True if it is the best so far."""
+        """Take note of an epoch's validation loss; True if it is the best so far.
+
+        Raises:
+            ValueError: it is not finite: nothing would ever be better than NaN.
+        """
+        if not math.isfinite(validation_loss):
+            raise ValueError(f"schedule: validation loss is {validation_loss}: stop the run")
         if self.best is None or validation_loss < self.best:
             self.best, self.epochs_without_progress = validation_loss, 0
             return True

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from components.channel.masking import random_pair_mask
 from components.channel.torch_rng import torch_stream
-from components.data.batches import Batch, Group, Snapshots, take
+from components.data.batches import Batch, Group, Snapshots, graphs_at_once, take
 from components.model.conditioning import advantage, goals_of
 from components.model.features import cross_gains, edge_features
 from components.model.rates import spectral_efficiency
@@ -18,10 +18,12 @@ from components.training.health import effective_rank, mean_dimension_std, statu
 from components.training.loop import Metrics
 from components.training.precision import autocast
 from components.training.pretext import Student, Task, Teacher
+from gfm_ra.errors import UserError
 from gfm_ra.goals import STANDARD
 from gfm_ra.units import db_to_linear
 
 RANK_ROWS = 4096  # embeddings from which the effective rank is computed
+MEAN_ROWS = 256  # snapshots of each data set from which the mean gain is computed
 
 
 class Validator:
@@ -37,6 +39,10 @@ class Validator:
         seed: int,
         group: Group,
     ) -> None:
+        if not any(map(len, data)):
+            raise UserError(
+                "pretrain: there are no validation snapshots: give at least one data set with some"
+            )
         self.config, self.student, self.teacher, self.data = config, student, teacher, data
         self.mean_edge, self.seed, self.group = mean_edge, seed, group
 
@@ -76,9 +82,16 @@ class Validator:
 
     def _validate_batch(self, index: int, batch: Batch, embeddings: list[Tensor]) -> Tensor:
         gain_db = take(self.data, batch, Group(device=self.group.device))
-        count, links, _ = gain_db.shape
         generator = torch_stream(self.seed, "pretrain", "validation-mask", index)
+        count, links, _ = gain_db.shape
         mask = random_pair_mask(count, links, self.config.mask_ratio, generator, gain_db.device)
+        step = graphs_at_once(links)
+        parts = zip(gain_db.split(step), mask.split(step), strict=True)
+        return torch.stack([self._validate_part(some, hidden, embeddings) for some, hidden in parts]).sum(0)
+
+    def _validate_part(self, gain_db: Tensor, mask: Tensor, embeddings: list[Tensor]) -> Tensor:
+        """What a part of a batch adds to the sums of `measure`: every mean times what it is a mean over."""
+        count, links, _ = gain_db.shape
         named = [goals_of(objective, count, links).to(gain_db.device) for objective in STANDARD]
         goals = named[0] if self.config.goal_conditioned else None
         with autocast(self.config.precision, self.group.device):
@@ -87,10 +100,10 @@ class Validator:
             embedded = [self.student.encoder.embed(gain_db, one).z for one in (named if goals else [None])]
         if sum(map(len, embeddings)) < RANK_ROWS:
             embeddings.append(embedded[0].flatten(0, 1).float().cpu())
-        edges = float(mask.sum())
+        edges, nodes = float(mask.sum()), count * links
         truth = edge_features(gain_db, self.config.backbone.scaling)[:, mask]
-        spread = float((truth - self.mean_edge).square().mean())
-        nodes = count * links
+        # Without hidden pairs there is no mean, and nothing that it could weigh.
+        spread = float((truth - self.mean_edge).square().mean()) if edges else 0.0
         values = [float(losses.edge) * edges, spread * edges, edges, float(losses.consistency) * nodes, nodes]
         return torch.tensor([*values, *self._advantages(gain_db, embedded)], dtype=torch.float64)
 
@@ -110,7 +123,8 @@ class Validator:
 
     def _summary(self, sums: Tensor, signs: Tensor) -> Metrics:
         config = self.config
-        edge, spread = float(sums[0] / sums[2]), float(sums[1] / sums[2])
+        # No hidden pair anywhere, where every network is one link: nothing was predicted, and nothing wrong.
+        edge, spread = (float(total / sums[2]) if sums[2] else 0.0 for total in sums[:2])
         consistency = float(sums[3] / sums[4])
         advantages = (sums[5:] / sums[4]).tolist() if config.goal_conditioned else []
         # The estimate inside a conditioned backbone is a means, not an end: only what it leads to counts.
@@ -132,16 +146,25 @@ class Validator:
 
 @torch.no_grad()
 def mean_edge_feature(train: Sequence[Snapshots], config: PretrainingConfig) -> float:
-    """What predict-the-mean would predict: the mean standardised cross gain of the training data."""
+    """What predict-the-mean would predict: the mean standardised cross gain of the training data.
+
+    0, the mean of all scenarios, where there are no cross gains.
+    """
     sums = torch.zeros(2, dtype=torch.float64)
     for gains in train:
-        cross = cross_gains(torch.as_tensor(gains[:256]).cpu().float(), config.backbone.scaling)
+        some = torch.as_tensor(gains[:MEAN_ROWS])
+        some = some[: graphs_at_once(some.shape[-1])].cpu().float()
+        cross = cross_gains(some, config.backbone.scaling)
         off_diagonal = ~torch.eye(cross.shape[-1], dtype=torch.bool)
         values = cross[:, off_diagonal].double()
         sums += torch.tensor([values.sum(), values.numel()], dtype=torch.float64)
-    return float(sums[0] / sums[1])
+    return float(sums[0] / sums[1]) if sums[1] else 0.0
 
 
 def health(config: PretrainingConfig, last: Metrics) -> str:
-    """The status of a finished run: "healthy", "plateau" or "collapsed"."""
+    """The status of a finished run: "healthy", "plateau" or "collapsed".
+
+    Raises:
+        UserError: one of its measures is not a finite number.
+    """
     return status(last["edge_rmse_db"], last["mean_predictor_rmse_db"], last["effective_rank"], config.health)

@@ -1,5 +1,6 @@
 """Laws of the masks over pairs of links."""
 
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,8 +23,25 @@ def test_both_directions_are_hidden_and_the_diagonal_never(links: int, ratio: fl
 def test_every_graph_hides_exactly_its_share(links: int, ratio: float) -> None:
     pairs = links * (links - 1) // 2
     hidden = draw(4, links, ratio).sum(dim=(1, 2)) / 2
-    assert (hidden - ratio * pairs).abs().max() <= 0.5 + 1e-4
+    wanted = max(ratio * pairs, float(ratio > 0))
+    assert (hidden - wanted).abs().max() <= 0.5 + 1e-4
     assert hidden.unique().numel() == 1
+
+
+@pytest.mark.parametrize(("links", "ratio"), [(2, 0.3), (2, 1e-6), (3, 0.1), (20, 0.001)])
+def test_a_share_above_zero_hides_at_least_one_pair(links: int, ratio: float) -> None:
+    assert (draw(5, links, ratio).sum(dim=(1, 2)) == 2).all()
+    assert not draw(5, links, 0.0).any()
+
+
+def test_one_link_has_nothing_to_hide() -> None:
+    assert draw(4, 1, 0.9).shape == (4, 1, 1)
+    assert not draw(4, 1, 0.9).any()
+
+
+def test_a_ratio_that_was_drawn_may_hide_nothing() -> None:
+    # Goals are trained with complete graphs too; what small ratios give must not depend on this rule.
+    assert draw(2, 2, torch.tensor([0.3, 0.6])).sum(dim=(1, 2)).tolist() == [0, 2]
 
 
 def test_each_graph_may_have_its_own_ratio() -> None:

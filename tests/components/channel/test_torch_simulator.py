@@ -11,9 +11,6 @@ from components.channel import placement, simulator, torch_simulator
 from components.channel.scenario import SCENARIOS, Scenario
 from components.channel.simulator import simulate
 from components.channel.torch_simulator import draw_gain_db, draw_layouts
-from components.data.online import OnlineSnapshots
-
-CPU = torch.device("cpu")
 
 
 def test_the_bounds_are_those_of_the_compiled_simulator():
@@ -77,14 +74,3 @@ def test_a_hopeless_scenario_is_named_within_bounds():
     crowd = Scenario("crowd", links=60, min_distance_m=90.0, max_distance_m=100.0, area_m=100.0)
     with pytest.raises(ValueError, match=r"'crowd'.*fewer links"):
         draw_gain_db(crowd, 2, generator())
-
-
-def test_fresh_snapshots_follow_from_seed_and_rows_alone():
-    source = OnlineSnapshots(SCENARIOS["D16"], 100, 1, CPU)
-    rows = np.array([3, 1, 7])
-    assert len(source) == 100
-    assert source[rows].shape == (3, 20, 20)
-    assert torch.equal(source[rows], OnlineSnapshots(SCENARIOS["D16"], 100, 1, CPU)[rows])
-    assert not torch.equal(source[rows], source[rows[::-1]])
-    assert not torch.equal(source[rows], OnlineSnapshots(SCENARIOS["D16"], 100, 2, CPU)[rows])
-    assert source[:256].shape == (100, 20, 20)

@@ -99,3 +99,29 @@ def test_hidden_and_padded_entries_are_never_read(kind: NodeFeatures) -> None:
 def test_a_link_that_hears_nobody_gets_zeros(kind: NodeFeatures) -> None:
     everything = ~torch.eye(5, dtype=torch.bool).expand(1, 5, 5)
     assert not node_features(gains_db(1, 5), SCALING, kind, everything, None)[..., 1:].any()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("links", [1, 2, 3, 12])
+def test_gradients_are_those_of_finite_differences(kind: NodeFeatures, links: int) -> None:
+    gain_db, mask = gains_db(1, links).double(), hidden(1, links) if links > 2 else None
+    assert torch.autograd.gradcheck(
+        lambda given: node_features(given, SCALING, kind, mask, None), gain_db.requires_grad_()
+    )
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("links", [2, 9])
+def test_equal_gains_have_a_gradient(kind: NodeFeatures, links: int) -> None:
+    # All deviations are exactly 0 here, where a square root has no slope.
+    gain_db = torch.full((1, links, links), 20.0, requires_grad=True)
+    node_features(gain_db, SCALING, kind, None, None).square().sum().backward()
+    assert gain_db.grad is not None
+    assert gain_db.grad.isfinite().all()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_asking_for_a_gradient_changes_no_bit(kind: NodeFeatures) -> None:
+    gain_db, mask = gains_db(3, 15), hidden(3, 15)
+    plain = node_features(gain_db, SCALING, kind, mask, None)
+    assert torch.equal(node_features(gain_db.requires_grad_(), SCALING, kind, mask, None), plain)

@@ -9,12 +9,13 @@ import pytest
 import torch
 from pydantic import ValidationError
 
+from components.data import batches
 from components.data.batches import Group
 from components.model.backbone import BackboneConfig
 from components.model.heads import PowerModel
 from components.model.inference import allocate_batches
 from components.model.prompted import ConditioningConfig, FixedGoal, PromptedModel
-from components.training.finetuning import Finetuning, FinetuningConfig, adaptation_loss, mean_utility
+from components.training.finetuning import Finetuning, FinetuningConfig, adaptation_loss
 from components.training.loop import Metrics
 from gfm_ra.goals import AlphaFair, Objective, ProportionalFair, QoS, SumRate
 
@@ -136,7 +137,7 @@ def test_objectives_lead_to_different_powers() -> None:
     assert spread["proportional-fair"] > spread["sum-rate"]  # fairness silences nobody
 
 
-def test_mean_utility_is_equation_15_per_link() -> None:
+def test_reported_utility_is_equation_15_per_link() -> None:
     gain_db = torch.from_numpy(snapshots(3, 4, 5)).float()
     power = torch.rand(3, 4, generator=torch.Generator().manual_seed(0))
     total = 0.0
@@ -146,7 +147,21 @@ def test_mean_utility_is_equation_15_per_link() -> None:
             heard = sum(gain[j] * power[b, j].item() for j in range(4) if j != k)
             rate = math.log2(1 + gain[k] * power[b, k].item() / (heard + 1))
             total += rate - 15.0 * max(0.0, 0.3 - rate)
-    assert mean_utility(power, gain_db, QoS()).item() == pytest.approx(total / 12, rel=1e-5)
+    reported = adaptation_loss(power, gain_db, QoS(), "utility").reported.item()
+    assert reported == pytest.approx(total / 12, rel=1e-5)
+
+
+def test_validation_in_parts_is_validation_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    loop = make()
+    whole = loop.validate()
+    monkeypatch.setattr(batches, "_LARGEST_PART_GAINS", 3 * 5**2)  # parts of 3 of the 16 snapshots
+    assert loop.validate() == pytest.approx(whole, rel=1e-6)
+
+
+@pytest.mark.parametrize("validation", [[], [np.zeros((0, 5, 5), np.float16)]])
+def test_validation_without_snapshots_is_refused(validation: list[np.ndarray]) -> None:
+    with pytest.raises(ValueError, match="validation data sets with at least one snapshot"):
+        Finetuning(RECIPE, PowerModel(CONFIG), SumRate(), [snapshots(8, 4, 1)], validation, seed=0)
 
 
 def test_a_recipe_without_epochs_is_refused() -> None:

@@ -12,6 +12,7 @@ from components.training.health import (
     noise_floor_db,
     status,
 )
+from gfm_ra.errors import UserError
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +57,20 @@ def test_dimension_std_is_the_mean_over_dimensions(cloud: torch.Tensor) -> None:
 )
 def test_status(edge_rmse_db: float, rank: float, expected: str) -> None:
     assert status(edge_rmse_db, 13.6, rank, HealthThresholds()) == expected
+
+
+@pytest.mark.parametrize("broken", [float("nan"), float("inf")])
+@pytest.mark.parametrize("which", range(3))
+def test_numbers_that_are_not_finite_have_no_status(which: int, broken: float) -> None:
+    measured = [11.0, 13.6, 30.0]
+    measured[which] = broken
+    with pytest.raises(UserError, match=f"^health: .* is {broken}: lower the learning rate"):
+        status(*measured, HealthThresholds())
+
+
+def test_one_embedding_has_no_spread() -> None:
+    assert mean_dimension_std(torch.ones(1, 4)) == 0.0
+    assert effective_rank(torch.ones(1, 4)) == pytest.approx(1.0)
 
 
 def test_rayleigh_std_and_noise_floor_agree_with_simulation() -> None:

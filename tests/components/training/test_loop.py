@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from components.data.batches import Group
+from components.data.batches import Group, plan_epoch
 from components.training import loop as module
 from components.training.loop import Epoch, LoopConfig, Loss, Metrics, TrainingLoop
 from gfm_ra.errors import UserError
@@ -19,12 +19,12 @@ SETTINGS = LoopConfig("toy", epochs=3, batch_size=4)
 class Toy(TrainingLoop):
     """Two numbers that learn mean and spread of the gains; the loss is broken at one step if that is wanted."""
 
-    def __init__(self, settings: LoopConfig = SETTINGS, broken_at: int | None = None) -> None:
+    def __init__(self, settings: LoopConfig = SETTINGS, broken_at: int | None = None, rows: int = 10) -> None:
         self.model, self.broken_at = nn.Linear(1, 1), broken_at
         with torch.no_grad():
             for parameter in self.model.parameters():
                 parameter.fill_(0.5)
-        train = [np.random.default_rng(links).normal(5.0, 1.0, (10, links, links)) for links in (2, 3)]
+        train = [np.random.default_rng(links).normal(5.0, 1.0, (rows, links, links)) for links in (2, 3)]
         super().__init__(settings, self.model, [list(self.model.parameters())], train, 1, Group())
 
     def loss(self, gain_db: Tensor, part: int) -> Loss:
@@ -59,11 +59,39 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_step(
 ) -> None:
     monkeypatch.setattr(module, "_CHECKED_AT_ONCE", at_once)
     loop = Toy(broken_at=step)
-    with pytest.raises(
-        UserError, match=f"^toy: loss is not finite at step {step + 1}, or its gradient: lower "
-    ):
+    # Which of the two data sets the step takes is the plan's business.
+    source = plan_epoch([10, 10], 4, 1, "toy", step // STEPS)[step % STEPS].source
+    where = rf"on data set {source + 1} of 2 \({source + 2} links\)"
+    message = (
+        f"^toy: loss is not finite at step {step + 1}, or its gradient, {where}: lower the learning rate$"
+    )
+    with pytest.raises(UserError, match=message):
         run(loop)
     assert len(loop.history) == step // STEPS  # epochs before it are kept, its own is not
+
+
+def test_gains_that_are_not_finite_are_named_as_the_cause() -> None:
+    loop = Toy()
+    loop.train[1][:, 0, 1] = np.nan  # type: ignore[index]
+    with pytest.raises(UserError, match=r"on data set 2 of 2 \(3 links\): its gains are not finite"):
+        run(loop)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_metric_that_is_not_finite_stops_the_run_and_is_not_reported(
+    value: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop, reported = Toy(), []
+    monkeypatch.setattr(loop, "measure", lambda epoch: {"epoch": 1.0, "validation_loss": value})
+    with pytest.raises(UserError, match=f"^toy: validation_loss is {value} after epoch 1: lower"):
+        loop.run(lambda metrics, save: reported.append(metrics), lambda done, total, count: None)
+    assert not reported
+    assert not loop.history
+
+
+def test_training_data_without_snapshots_are_refused() -> None:
+    with pytest.raises(UserError, match=r"^toy: there are no training snapshots"):
+        Toy(rows=0)
 
 
 @pytest.mark.parametrize("report_every", [1, 2])

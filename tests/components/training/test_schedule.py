@@ -35,6 +35,17 @@ def test_best_is_told_exactly_when_the_loss_is_the_lowest_so_far() -> None:
     assert [schedule.observe(loss) for loss in (3.0, 2.0, 2.0, 2.5, 1.0)] == [True, True, False, False, True]
 
 
+@pytest.mark.parametrize("loss", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("before", [[], [1.0]])
+def test_a_loss_that_is_not_finite_is_never_the_best(before: list[float], loss: float) -> None:
+    schedule = plateau()
+    for earlier in before:
+        schedule.observe(earlier)
+    with pytest.raises(ValueError, match="validation loss is"):
+        schedule.observe(loss)
+    assert schedule.best == (before[0] if before else None)
+
+
 def test_cosine_falls_from_one_to_zero_over_the_run() -> None:
     schedule = Schedule(ScheduleConfig(kind="cosine"), total_steps=50)
     values = [schedule.multiplier(step) for step in range(51)]
