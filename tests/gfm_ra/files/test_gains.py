@@ -13,6 +13,7 @@ from scipy.io import savemat
 
 from gfm_ra.errors import InputError
 from gfm_ra.files import extras, json_array
+from gfm_ra.files.columns import matrix_column
 from gfm_ra.files.gains import PART, TRANSMITTERS, open_gains
 from gfm_ra.files.writers import write_array
 
@@ -113,6 +114,7 @@ def test_parquet_columns_may_be_lists_lists_of_lists_or_tensors(tmp_path: Path) 
         "large lists": pa.array(rows.tolist(), pa.large_list(pa.list_(pa.float32()))),
         "lists of fixed lists": pa.array(rows.tolist(), pa.list_(pa.list_(pa.float64(), 3), 3)),
         "whole numbers": pa.array(rows.astype(int).tolist()),
+        "half precision, as in our shards": matrix_column(rows.astype(np.float16)),
         "tensor": pa.ExtensionArray.from_storage(pa.fixed_shape_tensor(pa.float64(), [3, 3]), flat),
         "flat tensor": pa.ExtensionArray.from_storage(pa.fixed_shape_tensor(pa.float64(), [9]), flat),
     }
