@@ -33,8 +33,9 @@ RECEIVERS, TRANSMITTERS = "rows-are-receivers", "rows-are-transmitters"
 ORIENTATIONS = (RECEIVERS, TRANSMITTERS)
 # One matrix is held whole: 3.2 GB of float64 at this many links.
 MOST_LINKS = 20_000
-# Gains per part: what a model works on at once, so the number of networks costs no memory.
-PART = 2**18
+# Gains per part: what a model works on at once, so the number of networks costs no memory. A model of 100 MB takes
+# some 1.5 KB per gain while it works, and its runtime keeps as much again from the second part on.
+PART = 2**16
 
 SOURCES: dict[str, Callable[[Path], Source]] = {
     ".npy": npy_source, ".npz": npz_source, ".csv": table_source, ".tsv": table_source, ".json": json_source,

@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import h5py
@@ -53,7 +54,18 @@ def test_no_row_of_a_csv_may_be_read_as_a_number_with_a_decimal_comma(tmp_path: 
     assert (tmp_path / "p.csv").read_text() == "1.0,0.0\n0.0,1.0\n"
 
 
-def write_parts(path: Path, parts: list) -> None:
+@pytest.mark.parametrize("kind", READ_BACK)
+def test_an_interrupt_leaves_nothing_behind(tmp_path: Path, kind: str) -> None:
+    def parts() -> Iterator[np.ndarray]:
+        yield POWER[:2]
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_parts(tmp_path / f"p{kind}", parts())
+    assert os.listdir(tmp_path) == []
+
+
+def write_parts(path: Path, parts: Iterable) -> None:
     with writing(path, POWER.shape, POWER.dtype, "power") as write:
         for part in parts:
             write(part)
