@@ -135,8 +135,8 @@ def _as_json(answers: list[Allocation], single: bool) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key in ("power", "rate", "utility", "source", "below_min_rate"):
         values = np.concatenate([np.atleast_1d(getattr(answer, key)) for answer in answers])
-        listed = values[0].tolist() if single else values.tolist()
-        found[key] = _without_nan(listed)
+        listed = values.tolist()
+        found[key] = _without_nan(listed[0] if single else listed)
     return found
 
 

@@ -4,6 +4,7 @@ Modules of a command are imported when it runs: `--help` needs nothing but the s
 """
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
@@ -150,6 +151,9 @@ def run(arguments: Sequence[str] | None = None) -> None:
         _leave(error, BAD_INPUT)
     except UserError as error:
         _leave(error, TROUBLE)
+    except BrokenPipeError:  # who read stdout, `head` for one, has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(TROUBLE)
     except (OSError, MemoryError) as error:
         _leave(error, TROUBLE)
     except KeyboardInterrupt:
