@@ -1,5 +1,6 @@
 """A network that was exported as an ONNX graph, run by onnxruntime on the processor."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,8 @@ class OnnxGraph:
             UserError: onnxruntime is missing.
             InputError: the file is no graph of ours.
         """
+        # Otherwise it notes a device's identity and events in the home folder.
+        os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
         try:
             import onnxruntime
         except ImportError:

@@ -53,6 +53,19 @@ def test_importing_it_imports_nothing_heavy(root: Path) -> None:
     assert found.stdout.splitlines()[-1] == "[]"
 
 
+def test_an_answer_leaves_nothing_in_the_home_folder(root: Path, tmp_path: Path) -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("XDG_", "ORT_"))}
+    script = f"{QUESTION}; import time; time.sleep(1)"
+    subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=root,
+        check=True,
+        env=environment | {"HOME": str(tmp_path)},
+        timeout=120,
+    )
+    assert list(tmp_path.rglob("*")) == []
+
+
 @pytest.fixture(scope="module")
 def wheel(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel of the tracked files, as a clone would build it."""
