@@ -4,7 +4,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from gfm_ra.units import LARGEST_GAIN_DB, LEAST_GAIN_DB, db_to_linear, dbm_to_w
+from gfm_ra.units import LARGEST_GAIN_DB, LEAST_GAIN_DB, db_to_linear, dbm_to_w, linear_to_db
 
 Orientation = Literal["rows-are-receivers", "rows-are-transmitters"]
 """What a row of a gain matrix stands for; everywhere inside it is a receiver."""
@@ -83,8 +83,7 @@ class Network:
         """Gains in dB [..., K, K]; a gain of zero is -inf; NaN where unknown."""
         if self.given_db:
             return self._values
-        with np.errstate(divide="ignore"):
-            return 10.0 * np.log10(self._values)
+        return linear_to_db(self._values)
 
     def __getitem__(self, index: slice) -> "Network":
         """Some of several networks that lie in one row, [B, K, K]."""
@@ -181,7 +180,7 @@ def _check_gains(values: np.ndarray, in_db: bool) -> None:
         value = values[tuple(place)]
         hint = ": linear gains are not negative; are these dB (gain_db=)?" if value < 0 else ""
         raise ValueError(f"network: {name}[{', '.join(map(str, place))}] is {value:g}{hint}")
-    most = 10.0 * np.log10(LARGEST_GAIN) if in_db else LARGEST_GAIN
+    most = float(linear_to_db(LARGEST_GAIN)) if in_db else LARGEST_GAIN
     if (values > most).any():
         hint = ": are these linear gains (gain=)?" if in_db else ": are these dB (gain_db=)?"
         raise ValueError(f"network: {name} holds {np.nanmax(values):g}, more than {most:g}{hint}")
