@@ -24,9 +24,9 @@ from components.model.prompted import ConditioningConfig, PromptedModel
 from components.training.checkpoint import MODEL_NAME, ModelCard, save_model
 from components.training.finetuning import Finetuning, FinetuningConfig
 from gfm_ra.goals import by_name
+from gfm_ra.latency import typical_gains
 from gfm_ra.units import to_gain_db
 from pipelines.registry import versions
-from pipelines.registry.latency import typical_gains
 from pipelines.runtime import paths, runs
 from pipelines.runtime.stage import Context
 from pipelines.stages.register import Candidate, RegisterConfig, register_one

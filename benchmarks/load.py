@@ -14,7 +14,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from pipelines.registry.latency import typical_gains
+from gfm_ra.latency import typical_gains
 
 
 def body(links: int, kind: str) -> tuple[bytes, str]:

@@ -14,7 +14,7 @@ from components.model.backbone import BackboneConfig
 from components.model.export import export_onnx
 from components.model.heads import PowerModel
 from components.model.prompted import ConditioningConfig, PromptedModel
-from pipelines.registry.latency import measure, typical_gains
+from gfm_ra.latency import measure, typical_gains
 from pipelines.registry.pyfunc_program import open_session
 
 SMALL = BackboneConfig(layers=2, width=96, heads=6, bias_width=16, node_features="landmarks")

@@ -26,7 +26,7 @@ from gfm_ra.files.json_array import json_source
 from gfm_ra.files.mat import mat_source
 from gfm_ra.files.npy import npy_source, npz_source
 from gfm_ra.files.parquet import parquet_source
-from gfm_ra.files.tables import table_source
+from gfm_ra.files.tables.source import table_source
 
 UNITS = (LINEAR, DB)
 RECEIVERS, TRANSMITTERS = "rows-are-receivers", "rows-are-transmitters"

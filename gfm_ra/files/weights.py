@@ -6,9 +6,9 @@ import numpy as np
 
 from gfm_ra.errors import InputError
 from gfm_ra.files.arrays import as_floats, check_numbers, choose
-from gfm_ra.files.cells import read_cells
 from gfm_ra.files.gains import SOURCES, source_of
-from gfm_ra.files.tables import names_no_first_column, table_source
+from gfm_ra.files.tables.cells import read_cells
+from gfm_ra.files.tables.source import names_no_first_column, table_source
 
 
 def read_weights(path: Path, links: int) -> np.ndarray:

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from gfm_ra.core import loader
 from gfm_ra.core.objects import BASELINE
+from gfm_ra.latency import typical_gains
 from gfm_ra.solvers.threads import available_threads, cores
 from pipelines.registry import versions
 from pipelines.registry.aliases import CANDIDATE, CHAMPION, alias_version, names_with, usable_alias
-from pipelines.registry.latency import typical_gains
 from pipelines.runtime import runs
 from pipelines.runtime.errors import EXPECTED, UserError, one_line
 from pipelines.runtime.mlflow_database import is_new

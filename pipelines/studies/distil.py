@@ -10,10 +10,10 @@ from components.model.export import export_onnx
 from components.training.checkpoint import load_prompted_model
 from components.training.config import PretrainingConfig
 from gfm_ra.goals import OBJECTIVES, SumRate
+from gfm_ra.latency import measure, typical_gains
 from pipelines.cluster.pretraining import SpreadConfig, train_on_cluster
 from pipelines.cluster.trainer import history_csv
 from pipelines.registry.comparison import graph_powers, validation_snapshots
-from pipelines.registry.latency import measure, typical_gains
 from pipelines.registry.pyfunc_program import open_session
 from pipelines.runtime import paths
 from pipelines.runtime.stage import Context, Outcome, Stage, main

@@ -27,12 +27,12 @@ from components.model.pcgnn.network import PCGNN, PCGNNConfig
 from components.model.prompted import PromptedModel
 from components.training.checkpoint import load_card, load_prompted_model
 from gfm_ra.goals import OBJECTIVES, Objective, SumRate, by_name
+from gfm_ra.latency import measure
 from gfm_ra.solvers import wmmse
 from gfm_ra.units import to_gain
 from pipelines.cluster.room import Need
 from pipelines.cluster.session import ROOT
 from pipelines.cluster.workers import workers
-from pipelines.registry.latency import measure
 from pipelines.registry.pyfunc_program import open_session
 from pipelines.reporting.speed_quality_methods import (
     FULL_REUSE,

@@ -10,9 +10,9 @@ import numpy as np
 class Latency(NamedTuple):
     """Milliseconds per call, and snapshots per second."""
 
-    cpu_ms: (
-        float  # median processor time of the calling thread: what an idle machine would take with one thread
-    )
+    # Median processor time of the calling thread: what an idle machine would take with one thread.
+    cpu_ms: float
+    least_ms: float
     p50_ms: float
     p99_ms: float
     calls: int
@@ -43,6 +43,7 @@ def measure(
     p50, p99 = np.quantile(taken, [0.5, 0.99])
     return Latency(
         float(np.median(worked)) * 1e3,
+        min(taken) * 1e3,
         float(p50) * 1e3,
         float(p99) * 1e3,
         len(taken),

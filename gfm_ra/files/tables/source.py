@@ -10,7 +10,7 @@ import numpy as np
 
 from gfm_ra.errors import InputError
 from gfm_ra.files.arrays import Source, Stored, held
-from gfm_ra.files.cells import Cells, read_cells
+from gfm_ra.files.tables.cells import Cells, read_cells
 
 
 def table_source(path: Path) -> Source:

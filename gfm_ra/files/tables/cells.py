@@ -10,8 +10,8 @@ from typing import NamedTuple, NoReturn
 import numpy as np
 
 from gfm_ra.errors import InputError
-from gfm_ra.files.dialect import UNKNOWN, Dialect, dialect_of, table_lines
 from gfm_ra.files.paths import foreign
+from gfm_ra.files.tables.dialect import UNKNOWN, Dialect, dialect_of, table_lines
 
 # Two whole numbers, or one number with a decimal comma.
 _PERHAPS_ONE = re.compile(r"\s*[-+]?\d+,\d+\s*")
