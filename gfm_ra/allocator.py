@@ -7,9 +7,10 @@ from typing import Any, Protocol
 import numpy as np
 
 from gfm_ra.candidates import are_powers
+from gfm_ra.goal_family import GOAL_OF_NUMBER, numbers_of
 from gfm_ra.goals import Objective, QoS, SumRate, Weighted
 from gfm_ra.inference.comparison import EFFORTS, Effort, compared
-from gfm_ra.inference.prompts import Prompt, goal_of, numbers_of, part_of, prompt_of, selected
+from gfm_ra.inference.prompts import Prompt, goal_of, part_of, prompt_of, selected
 from gfm_ra.network import Network, Orientation, doubts
 from gfm_ra.notes import Remarks
 from gfm_ra.rates import spectral_efficiency
@@ -121,14 +122,7 @@ class Allocator:
         Raises:
             ValueError: gains, goal, numbers, weights, effort or orientation that do not fit; one line says what.
         """
-        if network is not None and (gain is not None or gain_db is not None):
-            raise ValueError("allocate: give a network or gains, not both")
-        if network is None:
-            network = Network(gain, gain_db=gain_db, orientation=orientation)
-        elif not isinstance(network, Network):
-            raise ValueError("allocate: give gains by name, gain= (linear) or gain_db=, or a gfm_ra.Network")
-        elif orientation != "rows-are-receivers":
-            raise ValueError("allocate: say the orientation where the Network is made")
+        network = _one_network(network, gain, gain_db, orientation)
         if effort not in EFFORTS:
             raise ValueError(f"allocate: effort must be one of {', '.join(EFFORTS)}, got {effort!r}")
         shape = (*network.shape, network.links)
@@ -233,11 +227,29 @@ class Allocator:
             return []
         plain = goal.objective if isinstance(goal, Weighted) else goal
         found = []
-        for name, value in zip(("alpha", "min_rate", "penalty"), numbers, strict=True):
+        for name, value in zip(GOAL_OF_NUMBER, numbers, strict=True):
             low, high = self.envelope.get(name, (-np.inf, np.inf))
             if hasattr(plain, name) and not low <= value <= high:
                 found.append(f"{name} = {value:g} (trained: {low:g} to {high:g})")
         return found
+
+
+def _one_network(
+    network: Network | None,
+    gain: Any,  # noqa: ANN401
+    gain_db: Any,  # noqa: ANN401
+    orientation: Orientation,
+) -> Network:
+    """The network that was given, or that of the gains that were given instead."""
+    if network is None:
+        return Network(gain, gain_db=gain_db, orientation=orientation)
+    if not isinstance(network, Network):
+        raise ValueError("allocate: give gains by name, gain= (linear) or gain_db=, or a gfm_ra.Network")
+    if gain is not None or gain_db is not None:
+        raise ValueError("allocate: give a network or gains, not both")
+    if orientation != "rows-are-receivers":
+        raise ValueError("allocate: say the orientation where the Network is made")
+    return network
 
 
 def _missed(rate: np.ndarray, goal: Objective) -> np.ndarray:

@@ -4,6 +4,13 @@ A package names its additions in its pyproject.toml:
 
     [project.entry-points."gfm_ra.goals"]
     max-min = "my_package:MaxMin"
+
+- `gfm_ra.goals`: what makes a goal of its numbers: an object with `name`, `utility(rates)` and, so that WMMSE can work
+  for it, `slope(rates)`.
+- `gfm_ra.allocators`: what makes an object like `gfm_ra.allocator.PowerNetwork`; `gfm_ra.load(name)` puts it behind the
+  same efforts and comparisons as our own networks.
+- `gfm_ra.weights`: a folder of weights, or a function that says where it is.
+- `gfm_ra.worlds`: a function from (count, seed) to linear gains [count, K, K], for `gfm-ra simulate --scenario NAME`.
 """
 
 from collections.abc import Callable

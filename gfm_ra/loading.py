@@ -40,7 +40,7 @@ def load(source: str | Path | None = None) -> Allocator:
     if isinstance(source, Path) or "/" in source:
         raise InputError(f"{source} is no folder: name a folder of weights, or weights of the package")
     if source in added(ALLOCATORS):
-        return _checked(loaded(ALLOCATORS, source)(), source)
+        return _foreign(loaded(ALLOCATORS, source)(), source)
     return _of_card(catalogue.find(source))
 
 
@@ -106,7 +106,8 @@ def _allocator(
     return Allocator(network, kind(), envelope, name)
 
 
-def _checked(found: Any, name: str) -> Allocator:  # noqa: ANN401
-    if not callable(getattr(found, "allocate", None)):
-        raise InputError(f"{ALLOCATORS}: {name!r} made a {type(found).__name__}, which has no allocate(...)")
-    return found
+def _foreign(network: Any, name: str) -> Allocator:  # noqa: ANN401
+    """Another package's way to set powers, behind the same comparisons as our own networks."""
+    if not callable(getattr(network, "powers", None)):
+        raise InputError(f"{ALLOCATORS}: {name!r} made a {type(network).__name__}, which has no powers(...)")
+    return Allocator(network, name=name)

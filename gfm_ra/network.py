@@ -4,13 +4,13 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from gfm_ra.units import LARGEST_GAIN_DB, LEAST_GAIN_DB, db_to_linear, dbm_to_w, linear_to_db
+from gfm_ra.units import LARGEST_GAIN, LARGEST_GAIN_DB, LEAST_GAIN_DB, db_to_linear, dbm_to_w, linear_to_db
 
 Orientation = Literal["rows-are-receivers", "rows-are-transmitters"]
 """What a row of a gain matrix stands for; everywhere inside it is a receiver."""
 ORIENTATIONS: tuple[Orientation, ...] = get_args(Orientation)
-LARGEST_GAIN = 1e24
-"""Larger gains would overflow products in float32; physical ones stay below 1e15."""
+LEAST_OWN_DB = -30.0
+"""No own gain above this, and gains have hardly been divided by the noise."""
 
 
 class Network:
@@ -229,9 +229,9 @@ def doubts(network: Network) -> list[str]:
     flat = network.flattened().gain_db
     own = np.diagonal(flat, axis1=-2, axis2=-1)  # [B, K]
     found = []
-    if own.size and own.max() < _LEAST_OWN_DB:
+    if own.size and own.max() < LEAST_OWN_DB:
         found.append(
-            f"no own gain is above {_LEAST_OWN_DB:g} dB: gains are in units of noise at full power; were they "
+            f"no own gain is above {LEAST_OWN_DB:g} dB: gains are in units of noise at full power; were they "
             "divided by it?"
         )
     clipped = int(((flat < LEAST_GAIN_DB) & (flat != -np.inf)).sum() + (flat > LARGEST_GAIN_DB).sum())
@@ -247,6 +247,3 @@ def doubts(network: Network) -> list[str]:
             "are links in the same order in rows and columns?"
         )
     return found
-
-
-_LEAST_OWN_DB = -30.0

@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from gfm_ra.goal_family import numbers_of
 from gfm_ra.goals import Objective, QoS, Weighted
 from gfm_ra.inference.comparison import Effort
-from gfm_ra.inference.prompts import numbers_of
 from gfm_ra.network import Network
 
 MOST_LINKS = 20

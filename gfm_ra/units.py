@@ -16,6 +16,8 @@ LIGHT_SPEED_M_PER_S = 299_792_458.0
 LEAST_GAIN_DB = -100.0
 """What a gain of zero, which has no logarithm, counts as."""
 LARGEST_GAIN_DB = 200.0
+LARGEST_GAIN = 1e24
+"""Larger linear gains would overflow products in float32; physical ones stay below 1e15."""
 NEPERS_PER_DB = math.log(10.0) / 10.0
 """Natural logarithm of the power ratio that one decibel stands for."""
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from components.model.rates import rate_of
 from gfm_ra.goals import QOS_RAMP, RATE_FLOOR, Objective, ProportionalFair, QoS, SumRate
-from gfm_ra.solvers.inputs import LARGEST_GAIN
+from gfm_ra.units import LARGEST_GAIN
 
 _SILENT = -40.0  # log2 of the least amplitude that counts
 _DEEPEST = -140.0

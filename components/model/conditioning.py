@@ -13,18 +13,14 @@ from pydantic import Field, model_validator
 from torch import Tensor
 
 from components.config import Strict
+from gfm_ra.goal_family import numbers_of
 from gfm_ra.goals import (
-    LARGEST_ALPHA,
-    LARGEST_MIN_RATE,
-    LARGEST_PENALTY,
     RATE_FLOOR,
     STANDARD,
     AlphaFair,
     GoalName,
     Objective,
-    ProportionalFair,
     QoS,
-    SumRate,
     Weighted,
     by_name,
     normalised_weights,
@@ -70,30 +66,11 @@ def goals_of(objective: Objective, batch: int, links: int, first: int = 0) -> Go
         weights = weights[first : first + batch]
     if weights.shape not in ((links,), (batch, links)) and given != (1, links):
         raise ValueError(f"goal: weights of shape {given} do not fit {batch} graphs of {links} links")
+    numbers = numbers_of(objective)
+    if numbers is None:
+        raise ValueError(f"goal: objective {objective.name!r} cannot be given as a prompt")
     rows = torch.from_numpy(np.broadcast_to(weights, (batch, links)).copy())
-    return Goals(torch.tensor([_parameters(objective)]).expand(batch, PARAMETERS), rows)
-
-
-def _parameters(objective: Objective) -> tuple[float, float, float]:
-    match objective:
-        case SumRate():
-            return 0.0, 0.0, 0.0
-        case ProportionalFair():
-            return 1.0, 0.0, 0.0
-        case AlphaFair(alpha):
-            _check("alpha", alpha, LARGEST_ALPHA)
-            return alpha, 0.0, 0.0
-        case QoS(min_rate, penalty):
-            _check("min_rate", min_rate, LARGEST_MIN_RATE)
-            _check("penalty", penalty, LARGEST_PENALTY)
-            return 0.0, min_rate, penalty
-        case _:
-            raise ValueError(f"goal: objective {objective.name!r} cannot be given as a prompt")
-
-
-def _check(name: str, value: float, largest: float) -> None:
-    if value > largest:
-        raise ValueError(f"goal: {name} must be at most {largest:g} for a model, got {value:g}")
+    return Goals(torch.tensor([numbers]).expand(batch, PARAMETERS), rows)
 
 
 def goal_loss(rates: Tensor, goals: Goals) -> Tensor:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from gfm_ra.cli import workshop
 from gfm_ra.core import loader
 from gfm_ra.core.objects import BASELINE
-from gfm_ra.errors import UserError
+from gfm_ra.errors import UserError, redacted
 from gfm_ra.extensions import ALLOCATORS, GOALS, OWN_GOALS, WEIGHTS, WORLDS, added
 from gfm_ra.solvers.threads import available_threads
 
@@ -39,7 +39,7 @@ def command(chosen: argparse.Namespace) -> int:
         state = f"{finding.state:>5}"
         if sys.stdout.isatty() and "NO_COLOR" not in os.environ:
             state = f"\033[{_COLOURS[finding.state]}m{state}\033[0m"
-        print(f"{state}  {finding.subject}: {finding.detail}", flush=True)  # noqa: T201
+        print(f"{state}  {finding.subject}: {redacted(finding.detail)}", flush=True)  # noqa: T201
         faults += finding.state == FAULT
     return 1 if faults else 0
 
@@ -49,15 +49,14 @@ def examine(cluster: bool = True) -> Iterator[Finding]:
     yield Finding(
         "gfm-ra", OK, f"{_version('gfm-ra') or 'not installed'} on Python {platform.python_version()}"
     )
-    clone = workshop.module("pipelines.cli.doctor")
-    if clone is None:  # which looks at the core itself
-        yield _core()
+    yield _core()
     yield from _weights()
     for extra, (packages, use) in EXTRAS.items():
         missing = [name for name in packages if _version(name) is None]
         detail = f"{use}; needs {', '.join(missing)}: pip install 'gfm-ra[{extra}]'" if missing else use
         yield Finding(f"[{extra}]", NOTE if missing else OK, detail)
     yield from _extensions()
+    clone = workshop.module("pipelines.cli.doctor")
     if clone is not None:
         yield from clone.examine(cluster)  # type: ignore[attr-defined] # pyright: ignore
     elif workshop.is_there():

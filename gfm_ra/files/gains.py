@@ -27,10 +27,10 @@ from gfm_ra.files.mat import mat_source
 from gfm_ra.files.npy import npy_source, npz_source
 from gfm_ra.files.parquet import parquet_source
 from gfm_ra.files.tables.source import table_source
+from gfm_ra.network import ORIENTATIONS
 
 UNITS = (LINEAR, DB)
-RECEIVERS, TRANSMITTERS = "rows-are-receivers", "rows-are-transmitters"
-ORIENTATIONS = (RECEIVERS, TRANSMITTERS)
+RECEIVERS, TRANSMITTERS = ORIENTATIONS
 # One matrix is held whole: 3.2 GB of float64 at this many links.
 MOST_LINKS = 20_000
 # Gains per part: what a model works on at once, so the number of networks costs no memory. A model of 100 MB takes

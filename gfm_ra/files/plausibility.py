@@ -6,10 +6,8 @@ import numpy as np
 
 from gfm_ra.errors import InputError
 from gfm_ra.files.gains import DB, LINEAR, RECEIVERS, TRANSMITTERS, Gains
+from gfm_ra.network import LEAST_OWN_DB
 from gfm_ra.units import LEAST_GAIN_DB, db_to_linear, linear_to_db
-
-# The own signal of every link lies this far below the noise only if the gains were not divided by the noise power.
-LEAST_OWN_DB = -30.0
 
 
 @dataclass

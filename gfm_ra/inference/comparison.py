@@ -5,8 +5,9 @@ from typing import Literal, get_args
 import numpy as np
 
 from gfm_ra.candidates import are_powers, best_candidate
+from gfm_ra.goal_family import numbers_of
 from gfm_ra.goals import Objective
-from gfm_ra.inference.prompts import numbers_of, selected
+from gfm_ra.inference.prompts import selected
 from gfm_ra.solvers import full_reuse, wmmse
 from gfm_ra.solvers.python_goals import refine
 

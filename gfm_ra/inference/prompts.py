@@ -5,10 +5,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gfm_ra.extensions import goal_kind, goal_names
-from gfm_ra.goals import AlphaFair, Objective, ProportionalFair, QoS, SumRate, Weighted, normalised_weights
-
-NUMBERS = {"alpha": "alpha-fair", "min_rate": "qos", "penalty": "qos"}
-"""Numbers that a caller may give, and the goal that each belongs to."""
+from gfm_ra.goal_family import GOAL_OF_NUMBER, numbers_of
+from gfm_ra.goals import Objective, Weighted, normalised_weights
 
 
 class Prompt(NamedTuple):
@@ -30,7 +28,7 @@ def goal_of(
         goal: a name or an object with `utility(rates)`.
         weights: priorities of the links, [K] or [..., K]; only their ratios matter.
         shape: of the powers, [..., K].
-        numbers: of `NUMBERS`, None where not given.
+        numbers: of `GOAL_OF_NUMBER`, None where not given.
 
     Raises:
         ValueError: an unknown name, a number that the goal does not have or that is out of range, weights that do not
@@ -60,7 +58,7 @@ def _by_name(name: str, numbers: dict[str, float]) -> Objective:
     kind = goal_kind(name)
     if kind is None:
         raise ValueError(f"goal: {name!r} is unknown: choose one of {', '.join(goal_names())}")
-    for number, owner in NUMBERS.items():
+    for number, owner in GOAL_OF_NUMBER.items():
         if number in numbers and owner != name:
             raise ValueError(f"goal: {number} belongs to goal {owner!r}, not to {name!r}: leave it out")
     for number, value in numbers.items():
@@ -91,21 +89,6 @@ def selected(goal: Objective, chosen: np.ndarray) -> Objective:
     if isinstance(goal, Weighted) and np.ndim(goal.weights) == 2 and len(goal.weights) > 1:
         return Weighted(goal.objective, goal.weights[chosen])
     return goal
-
-
-def numbers_of(goal: Objective) -> tuple[float, float, float] | None:
-    """Alpha, min_rate and penalty of a goal; None for a goal that the network has no words for."""
-    plain = goal.objective if isinstance(goal, Weighted) else goal
-    match plain:
-        case SumRate():
-            return 0.0, 0.0, 0.0
-        case ProportionalFair():
-            return 1.0, 0.0, 0.0
-        case AlphaFair(alpha):
-            return alpha, 0.0, 0.0
-        case QoS(min_rate, penalty):
-            return 0.0, min_rate, penalty
-    return None
 
 
 def prompt_of(goal: Objective, count: int, links: int) -> Prompt:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from gfm_ra.errors import UserError
+from gfm_ra.errors import UserError, redacted
 
 DATABASE = "mlflow.db"
 """The registry of a clone, in its top folder, unless MLFLOW_TRACKING_URI names another one."""
@@ -37,7 +37,7 @@ def fetched(address: str) -> Iterator[Path]:
         except (MlflowException, OSError) as error:
             reason = " ".join(str(error).split())
             raise UserError(
-                f"{address} cannot be fetched from {mlflow.get_tracking_uri()}: {reason}"
+                f"{address} cannot be fetched from {redacted(mlflow.get_tracking_uri())}: {reason}"
             ) from None
 
 

@@ -7,9 +7,7 @@ import numpy as np
 from gfm_ra.goals import AlphaFair, Objective, ProportionalFair, QoS, SumRate, Weighted, normalised_weights
 from gfm_ra.solvers import binding
 from gfm_ra.solvers.binding import CompiledGoal, Kind
-
-LARGEST_GAIN = 1e24
-"""Larger gains would overflow products in float32; physical ones stay below 1e15."""
+from gfm_ra.units import LARGEST_GAIN
 
 LARGEST_PARAMETER = 1e38
 """Larger parameters of goals would leave float32."""

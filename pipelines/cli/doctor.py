@@ -1,18 +1,16 @@
-"""Is this machine ready? Environment, cluster and tracker, each with a remedy."""
+"""What `gfm-ra doctor` looks at in a clone: packages, disk, cluster and tracker, each with a remedy."""
 
 import os
 import re
 import shutil
-import sys
 from collections.abc import Callable, Iterator
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from gfm_ra.core import loader
-from gfm_ra.core.objects import BASELINE
+from gfm_ra.cli.doctor import FAULT, NOTE, OK, Finding
 from gfm_ra.latency import typical_gains
-from gfm_ra.solvers.threads import available_threads, cores
+from gfm_ra.processors import cores
 from pipelines.registry import versions
 from pipelines.registry.aliases import CANDIDATE, CHAMPION, alias_version, names_with, usable_alias
 from pipelines.runtime import runs
@@ -25,33 +23,16 @@ if TYPE_CHECKING:
 
 DISTRIBUTION = "gfm-ra"
 EXTRAS = ("pipelines", "files", "registry", "server", "plots")
-OK, NOTE, FAULT = "ok", "note", "FAULT"
-
-
-class Finding(NamedTuple):
-    """What was looked at, how it is, and what to do about it."""
-
-    subject: str
-    state: str
-    detail: str
 
 
 def examine(cluster: bool = True) -> Iterator[Finding]:
     """Every finding as soon as it is known; looking changes nothing."""
-    yield _python()
     yield from _packages()
-    yield _core()
     yield _disk()
     yield _memory()
     if cluster:
         yield _cluster()
     yield from _tracker()
-
-
-def _python() -> Finding:
-    found = ".".join(map(str, sys.version_info[:3]))
-    fits = (3, 11) <= sys.version_info[:2] < (3, 13)
-    return Finding("Python", OK if fits else FAULT, found if fits else f"{found}: 3.11 or 3.12 is needed")
 
 
 def _packages() -> Iterator[Finding]:
@@ -85,16 +66,6 @@ def _is_needed(requirement: "Requirement") -> bool:
     return requirement.name != DISTRIBUTION and (
         marker is None or any(marker.evaluate({"extra": extra}) for extra in EXTRAS)
     )
-
-
-def _core() -> Finding:
-    try:
-        used, have = loader.instruction_set(), ", ".join(loader.available())
-    except UserError as error:
-        return Finding("solvers", FAULT, str(error))
-    said = f"instruction set {used} (here: {have}), up to {available_threads()} threads"
-    # Without fused multiply-adds results differ in their last digits from all other machines'.
-    return Finding("solvers", NOTE if used == BASELINE else OK, said)
 
 
 def _disk() -> Finding:

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markdown import Markdown
 from rich.table import Column, Table
 
+from gfm_ra.inference.registered import DATABASE
 from pipelines.cli import promote as cli_promote
 from pipelines.registry import aliases, versions
 from pipelines.registry.relocation import FOLDER, relocate
@@ -123,7 +124,7 @@ def export(
 
 @app.command("relocate", epilog="Example, in the copied folder: gfm-ra models relocate")
 def relocate_models(
-    database: Annotated[Path, typer.Option(help="MLflow's sqlite database.")] = Path("mlflow.db"),
+    database: Annotated[Path, typer.Option(help="MLflow's sqlite database.")] = Path(DATABASE),
     artifacts: Annotated[Path, typer.Option(help="MLflow's folder of files.")] = Path(FOLDER),
 ) -> None:
     """Make a moved or copied registry (mlflow.db with mlartifacts/) load again."""

@@ -1,4 +1,4 @@
-"""`gfm-ra simulate`, `doctor` and `serve`."""
+"""`gfm-ra simulate` and `serve`."""
 
 import sys
 from pathlib import Path
@@ -8,14 +8,14 @@ import numpy as np
 import typer
 from rich.console import Console
 
+from gfm_ra.extensions import WORLDS, added, loaded
 from gfm_ra.files.writers import check_writable, write_array
+from gfm_ra.network import Network
 from gfm_ra.units import to_gain_db
-from pipelines.cli.doctor import FAULT, NOTE, OK, examine
 from pipelines.registry.aliases import CHAMPION, usable_alias
 from pipelines.runtime import runs
-from pipelines.runtime.errors import UserError, redacted
+from pipelines.runtime.errors import UserError
 
-COLOURS = {OK: "green", NOTE: "yellow", FAULT: "red"}
 DEFAULT = "gfm-ra-prompted"
 MODEL = f"Registered model, or a folder that holds one. [default: {DEFAULT}'s champion or, without one, its candidate]"
 
@@ -26,7 +26,6 @@ def add_to(app: typer.Typer) -> None:
         epilog="Examples:\n\ngfm-ra simulate gains.npy --scenario D18 --count 100\n\n"
         "gfm-ra simulate gains.csv --links 12 --min-distance 5 --max-distance 80 --db"
     )(simulate)
-    app.command(epilog="Example: gfm-ra doctor")(doctor)
     app.command(
         epilog="Examples:\n\ngfm-ra serve\n\ngfm-ra serve --model models:/gfm-ra-qos@champion --port 9000\n\n"
         'curl -s localhost:8000/allocate -d \'{"gain_db": [[[40, 10], [5, 30]]], "goal": "qos"}\''
@@ -48,7 +47,9 @@ def chosen(model: str | None) -> str:
 
 def simulate(
     out: Annotated[Path, typer.Argument(help="File for the gains: .npy, .npz, .csv, .parquet, ...")],
-    scenario: Annotated[str | None, typer.Option(help="One of D1-D20; or describe one below.")] = None,
+    scenario: Annotated[
+        str | None, typer.Option(help="One of D1-D20 or another package's; or describe one below.")
+    ] = None,
     count: Annotated[int, typer.Option(min=1, help="Number of networks.")] = 10,
     links: Annotated[int | None, typer.Option(help="Transmitter-receiver pairs.")] = None,
     min_distance: Annotated[float | None, typer.Option(help="Of a pair, in metres.")] = None,
@@ -64,36 +65,31 @@ def simulate(
     if scenario is not None and any(value is not None for value in (links, min_distance, max_distance)):
         raise UserError("say either --scenario or --links with --min-distance and --max-distance")
     try:
-        if scenario is not None:
-            if scenario not in SCENARIOS:
-                raise UserError(f"scenario {scenario} is unknown: choose one of {', '.join(SCENARIOS)}")
-            chosen = SCENARIOS[scenario]
+        if scenario is not None and scenario not in SCENARIOS:
+            gain = _of_another_package(scenario, count, seed, known=[*SCENARIOS])
+        elif scenario is not None:
+            gain = draw(SCENARIOS[scenario], count, seed)
         else:
             near, far = _or(min_distance, 1.0), _or(max_distance, 100.0)
-            chosen = Scenario("own", 20 if links is None else links, near, far)
-        gain = draw(chosen, count, seed)
+            gain = draw(Scenario("own", 20 if links is None else links, near, far), count, seed)
     except ValueError as error:
         raise UserError(str(error)) from None
     write_array(out, to_gain_db(gain).astype(np.float32) if db else gain, "gain_db" if db else "gain")
     unit = "dB over noise" if db else "linear, in units of noise"
-    Console(highlight=False).print(f"{out}: {count} networks of {chosen.links} links, {unit}")
+    Console(highlight=False).print(f"{out}: {count} networks of {gain.shape[-1]} links, {unit}")
+
+
+def _of_another_package(name: str, count: int, seed: int, known: list[str]) -> np.ndarray:
+    """Gains [count, K, K] of a world that another package adds."""
+    if name not in added(WORLDS):
+        raise UserError(f"scenario {name} is unknown: choose one of {', '.join([*known, *added(WORLDS)])}")
+    gain = np.asarray(loaded(WORLDS, name)(count, seed))
+    Network(gain)  # which refuses what are no gains
+    return gain
 
 
 def _or(value: float | None, default: float) -> float:
     return default if value is None else value
-
-
-def doctor(
-    cluster: Annotated[bool, typer.Option(help="Also ask the Ray cluster at RAY_ADDRESS.")] = True,
-) -> None:
-    """Check environment, cluster and tracker; exit code 1 if something is at fault."""
-    console, faults = Console(highlight=False), 0
-    for finding in examine(cluster):
-        console.print(f"[{COLOURS[finding.state]}]{finding.state:>5}[/]  {finding.subject}: ", end="")
-        console.print(redacted(finding.detail), markup=False)
-        faults += finding.state == FAULT
-    if faults:
-        raise typer.Exit(1)
 
 
 def serve(

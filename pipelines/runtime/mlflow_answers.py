@@ -6,7 +6,7 @@ from pathlib import Path
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import PERMISSION_DENIED, UNAUTHENTICATED, ErrorCode
 
-from pipelines.runtime.errors import redacted
+from gfm_ra.errors import redacted
 
 ADDRESS = "mend MLFLOW_TRACKING_URI, or unset it to use sqlite:///mlflow.db"
 START = f"start it with `mlflow server`, {ADDRESS}"

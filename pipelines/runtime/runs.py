@@ -15,7 +15,8 @@ import mlflow
 from mlflow.entities import Metric, Param
 from mlflow.entities import Run as Record
 
-from pipelines.runtime.errors import UserError, redacted
+from gfm_ra.errors import UserError, redacted
+from gfm_ra.inference.registered import DATABASE
 from pipelines.runtime.mlflow_answers import START, explained
 from pipelines.runtime.mlflow_database import check_database, is_new
 from pipelines.runtime.origin import lasting_folder
@@ -24,7 +25,7 @@ from pipelines.runtime.ports import check_listening
 EXPERIMENT = "gfm-ra"
 FOLDER_TAG = "folder"  # where a stage ran: its DAG
 SQLITE = "sqlite:///"
-LOCAL_URI = f"{SQLITE}mlflow.db"
+LOCAL_URI = f"{SQLITE}{DATABASE}"
 
 
 def tracking_uri() -> str:

@@ -7,15 +7,13 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
-from gfm_ra.goals import AlphaFair, QoS
+from gfm_ra.goal_family import GOAL_OF_NUMBER
 from pipelines.runtime.errors import UserError
 
 # numpy reads the header as Python text, which may fail in any of these ways.
 NOT_NPY = (
     ValueError, EOFError, SyntaxError, TypeError, ArithmeticError, MemoryError, RecursionError, TokenError,
 )  # fmt: skip
-# The goal that each of a goal's numbers belongs to.
-GOAL_OF = {"alpha": AlphaFair.name, "min_rate": QoS.name, "penalty": QoS.name}
 NPY = "application/x-npy"
 # Methods of each path, the one that does its work first.
 ROUTES = {
@@ -108,7 +106,7 @@ def parse(body: bytes, content_type: str, query: dict[str, str], program: Progra
     params = {name: value for name, value in fields.items() if name != "gain_db"}
     if params and not program.any_goal:
         raise HTTPError(400, f"this model is for one goal: leave out {', '.join(params)}")
-    for name, goal in GOAL_OF.items():
+    for name, goal in GOAL_OF_NUMBER.items():
         if params.get(name) is not None and params.get("goal") != goal:
             raise HTTPError(400, f"{name} belongs to goal {goal}: send both or neither")
     try:

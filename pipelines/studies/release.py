@@ -1,7 +1,7 @@
 """Stage release: the prompted model as a folder of weights that travels in the package."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from pydantic import Field
@@ -10,6 +10,7 @@ from components.config import Strict
 from components.data.shards import json_text, sha256_of
 from components.evaluation.intervals import Interval, ratio_of_means
 from components.evaluation.scores import score
+from components.model.conditioning import GoalEnvelope
 from components.model.export import export_onnx
 from components.training.checkpoint import load_card, load_prompted_model
 from gfm_ra.allocator import Effort
@@ -40,8 +41,6 @@ class ReleaseConfig(Strict):
     version: int = Field(ge=1)
     released: str = Field(pattern=r"^\d{4}-\d{2}-\d{2}$")
     training_time: str  # in words: what making them took, and where
-    # Smallest and largest value of each of the goal's numbers that pre-training drew: those of pretrain.prompted.
-    envelope: dict[Literal["alpha", "min_rate", "penalty"], tuple[float, float]]
     scenarios: tuple[str, ...] = Field(min_length=1)
     efforts: tuple[Effort, ...] = ("fast", "balanced", "best")
     confidence: float = Field(default=0.95, gt=0, lt=1)
@@ -91,7 +90,7 @@ def _card(config: ReleaseConfig, seed: int, trained: Path, made: Path) -> dict[s
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
         "network": {"kind": "onnx", "file": NETWORK, "sha256": sha256_of(made / NETWORK)},
         "objective": None,
-        "envelope": {name: list(ends) for name, ends in config.envelope.items()},
+        "envelope": _envelope(card.goals or GoalEnvelope()),
         "gain_db": [LEAST_GAIN_DB, LARGEST_GAIN_DB],
         "worlds": training_scenarios(trained),
         "training_time": config.training_time,
@@ -99,6 +98,15 @@ def _card(config: ReleaseConfig, seed: int, trained: Path, made: Path) -> dict[s
         "profile": profile_of(Path("params.yaml")),
         "dvc_hash": dvc_hash(trained),
         "limits": list(LIMITS),
+    }
+
+
+def _envelope(goals: GoalEnvelope) -> dict[str, list[float]]:
+    """Smallest and largest trained value of each of the goal's numbers."""
+    return {
+        "alpha": [0.0, goals.max_alpha],
+        "min_rate": list(goals.min_rate),
+        "penalty": [0.0, goals.max_penalty],
     }
 
 

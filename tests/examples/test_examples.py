@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).parents[2]
@@ -59,7 +60,7 @@ gain_db = np.random.default_rng(0).normal(5.0, 10.0, (4, 6, 6)) + 25.0 * np.eye(
 fair = gfm_ra.load().allocate(gain_db=gain_db, goal="max-min")
 plain = gfm_ra.load().allocate(gain_db=gain_db, goal="proportional-fair")
 print(json.dumps([fair.utility.tolist(), plain.rate.min(-1).tolist(), fair.notes,
-                  gfm_ra.load("everybody-at").allocate(gain_db=gain_db).tolist()]))
+                  gfm_ra.load("everybody-at").allocate(gain_db=gain_db, effort="fast").power.tolist()]))
 """
 
 
@@ -68,6 +69,17 @@ def test_another_packages_goal_and_allocator_are_found_by_name(installed: Path) 
     assert all(mine > theirs for mine, theirs in zip(fair, plain, strict=True))
     assert "max-min is no goal that the network knows" in notes[0]
     assert half == [[0.5] * 6] * 4
+
+
+def test_its_world_can_be_simulated_and_its_allocator_used_from_the_shell(
+    installed: Path, tmp_path: Path
+) -> None:
+    main = ("-c", "from gfm_ra.cli import main; main()")
+    run(*main, "simulate", str(tmp_path / "ring.npy"), "--scenario", "ring", "--count", "3", path=installed)
+    assert np.load(tmp_path / "ring.npy").shape == (3, 8, 8)
+    words = ("--model", "everybody-at", "--goal", "max-min", "--effort", "fast")
+    run(*main, "allocate", str(tmp_path / "ring.npy"), str(tmp_path / "powers.npy"), *words, path=installed)
+    assert (np.load(tmp_path / "powers.npy") == 0.5).all()
 
 
 def test_without_that_package_its_goal_is_unknown() -> None:

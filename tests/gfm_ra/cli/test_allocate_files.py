@@ -247,7 +247,7 @@ def test_trouble_at_run_time_is_exit_code_1(
         patch.setattr("os.replace", full)
         assert ask("g.npy", "p.npy", "--db") == 1
     *_, line = capfd.readouterr().err.splitlines()
-    assert line.startswith("gfm-ra: p.npy: no space is left on the disk")
+    assert line.startswith("gfm-ra: p.npy: no space left on the disk")
     assert os.listdir() == ["g.npy"]
 
 

@@ -8,7 +8,7 @@ from pydantic import Field, ValidationError
 
 from components.config import Strict
 from components.data.shards import DataError
-from pipelines.runtime import errors
+from gfm_ra import errors
 from pipelines.runtime.errors import EXPECTED, UserError, describe_validation, one_line
 
 

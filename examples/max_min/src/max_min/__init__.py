@@ -1,4 +1,4 @@
-"""A goal, the worst link's rate, and an allocator that sets every power alike: what another package can add."""
+"""What another package can add: a goal (the worst link's rate), a way to set powers (all alike), a world (a ring)."""
 
 from dataclasses import dataclass
 
@@ -29,13 +29,22 @@ class MaxMin:
 class EverybodyAt:
     """Half of full power for everybody."""
 
-    name = "everybody-at"
+    any_goal, takes_unknown = True, True
 
-    def allocate(self, network: object = None, *, gain_db: object = None, **_: object) -> np.ndarray:
-        """Powers [..., K] for gains in dB [..., K, K]."""
-        return np.full(np.shape(gain_db)[:-1], 0.5, dtype=np.float32)
+    def powers(self, gain_db: np.ndarray, prompt: object, threads: int | None = None) -> np.ndarray:
+        """Powers [B, K] for gains in dB [B, K, K]; `prompt` holds the goal's numbers and weights."""
+        return np.full(gain_db.shape[:2], 0.5, dtype=np.float32)
 
 
 def everybody_at() -> EverybodyAt:
-    """What `gfm_ra.load("everybody-at")` gives."""
+    """What `gfm_ra.load("everybody-at")` asks."""
     return EverybodyAt()
+
+
+def ring(count: int, seed: int) -> np.ndarray:
+    """A world: linear gains [count, 8, 8] of links on a ring, which disturb their neighbours most."""
+    place = np.arange(8)
+    distance = np.abs(place[:, None] - place)
+    distance = np.minimum(distance, 8 - distance)
+    fading = np.random.default_rng(seed).exponential(1.0, (count, 8, 8))
+    return 1000.0 * fading / (1.0 + distance) ** 3

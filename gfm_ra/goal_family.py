@@ -1,0 +1,41 @@
+"""The goals that networks know: one family with three numbers, of which each named goal uses some."""
+
+from gfm_ra.goals import (
+    LARGEST_ALPHA,
+    LARGEST_MIN_RATE,
+    LARGEST_PENALTY,
+    AlphaFair,
+    Objective,
+    ProportionalFair,
+    QoS,
+    SumRate,
+    Weighted,
+)
+
+GOAL_OF_NUMBER = {"alpha": AlphaFair.name, "min_rate": QoS.name, "penalty": QoS.name}
+"""The family's numbers, in the order in which networks read them, and the named goal that each belongs to."""
+
+
+def numbers_of(goal: Objective) -> tuple[float, float, float] | None:
+    """Alpha, min_rate (bit/s/Hz) and penalty of a goal, weighted or not; None for a goal outside the family.
+
+    Raises ValueError for a number beyond what networks are asked for.
+    """
+    match goal.objective if isinstance(goal, Weighted) else goal:
+        case SumRate():
+            return 0.0, 0.0, 0.0
+        case ProportionalFair():
+            return 1.0, 0.0, 0.0
+        case AlphaFair(alpha):
+            _check("alpha", alpha, LARGEST_ALPHA)
+            return alpha, 0.0, 0.0
+        case QoS(min_rate, penalty):
+            _check("min_rate", min_rate, LARGEST_MIN_RATE)
+            _check("penalty", penalty, LARGEST_PENALTY)
+            return 0.0, min_rate, penalty
+    return None
+
+
+def _check(name: str, value: float, largest: float) -> None:
+    if value > largest:
+        raise ValueError(f"goal: {name} must be at most {largest:g} for a model, got {value:g}")
