@@ -8,7 +8,11 @@ extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
 exclude_patterns = ["README.md"]
 html_theme = "alabaster"
-html_theme_options = {"description": "Powers for links that share a band", "fixed_sidebar": True}
+html_theme_options = {
+    "description": "Powers for links that share a band",
+    "fixed_sidebar": True,
+    "page_width": "1140px",
+}
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"
 myst_heading_anchors = 3

@@ -164,11 +164,12 @@ class _Summary:
     def line(self, gains: Gains) -> str:
         """Everything in one line."""
         plural = "s" * (gains.networks > 1)
-        words = [f"powers of {gains.links} links in {gains.networks} network{plural}"]
+        links = f"{gains.links} link{'s' * (gains.links > 1)}"
+        words = [f"powers of {links} in {gains.networks} network{plural}"]
         if self._known:
             words.append(f"mean sum rate {self._sum_rate / self._known:.4g} bit/s/Hz")
         if self._missed:
-            words.append(f"{self._missed} links below the least rate")
+            words.append(f"{self._missed} link{'s' * (self._missed > 1)} below the least rate")
         words.append(", ".join(f"{name}: {count}" for name, count in self._sources.most_common()))
         return "; ".join(words)
 
