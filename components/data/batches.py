@@ -9,10 +9,12 @@ import torch
 from torch import Tensor
 
 from components.channel.rng import stream
-from components.data.online import OnlineSnapshots
+from components.data.online import Online, OnlineSnapshots
 
 # A training set: gain_db [N, K, K] as it is stored, or drawn anew for every batch.
 Snapshots = np.ndarray | OnlineSnapshots
+# What a loop can train on: also networks of many sizes.
+TrainingSet = np.ndarray | Online
 # A pass without gradients takes some 200 bytes for each gain: less than a gigabyte, however many links. A batch of
 # Table I's 512 graphs of 80 links stays whole.
 _LARGEST_PART_GAINS = 2**22
@@ -63,7 +65,7 @@ def plan_epoch(counts: Sequence[int], batch_size: int, seed: int, purpose: str, 
     return [replace(batches[i], place=Place(purpose, epoch, number)) for number, i in enumerate(order)]
 
 
-def take(sources: Sequence[Snapshots], batch: Batch, group: Group) -> Tensor:
+def take(sources: Sequence[TrainingSet], batch: Batch, group: Group) -> Tensor:
     """This rank's part of a batch as gain_db [B / world_size, K, K] float32.
 
     All ranks get the same number of snapshots, at least one; a remainder is dropped (it comes back in another
@@ -72,7 +74,7 @@ def take(sources: Sequence[Snapshots], batch: Batch, group: Group) -> Tensor:
     """
     share = max(1, len(batch.rows) // group.world_size)
     source = sources[batch.source]
-    if isinstance(source, OnlineSnapshots):
+    if isinstance(source, Online):
         if batch.place is None:
             raise ValueError("online snapshots are drawn for batches of a planned epoch only")
         return source.draw(share, *batch.place, group.rank).to(group.device)
@@ -80,9 +82,16 @@ def take(sources: Sequence[Snapshots], batch: Batch, group: Group) -> Tensor:
     return torch.as_tensor(source[rows]).to(group.device).float()
 
 
-def links_of(gains: Snapshots) -> int:
-    """Number of links K of a data set."""
-    return gains.scenario.links if isinstance(gains, OnlineSnapshots) else gains.shape[-1]
+def links_of(gains: TrainingSet) -> int:
+    """Number of links K of a data set.
+
+    Raises ValueError for networks of many sizes.
+    """
+    if isinstance(gains, OnlineSnapshots):
+        return gains.scenario.links
+    if isinstance(gains, Online):
+        raise ValueError("networks of many sizes have no one number of links")
+    return gains.shape[-1]
 
 
 def graphs_at_once(links: int) -> int:

@@ -1,6 +1,7 @@
 """Snapshots that nobody stores: drawn anew for every batch of every epoch, on the device that trains on them."""
 
 import hashlib
+from abc import ABC, abstractmethod
 
 import numpy as np
 import torch
@@ -9,9 +10,22 @@ from torch import Tensor
 from components.channel.scenario import Scenario
 from components.channel.torch_rng import torch_stream
 from components.channel.torch_simulator import draw_gain_db
+from components.channel.worlds.distribution import WorldDistribution
 
 
-class OnlineSnapshots:
+class Online(ABC):
+    """A training set of `len` snapshots per epoch that are drawn when a batch needs them."""
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """Snapshots per epoch."""
+
+    @abstractmethod
+    def draw(self, count: int, purpose: str, epoch: int, number: int, rank: int) -> Tensor:
+        """New snapshots for batch `number` of an epoch on one rank, gain_db [count, K, K] float32 on the device."""
+
+
+class OnlineSnapshots(Online):
     """Stands for a training set of `count` snapshots per epoch that never come a second time.
 
     Training draws each batch from a stream of its own (`draw`), keyed by what the batch is for; a resumed run draws the
@@ -36,3 +50,23 @@ class OnlineSnapshots:
     def _draw(self, count: int, *key: str | int) -> Tensor:
         generator = torch_stream(self.seed, "fresh", self.scenario.name, *key, device=self.device)
         return draw_gain_db(self.scenario, count, generator)
+
+
+class OnlineWorlds(Online):
+    """Networks of many worlds and sizes: every batch is of one family and one number of links, drawn with it."""
+
+    def __init__(self, worlds: WorldDistribution, count: int, seed: int, device: torch.device) -> None:
+        self.worlds, self.count, self.seed, self.device = worlds, count, seed, device
+
+    def __len__(self) -> int:
+        return self.count
+
+    def draw(self, count: int, purpose: str, epoch: int, number: int, rank: int) -> Tensor:
+        """New networks for batch `number` of an epoch on one rank, gain_db [count, K, K] float32 on the device."""
+        key = ("worlds", purpose, epoch, number)
+        # Ranks share the size, so that none waits for another.
+        generator = torch_stream(self.seed, *key)
+        family = self.worlds.draw_family(generator)
+        links = self.worlds.draw_links(family, generator)
+        own = torch_stream(self.seed, *key, rank, device=self.device)
+        return self.worlds.draw_of(family, count, links, own)

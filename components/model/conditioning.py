@@ -81,10 +81,15 @@ def goal_loss(rates: Tensor, goals: Goals) -> Tensor:
     mean log R. No rate's gradient exceeds 1 / RATE_FLOOR. The value itself says nothing; `advantage` does.
     rates: [B, K].
     """
+    return goal_losses(rates, goals).mean()
+
+
+def goal_losses(rates: Tensor, goals: Goals) -> Tensor:
+    """`goal_loss` of every graph, [B]."""
     known = rates.detach()
     slope = _relative_slope(known, goals)
     scale = (slope * known).sum(-1, keepdim=True).maximum(RATE_FLOOR * slope.amax(-1, keepdim=True))
-    return -(slope / scale * rates).sum(-1).mean()
+    return -(slope / scale * rates).sum(-1)
 
 
 _STEEPEST = 60.0  # largest logarithm of a slope that is computed as it is: e^60 leaves float32 room for sums

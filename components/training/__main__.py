@@ -6,15 +6,13 @@ the last finished epoch; on CPU, and with as many processes, to the bits of an u
 
 import argparse
 import dataclasses
-import fcntl
 import hashlib
 import json
-import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import NamedTuple, TextIO
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -22,21 +20,19 @@ import torch.distributed as dist
 from pydantic import ValidationError
 
 from components.channel.scenario import OUT_OF_DISTRIBUTION, PRETRAINING, SCENARIOS
-from components.data.batches import Group, Snapshots
+from components.data.batches import Snapshots
 from components.data.online import OnlineSnapshots
 from components.data.shards import DataError, Manifest, json_text, load_split, write_text_atomically
-from components.training.checkpoint import HISTORY_NAME, newest_checkpoint, replace_checkpoint
+from components.training.checkpoint import HISTORY_NAME
 from components.training.config import PretrainingConfig
 from components.training.determinism import make_deterministic
-from components.training.loop import Metrics, Report
+from components.training.launch import check_agreement, join, only_writer, reporter, resumable, say
 from components.training.pretraining import Pretraining
 from components.training.validation import health
 from gfm_ra.errors import UserError
 
 SPLITS = ("train", "val")
 VALIDATION = 256  # snapshots per scenario, where they are drawn
-# What torchrun tells each process, and what holds for one that is alone.
-PLACE = (("RANK", "0"), ("WORLD_SIZE", "1"), ("LOCAL_RANK", "0"))
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -177,93 +173,12 @@ def identity(config: PretrainingConfig, seed: int, source: Stored | Drawn) -> st
     return json_text(digests | {"seed": seed})
 
 
-def resumable(checkpoints: Path, run: str) -> Path | None:
-    """The checkpoint to go on from, if there is one; SystemExit if it is another run's."""
-    last = newest_checkpoint(checkpoints / "last")
-    path = checkpoints / "run.json"
-    if last is None or (path.is_file() and path.read_text() == run):
-        return last
-    saved, wanted = json.loads(path.read_text()) if path.is_file() else {}, json.loads(run)
-    other = ", ".join(part for part in wanted if saved.get(part) != wanted[part])
-    raise SystemExit(
-        f"{checkpoints} holds a run with another {other}: choose another --out, or delete that folder to start again"
-    )
-
-
-def join(device: str) -> Group:
-    """Take this process's place in the group that torchrun describes, or be alone."""
-    rank, size, local = (int(os.environ.get(*pair)) for pair in PLACE)
-    if device == "cpu" or (device == "auto" and not torch.cuda.is_available()):
-        place = torch.device("cpu")
-    elif local >= torch.cuda.device_count():
-        raise SystemExit(
-            f"process {local} of this machine finds {torch.cuda.device_count()} GPUs: "
-            "start one process per GPU, or pass --device cpu"
-        )
-    else:
-        place = torch.device("cuda", local)
-        torch.cuda.set_device(place)
-    if size > 1:
-        # On GPUs gloo as well: what processes agree on at the start lies in main memory.
-        dist.init_process_group("gloo" if place.type == "cpu" else "cpu:gloo,cuda:nccl")
-    return Group(rank, size, place)
-
-
-def only_writer(checkpoints: Path) -> TextIO:
-    """Lock the folder until the file returned is closed or the process dies; SystemExit if another one holds it."""
-    checkpoints.mkdir(parents=True, exist_ok=True)
-    lock = (checkpoints / ".lock").open("w")
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        # Workers outlive a torchrun that was killed: two writers would spoil each other's checkpoints.
-        lock.close()
-        raise SystemExit(f"another process trains into {checkpoints}: let it end, or end it") from None
-    return lock
-
-
-def check_agreement(group: Group, resuming: bool) -> None:
-    """Ranks that disagree about the start would wait for each other for ever."""
-    if group.world_size > 1:
-        answers = [False] * group.world_size
-        dist.all_gather_object(answers, resuming)
-        if len(set(answers)) > 1:
-            raise SystemExit(
-                "not all processes see the same checkpoints: let --out be a folder that all share"
-            )
-
-
-def reporter(checkpoints: Path, group: Group) -> Report:
-    """Keep the newest and the best checkpoint, and write a line of CSV to stdout, on rank 0."""
-    lines = 0
-
-    def report(metrics: Metrics, save: Callable[[Path], None]) -> None:
-        nonlocal lines
-        if group.rank == 0:
-            # The best first: a run killed between the two repeats the epoch and writes it again.
-            if metrics["best"] == 1.0:
-                replace_checkpoint(checkpoints / "best", save)
-            replace_checkpoint(checkpoints / "last", save)
-            if lines == 0:
-                say(sys.stdout, ",".join(metrics))
-            say(sys.stdout, ",".join(f"{value:.6g}" for value in metrics.values()))
-            lines += 1
-
-    return report
-
-
 def publish(loop: Pretraining, folder: Path) -> None:
     """Write the trained backbone as a model folder and say how the run ended."""
     folder.mkdir(exist_ok=True)
     loop.save_result(folder)
     write_text_atomically(folder / HISTORY_NAME, json_text(loop.history))
     say(sys.stderr, f"{folder}: {health(loop.config, loop.history[-1])} after {len(loop.history)} epochs")
-
-
-def say(stream: TextIO, line: str) -> None:
-    """Write a line at once, so that whoever follows a log sees it."""
-    stream.write(line + "\n")
-    stream.flush()
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from components.data.batches import Batch, Group, Snapshots, plan_epoch, take
+from components.data.batches import Batch, Group, TrainingSet, plan_epoch, take
 from components.training.checkpoint import TrainingState, load_training, save_training
 from components.training.precision import Precision, autocast
 from components.training.schedule import Schedule
@@ -70,7 +70,7 @@ class TrainingLoop(ABC):
         settings: LoopConfig,
         model: nn.Module,
         parameters: Sequence[list[nn.Parameter]],
-        train: Sequence[Snapshots],
+        train: Sequence[TrainingSet],
         seed: int,
         group: Group,
     ) -> None:

@@ -1,0 +1,140 @@
+"""The unrolled network: gains, a goal and noise to powers.
+
+Shapes: B networks, K links, D draws, S width of a link's state. Row = receiver, column = transmitter.
+"""
+
+from typing import NamedTuple
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from components.config import Strict
+from components.model.conditioning import Goals
+from components.model.rates import exactly
+from components.model.unrolled.consequences import FEATURES, NOTHING, Channel, Contract, effects, messages
+from components.model.unrolled.estimate import HiddenGains
+from components.model.unrolled.start import START_FEATURES, start_features
+from gfm_ra.units import LARGEST_GAIN_DB, LEAST_GAIN_DB, db_to_linear
+
+NOISE = 2
+"""Random numbers per link and draw, standard normal."""
+
+
+class UnrolledConfig(Strict):
+    """Size of an unrolled network."""
+
+    width: int = Field(default=48, ge=1)  # of a link's state
+    hidden: int = Field(default=64, ge=1)  # of a step's layer
+    steps: int = Field(default=12, ge=1)
+    values: int = Field(default=0, ge=0)  # numbers of its state that a link sends beside its features
+    shared: bool = False  # one set of weights for all steps
+    estimate_rank: int = Field(default=12, ge=1)  # of the bilinear estimate of hidden gains
+    estimate_steps: tuple[int, ...] = (0, 4, 8)  # before which hidden gains are estimated anew
+
+
+class Passes(NamedTuple):
+    """Powers [B, K, D], those of every step before, and the standardised estimates of cross gains [B, K, K]."""
+
+    power: Tensor
+    tentative: tuple[Tensor, ...] = ()
+    estimates: tuple[Tensor, ...] = ()
+
+
+class Step(nn.Module):
+    """Tentative powers, what follows from them, and what a link makes of it."""
+
+    def __init__(self, config: UnrolledConfig) -> None:
+        super().__init__()
+        sent = FEATURES + config.values
+        self.power = nn.Linear(config.width, 1)
+        self.value = nn.Linear(config.width, config.values) if config.values else None
+        self.into = nn.Linear(config.width + FEATURES + 3 * sent, config.hidden)
+        self.out = nn.Linear(config.hidden, config.width)
+        with torch.no_grad():
+            self.out.weight *= 0.3
+
+    def forward(
+        self, state: Tensor, channel: Channel, goals: Goals, mask: Tensor | None, contract: Contract
+    ) -> tuple[Tensor, Tensor]:
+        """The next state [B, K, D, S], and the powers [B, K, D] that this one means."""
+        power = power_of(self.power, state, mask)
+        sent = () if self.value is None else (torch.tanh(self.value(state)).float(),)
+        with exactly(state.device):
+            found = effects(power, channel, goals, mask, contract)
+            values = torch.cat([found.features, *sent], dim=-1)
+            if mask is not None:
+                values = values * mask.reshape(*mask.shape, 1, 1)
+            received = messages(values, found, channel)
+        learnt = torch.relu(self.into(torch.cat([state, found.features, received], dim=-1)))
+        return state + self.out(learnt).float(), power
+
+
+class UnrolledNetwork(nn.Module):
+    """Gains and a goal to powers, by a fixed number of learnt steps."""
+
+    def __init__(self, config: UnrolledConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.start = nn.Sequential(
+            nn.Linear(START_FEATURES + NOISE, config.hidden),
+            nn.ReLU(),
+            nn.Linear(config.hidden, config.width),
+        )
+        count = 1 if config.shared else config.steps
+        self.steps = nn.ModuleList(Step(config) for _ in range(count))
+        self.estimators = nn.ModuleList(
+            HiddenGains(config.width, config.estimate_rank) for _ in config.estimate_steps
+        )
+        self.power = nn.Linear(config.width, 1)
+
+    def forward(
+        self,
+        gain_db: Tensor,
+        goals: Goals,
+        noise: Tensor,
+        edge_mask: Tensor | None = None,
+        link_mask: Tensor | None = None,
+        contract: Contract = NOTHING,
+    ) -> Passes:
+        """Powers under one goal per network.
+
+        gain_db [B, K, K]; noise [B, K, D, 2] standard normal; edge_mask [B, K, K] bool, True = unknown, whose gains
+        are never read; link_mask [B, K] bool, True = a real link.
+        """
+        known_db = gain_db.clamp(LEAST_GAIN_DB, LARGEST_GAIN_DB)
+        hidden = HiddenGains.view(known_db, edge_mask, link_mask)
+        channel = _channel(hidden.filled(known_db, None), link_mask)
+        known = start_features(channel, goals, link_mask, contract, noise)
+        state = self.start(torch.cat([known, noise], dim=-1)).float()
+        tentative: list[Tensor] = []
+        estimates: list[Tensor] = []
+        for number in range(self.config.steps):
+            if edge_mask is not None and number in self.config.estimate_steps:
+                estimator = self.estimators[self.config.estimate_steps.index(number)]
+                estimates.append(estimator(state.mean(2), hidden))
+                channel = _channel(hidden.filled(known_db, estimates[-1]), link_mask)
+            step = self.steps[0 if self.config.shared else number]
+            state, power = step(state, channel, goals, link_mask, contract)
+            tentative.append(power)
+        return Passes(power_of(self.power, state, link_mask), tuple(tentative), tuple(estimates))
+
+
+def power_of(layer: nn.Linear, state: Tensor, mask: Tensor | None) -> Tensor:
+    """Powers [B, K, D] in [0, 1] that states [B, K, D, S] mean."""
+    power = torch.sigmoid(layer(state).squeeze(-1).float())
+    return power if mask is None else power * mask.unsqueeze(-1)
+
+
+def _channel(gain_db: Tensor, mask: Tensor | None) -> Channel:
+    gain = db_to_linear(gain_db)
+    own = gain.diagonal(dim1=-2, dim2=-1)
+    silent = torch.eye(gain.shape[-1], dtype=torch.bool, device=gain.device)
+    if mask is not None:
+        # Whatever padding holds, it must not reach a sum.
+        silent = silent | ~mask.unsqueeze(-1) | ~mask.unsqueeze(-2)
+        own = torch.where(mask, own, 1.0)
+    crossing = torch.where(silent, 0.0, gain)
+    heard = crossing / (1.0 + crossing)
+    coupling = heard + heard.mT
+    return Channel(own, crossing, coupling, 1.0 + coupling.sum(-1))

@@ -1,0 +1,99 @@
+"""Train the network for any world: `python -m components.training.worlds --out FOLDER`, alone or under torchrun.
+
+Interrupted at any moment, the same command goes on from the last finished epoch; on CPU, and with as many processes,
+to the bits of an uninterrupted run.
+"""
+
+import argparse
+import hashlib
+import sys
+from collections.abc import Sequence
+from contextlib import nullcontext
+from pathlib import Path
+
+import torch.distributed as dist
+from pydantic import ValidationError
+
+from components.data.shards import DataError, json_text, sha256_of, write_text_atomically
+from components.training.checkpoint import HISTORY_NAME, MODEL_NAME, load_weights
+from components.training.determinism import make_deterministic
+from components.training.launch import check_agreement, join, only_writer, reporter, resumable, say
+from components.training.worlds.config import WorldsConfig
+from components.training.worlds.loop import WorldsTraining
+from gfm_ra.errors import UserError
+
+
+def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """The values on the command line (this process's own if None)."""
+    parser = argparse.ArgumentParser("python -m components.training.worlds", description=__doc__)
+    add = parser.add_argument
+    add("--out", type=Path, required=True, help="folder for checkpoints/ and model/, shared by all machines")
+    add("--config", type=Path, help="WorldsConfig as JSON; what is left out has its default")
+    add(
+        "--initial",
+        type=Path,
+        help="model/ folder of the same network to start from, instead of random weights",
+    )
+    add("--seed", type=int, default=1)
+    add("--device", choices=["auto", "cpu", "cuda"], default="auto", help="auto: GPUs if there are any")
+    return parser.parse_args(arguments)
+
+
+def read_config(path: Path | None) -> WorldsConfig:
+    """The hyperparameters in a JSON file; SystemExit if it does not fit."""
+    if path is None:
+        return WorldsConfig()
+    try:
+        return WorldsConfig.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise SystemExit(f"{path}: {where or 'content'}: {first['msg']}: correct the file") from None
+
+
+def train(options: argparse.Namespace) -> WorldsTraining:
+    """Train as the options say, from the last checkpoint if there is one; returns this rank's finished loop.
+
+    Raises:
+        SystemExit: the caller must change something; the message is one line.
+        DataError: a checkpoint is damaged.
+    """
+    config, checkpoints = read_config(options.config), options.out / "checkpoints"
+    digest = hashlib.sha256(config.model_dump_json().encode()).hexdigest()
+    initial = None if options.initial is None else options.initial / MODEL_NAME
+    run = json_text(
+        {"config": digest, "seed": options.seed, "initial": None if initial is None else sha256_of(initial)}
+    )
+    group = join(options.device)
+    lock = only_writer(checkpoints) if group.rank == 0 else nullcontext()
+    with lock:
+        resume_from = resumable(checkpoints, run)
+        check_agreement(group, resume_from is not None)
+        if group.rank == 0:
+            write_text_atomically(checkpoints / "run.json", run)
+        make_deterministic(group.device)
+        loop = WorldsTraining(config, options.seed, group)
+        if initial is not None:
+            load_weights(loop.network, initial)
+        loop.run(reporter(checkpoints, group), lambda done, total, networks: None, resume_from)
+        if group.rank == 0:
+            folder = options.out / "model"
+            folder.mkdir(exist_ok=True)
+            loop.save_result(folder)
+            write_text_atomically(folder / HISTORY_NAME, json_text(loop.history))
+            say(sys.stderr, f"{folder}: {len(loop.history)} epochs")
+        return loop
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Train, or say in one line why not and exit with status 1."""
+    try:
+        train(parse(arguments))
+    except (DataError, UserError, OSError) as error:
+        raise SystemExit(str(error)) from None
+    if dist.is_initialized():
+        dist.destroy_process_group()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,30 @@
+"""Hyperparameters of training for any world."""
+
+from pydantic import Field
+
+from components.channel.worlds.distribution import WorldDistribution
+from components.config import Strict
+from components.model.unrolled.network import UnrolledConfig
+from components.training.precision import Precision
+from components.training.schedule import ScheduleConfig
+from components.training.worlds.goals import GoalMixture
+
+
+class WorldsConfig(Strict):
+    """What is trained, on what, and for how long."""
+
+    network: UnrolledConfig = UnrolledConfig()
+    worlds: WorldDistribution = WorldDistribution()
+    goals: GoalMixture = GoalMixture()
+    draws: int = Field(default=1, ge=1)  # answers per network, of which the best counts most
+    best_share: float = Field(default=0.8, ge=0, le=1)
+    tentative_weight: float = Field(default=0.5, ge=0)
+    estimate_weight: float = Field(default=0.1, ge=0)  # of the squared error of hidden gains
+    epochs: int = Field(default=60, ge=1)
+    batches: int = Field(default=200, ge=1)  # per epoch
+    batch_size: int = Field(default=64, ge=1)
+    learning_rate: float = Field(default=2e-3, gt=0)
+    schedule: ScheduleConfig = ScheduleConfig(kind="cosine", warmup_steps=200)
+    max_gradient_norm: float | None = Field(default=1.0, gt=0)
+    precision: Precision = "float32"
+    accumulation: int = Field(default=1, ge=1)

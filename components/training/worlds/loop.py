@@ -1,0 +1,95 @@
+"""The training loop of the unrolled network."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from components.channel.torch_rng import seeded, torch_stream
+from components.data.batches import Group
+from components.data.online import OnlineWorlds
+from components.model.unrolled.estimate import HiddenGains
+from components.model.unrolled.network import NOISE, Passes, UnrolledNetwork
+from components.training.checkpoint import CONFIG_NAME, MODEL_NAME, save_tensors
+from components.training.loop import Epoch, LoopConfig, Loss, Metrics, TrainingLoop
+from components.training.schedule import Schedule
+from components.training.worlds.config import WorldsConfig
+from components.training.worlds.loss import utility_losses
+from components.training.worlds.validation import Validator
+from gfm_ra.units import LARGEST_GAIN_DB, LEAST_GAIN_DB, db_to_linear
+
+
+class WorldsTraining(TrainingLoop):
+    """Steps on networks, goals and hidden gains that are drawn anew for every batch."""
+
+    def __init__(self, config: WorldsConfig, seed: int, group: Group) -> None:
+        self.config = config
+        with seeded(seed, "worlds", "weights"):
+            self.network = UnrolledNetwork(config.network).to(group.device)
+        settings = LoopConfig(
+            "worlds", config.epochs, config.batch_size, precision=config.precision,
+            accumulation=config.accumulation, max_gradient_norm=config.max_gradient_norm,
+        )  # fmt: skip
+        source = OnlineWorlds(config.worlds, config.batches * config.batch_size, seed, group.device)
+        super().__init__(settings, self.network, [list(self.network.parameters())], [source], seed, group)
+        self.schedule = Schedule(config.schedule, config.epochs * self.steps_per_epoch)
+        # Seeds of runs are small numbers: nothing is ever trained on the validation stream.
+        self.validator = Validator(config.worlds, 2**40)
+
+    def loss(self, gain_db: Tensor, part: int) -> Loss:
+        """Utility of the answers, and the error of the estimates of hidden gains."""
+        config, (batch, links) = self.config, gain_db.shape[:2]
+        drawing = torch_stream(
+            self.seed, "worlds", "batch", self.steps_done, part, self.group.rank, device=gain_db.device
+        )
+        goals = config.goals.draw(batch, links, drawing)
+        hidden = config.goals.draw_hidden(batch, links, drawing)
+        noise = torch.randn(batch, links, config.draws, NOISE, generator=drawing, device=drawing.device)
+        passes: Passes = self.forward(gain_db, goals, noise, hidden)
+        gain = db_to_linear(gain_db.clamp(LEAST_GAIN_DB, LARGEST_GAIN_DB))
+        total = utility_losses(passes, gain, goals, config.tentative_weight, config.best_share).mean()
+        if hidden is not None and config.estimate_weight > 0:
+            total = total + config.estimate_weight * _estimate_loss(passes, gain_db, hidden)
+        # What a batch leaves without a gradient would make ranks wait.
+        total = total + 0.0 * sum(parameter.sum() for parameter in self.network.estimators.parameters())
+        return Loss(total, total)
+
+    def learning_rates(self) -> Sequence[float]:
+        """One for all of the network."""
+        return [self.config.learning_rate * self.schedule.multiplier(self.steps_done)]
+
+    def measure(self, epoch: Epoch) -> Metrics:
+        """Training loss and validation ratios, and whether this epoch is the best."""
+        metrics = {"epoch": float(self.epochs_done - 1), "train_loss": epoch.reported}
+        metrics |= {"gradient_norm": epoch.gradient_norm} | self.validator.measure(
+            self.network, self.group.device
+        )
+        metrics["learning_rate"] = self.optimizer.param_groups[0]["lr"]
+        metrics["best"] = float(self.schedule.observe(metrics["validation_loss"]))
+        return metrics
+
+    def speed(self, epoch: Epoch) -> Metrics:
+        """Seconds of an epoch."""
+        return {"seconds": epoch.seconds}
+
+    def adaptive_schedule(self) -> Schedule:
+        """That of the learning rate."""
+        return self.schedule
+
+    def modules(self) -> dict[str, nn.Module]:
+        """The network."""
+        return {"network": self.network}
+
+    def save_result(self, folder: Path) -> None:
+        """Write weights and configuration into an existing folder."""
+        save_tensors(folder / MODEL_NAME, dict(self.network.state_dict()))
+        (folder / CONFIG_NAME).write_text(self.config.model_dump_json(indent=2) + "\n")
+
+
+def _estimate_loss(passes: Passes, gain_db: Tensor, hidden: Tensor) -> Tensor:
+    """Mean squared error of the standardised estimates of hidden gains, over all of them."""
+    target = HiddenGains.view(gain_db, hidden, None).target(gain_db)
+    count = hidden.sum().clamp_min(1)
+    errors = [((estimate - target).square() * hidden).sum() / count for estimate in passes.estimates]
+    return torch.stack(errors).mean()

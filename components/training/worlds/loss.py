@@ -1,0 +1,66 @@
+"""What the unrolled network learns from: utilities of its last and its tentative powers, without labels.
+
+Shapes: B networks, K links, D draws.
+"""
+
+import torch
+from torch import Tensor
+
+from components.model.conditioning import Goals, goal_losses
+from components.model.rates import spectral_efficiency
+from components.model.unrolled.network import Passes
+from gfm_ra.goals import RATE_FLOOR
+
+
+def utility_losses(
+    passes: Passes, gain: Tensor, goals: Goals, tentative_weight: float, best_share: float
+) -> Tensor:
+    """Loss of every network, [B]: of the last powers, and a part of the mean loss of the tentative ones.
+
+    Of several draws the one with the best utility counts `best_share`, the others share the rest: then they have no
+    reason to answer alike.
+    gain: [B, K, K] linear.
+    """
+    share = draw_shares(passes.power.detach(), gain, goals, best_share)
+    loss = _loss(passes.power, gain, goals, share)
+    if tentative_weight == 0 or not passes.tentative:
+        return loss
+    steps = torch.stack([_loss(power, gain, goals, share) for power in passes.tentative])
+    return loss + tentative_weight * steps.mean(0)
+
+
+def draw_shares(power: Tensor, gain: Tensor, goals: Goals, best_share: float) -> Tensor:
+    """How much each draw of power [B, K, D] counts, [B, D], sum 1."""
+    draws = power.shape[-1]
+    if draws == 1:
+        return torch.ones_like(power[:, 0])
+    merit = merits(rates_of(power, gain), goals)  # [B, D]
+    best = torch.nn.functional.one_hot(merit.argmax(-1), draws).to(power.dtype)
+    return best * best_share + (1.0 - best) * ((1.0 - best_share) / (draws - 1))
+
+
+def rates_of(power: Tensor, gain: Tensor) -> Tensor:
+    """Rates [B, D, K] of powers [B, K, D]."""
+    return spectral_efficiency(power.mT, gain.unsqueeze(1))
+
+
+def merits(rates: Tensor, goals: Goals) -> Tensor:
+    """A number that orders rates [B, D, K] of one network as its goal's utility does, [B, D]."""
+    alpha, min_rate, penalty = (values.unsqueeze(-1) for values in goals.columns())  # [B, 1, 1]
+    weights = goals.weights.unsqueeze(1)  # [B, 1, K]
+    linear = (weights * (rates - penalty * (min_rate - rates).clamp_min(0.0))).sum(-1)
+    logarithm = (rates + RATE_FLOOR).log()
+    log_weights = weights.log()
+    power = 1.0 - alpha
+    safe = torch.where(power.abs() < 1e-3, 1.0, power)
+    fair = torch.logsumexp(log_weights + power * logarithm, dim=-1) / safe.squeeze(-1)
+    geometric = (weights * logarithm).sum(-1)
+    near_one = power.abs().squeeze(-1) < 1e-3
+    return torch.where(alpha.squeeze(-1) == 0, linear, torch.where(near_one, geometric, fair))
+
+
+def _loss(power: Tensor, gain: Tensor, goals: Goals, share: Tensor) -> Tensor:
+    batch, links, draws = power.shape
+    rates = rates_of(power, gain).reshape(batch * draws, links)
+    repeated = Goals(*(part.repeat_interleave(draws, 0) for part in goals))
+    return (share * goal_losses(rates, repeated).reshape(batch, draws)).sum(-1)

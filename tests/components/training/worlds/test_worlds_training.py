@@ -1,0 +1,114 @@
+"""Training for any world: it learns, resumes to the same bits, and its loss follows the best of several draws."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from components.channel.torch_rng import torch_stream
+from components.data.batches import Group
+from components.model.conditioning import Goals, goal_loss
+from components.model.unrolled.network import Passes, UnrolledConfig
+from components.training.worlds import __main__ as command
+from components.training.worlds.config import WorldsConfig
+from components.training.worlds.goals import GoalMixture
+from components.training.worlds.loop import WorldsTraining
+from components.training.worlds.loss import draw_shares, merits, rates_of, utility_losses
+from gfm_ra.goals import AlphaFair, ProportionalFair, QoS, SumRate
+from gfm_ra.units import db_to_linear
+
+TINY = WorldsConfig(
+    network=UnrolledConfig(width=12, hidden=16, steps=3, estimate_rank=2, estimate_steps=(1,)),
+    epochs=2, batches=8, batch_size=8, draws=2,
+)  # fmt: skip
+
+
+def test_a_few_steps_beat_what_they_started_from() -> None:
+    loop = WorldsTraining(TINY.model_copy(update={"epochs": 3, "batches": 40}), 1, Group())
+    before = loop.validator.measure(loop.network, torch.device("cpu"))["validation_loss"]
+    history = loop.run(lambda *_: None, lambda *_: None)
+    assert history[-1]["validation_loss"] < before - 0.02
+
+
+def test_a_resumed_run_ends_with_the_same_bits(tmp_path: Path) -> None:
+    def trained(out: Path, config: WorldsConfig) -> WorldsTraining:
+        path = tmp_path / "config.json"
+        path.write_text(config.model_dump_json())
+        return command.train(command.parse(["--out", str(out), "--config", str(path), "--device", "cpu"]))
+
+    whole = trained(tmp_path / "whole", TINY)
+    loop = WorldsTraining(TINY, 1, Group())
+    kept: list[Path] = []
+
+    def report(metrics: dict[str, float], save: object) -> None:
+        save(tmp_path / "last")  # type: ignore[operator]
+        kept.append(tmp_path / "last")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        loop.run(report, lambda *_: None)
+    resumed = WorldsTraining(TINY, 1, Group())
+    resumed.run(lambda *_: None, lambda *_: None, resume_from=kept[0])
+    assert all(
+        torch.equal(one, other)
+        for one, other in zip(
+            whole.network.state_dict().values(), resumed.network.state_dict().values(), strict=True
+        )
+    )
+    assert (tmp_path / "whole" / "model" / "model.safetensors").is_file()
+
+
+@pytest.mark.parametrize(
+    "goal", [SumRate(), ProportionalFair(), AlphaFair(0.5), AlphaFair(3.0), QoS(1.0, 4.0)]
+)
+def test_merits_order_as_the_goal_does(goal: object) -> None:
+    from components.model.conditioning import goals_of
+
+    generator = torch_stream(3, "x")
+    rates = 6.0 * torch.rand(5, 40, 7, generator=generator)
+    goals = goals_of(goal, 5, 7)  # type: ignore[arg-type]
+    expected = torch.from_numpy(goal.merit(rates.numpy()))  # type: ignore[attr-defined]
+    assert torch.equal(merits(rates.double(), goals).argsort(-1), expected.argsort(-1))
+
+
+def test_the_best_draw_counts_most_and_one_draw_is_the_plain_loss() -> None:
+    generator = torch_stream(4, "x")
+    gain = db_to_linear(30.0 * torch.rand(6, 5, 5, generator=generator))
+    goals = GoalMixture().draw(6, 5, generator)
+    power = torch.rand(6, 5, 4, generator=generator)
+    share = draw_shares(power, gain, goals, 0.8)
+    best = merits(rates_of(power, gain), goals).argmax(-1)
+    assert torch.allclose(share.sum(-1), torch.ones(6))
+    assert torch.allclose(share.gather(1, best.unsqueeze(1)), torch.tensor(0.8))
+    one = Passes(power[..., :1])
+    plain = goal_loss(rates_of(power[..., :1], gain).squeeze(1), goals)
+    assert torch.allclose(utility_losses(one, gain, goals, 0.5, 0.8).mean(), plain)
+
+
+def test_goals_stay_in_their_ranges_and_weights_are_ratios() -> None:
+    mixture = GoalMixture()
+    goals = mixture.draw(2000, 4, torch_stream(5, "x"))
+    alpha, least, penalty = (column.squeeze(-1) for column in goals.columns())
+    assert alpha.min() >= 0
+    assert alpha.max() <= mixture.max_alpha
+    assert ((penalty > 0) == (least > 0)).all()
+    assert ((penalty > 0) & (alpha > 0)).sum() == 0
+    assert torch.allclose(goals.weights.amax(-1), torch.ones(2000))
+    assert isinstance(goals, Goals)
+
+
+def test_hidden_gains_never_include_a_link_s_own() -> None:
+    mixture = GoalMixture(complete_share=0.0)
+    for seed in range(20):
+        hidden = mixture.draw_hidden(8, 6, torch_stream(seed, "x"))
+        assert hidden is not None
+        assert not hidden.diagonal(dim1=1, dim2=2).any()
+    assert GoalMixture(complete_share=1.0).draw_hidden(8, 6, torch_stream(0, "x")) is None
+    assert mixture.draw_hidden(8, 1, torch_stream(0, "x")) is None
+
+
+def test_a_configuration_that_does_not_fit_is_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "config.json"
+    path.write_text('{"epochs": 0}')
+    with pytest.raises(SystemExit, match=r"epochs: .*: correct the file"):
+        command.read_config(path)
