@@ -9,8 +9,9 @@ import numpy as np
 from gfm_ra.candidates import are_powers
 from gfm_ra.goal_family import GOAL_OF_NUMBER, numbers_of
 from gfm_ra.goals import Objective, QoS, SumRate, Weighted
-from gfm_ra.inference.comparison import EFFORTS, Effort, compared
+from gfm_ra.inference.comparison import DRAWS, EFFORTS, Effort, compared, refined
 from gfm_ra.inference.prompts import Prompt, goal_of, part_of, prompt_of, selected
+from gfm_ra.inference.unrolled import UnrolledNetwork, noise
 from gfm_ra.network import Network, Orientation, doubts
 from gfm_ra.notes import Remarks
 from gfm_ra.rates import spectral_efficiency
@@ -190,20 +191,25 @@ class Allocator:
         unknown = np.asarray(np.isnan(gain_db).any((-2, -1)))  # [B]
         if unknown.any() and not self.network.takes_unknown:
             raise ValueError(f"allocate: {self.name} needs every gain, but some are NaN (unknown)")
-        limited = np.clip(gain_db, LEAST_GAIN_DB, LARGEST_GAIN_DB).astype(np.float32)  # NaN stays
-        power = self.network.powers(limited, prompt_of(goal, *limited.shape[:2]), threads)
+        answers = self._answers(network, goal, unknown, effort, seed, threads)  # [B, D, K]
+        power = answers[:, 0].copy()
         usable = are_powers(power)
         source = np.where(unknown, "model, unchecked", "model").astype(object)
         # Full power is the answer that needs no gains.
         power[~usable & unknown] = 1.0
         source[~usable & unknown] = "full-reuse"
         extrapolates = bool(self._beyond(goal))
-        checked = np.flatnonzero(~unknown & (~usable | (effort != "fast") | extrapolates))
+        compares = ~unknown & (~usable | (effort != "fast") | extrapolates)
+        checked = np.flatnonzero(compares)
         gain = network.gain
+        if isinstance(self.network, UnrolledNetwork) and numbers_of(goal) is not None:
+            last = np.flatnonzero(~unknown & ~compares)
+            if last.size:
+                power[last] = refined(power[last], gain[last], selected(goal, last), threads)
         if checked.size:
             least: Effort = "balanced" if effort == "fast" else effort
             power[checked], source[checked] = compared(
-                power[checked],
+                answers[checked],
                 gain[checked],
                 selected(goal, checked),
                 least,
@@ -219,6 +225,30 @@ class Allocator:
             source = np.array([f"{name}, extrapolated" for name in source], dtype=object)
         remarks.add(network, first_index, unknown, ~usable)
         return Allocation(power, rate, utility, source, _missed(rate, goal))
+
+    def _answers(
+        self,
+        network: Network,
+        goal: Objective,
+        unknown: np.ndarray,
+        effort: Effort,
+        seed: int,
+        threads: int | None,
+    ) -> np.ndarray:
+        """What the network says, [B, D, K]: several answers if it takes noise, and all gains are known."""
+        prompt = prompt_of(goal, len(network), network.links)
+        if not isinstance(self.network, UnrolledNetwork):
+            limited = np.clip(network.gain_db, LEAST_GAIN_DB, LARGEST_GAIN_DB).astype(np.float32)  # NaN stays
+            return self.network.powers(limited, prompt, threads)[:, None]
+        gain, draws = network.gain, DRAWS[effort]
+        answers = self.network.draws(gain, prompt, noise(seed, draws, network.links), threads)
+        if draws > 1 and unknown.any():
+            # As effort fast answers them: estimates of unknown gains are the draws' mean.
+            chosen = Prompt(prompt.parameters[unknown], prompt.weights[unknown])
+            answers[unknown] = self.network.draws(
+                gain[unknown], chosen, noise(seed, 1, network.links), threads
+            )
+        return answers
 
     def _beyond(self, goal: Objective) -> list[str]:
         """Numbers of the goal that lie outside what the network was trained for, in words."""

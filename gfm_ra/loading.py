@@ -7,6 +7,7 @@ from typing import Any
 from gfm_ra.allocator import Allocator
 from gfm_ra.errors import InputError
 from gfm_ra.extensions import ALLOCATORS, added, goal_kind, loaded
+from gfm_ra.inference import unrolled
 from gfm_ra.inference.onnx_graph import OnnxGraph
 from gfm_ra.weights import catalogue
 from gfm_ra.weights.card import NAME, Card, check_bytes, read_card
@@ -53,6 +54,9 @@ def _of_folder(path: Path) -> Allocator:
 
 
 def _of_card(card: Card) -> Allocator:
+    if card.kind == "unrolled":
+        network = unrolled.read(card.network, card.text["network"].get("architecture", {}))
+        return Allocator(network, None, card.envelope, card.full_name)
     return _allocator(OnnxGraph(card.network), card.objective, card.envelope, card.full_name)
 
 

@@ -15,6 +15,8 @@ Effort = Literal["fast", "balanced", "best"]
 """How much is computed for an answer: one pass of the network; compared with one WMMSE run and full power; compared
 with the best of 100 WMMSE runs."""
 EFFORTS: tuple[Effort, ...] = get_args(Effort)
+DRAWS: dict[Effort, int] = {"fast": 1, "balanced": 2, "best": 8}
+"""Answers that a network which takes noise is asked for."""
 STARTS: dict[Effort, int] = {"balanced": 1, "best": 100}
 ITERATIONS = 100
 """WMMSE iterations of the runs that the network is compared with."""
@@ -33,25 +35,33 @@ def compared(
 ) -> tuple[np.ndarray, np.ndarray]:
     """The best of several answers by true utility.
 
-    power : [B, K] from the network, not checked; gain : [B, K, K], all known; indices : [B], numbers of the networks,
-    which key the random starts. Returns powers float32 [B, K] and where each comes from [B].
+    power : [B, D, K], answers of the network, not checked; gain : [B, K, K], all known; indices : [B], numbers of the
+    networks, which key the random starts. Returns powers float32 [B, K] and where each comes from [B].
     """
-    usable = are_powers(power)
+    draws = np.swapaxes(power, 0, 1)  # [D, B, K]
+    usable = are_powers(draws)  # [D, B]
     # Full power stands in for what is no answer.
-    start = np.where(usable[:, None], power, np.float32(1.0))
-    candidates = {"refined": refine(gain, goal, start, REFINEMENT_ITERATIONS, threads), "model": start}
+    starts = np.where(usable[..., None], draws, np.float32(1.0))
+    refined = [refine(gain, goal, start, REFINEMENT_ITERATIONS, threads) for start in starts]
     if numbers_of(goal) is None:
-        candidates["wmmse"] = refine(gain, goal, np.ones_like(start), ITERATIONS, threads)
+        run = refine(gain, goal, np.ones_like(starts[0]), ITERATIONS, threads)
     else:
-        candidates["wmmse"] = _runs(gain, goal, STARTS[effort], seed, indices, threads)
-    candidates["full-reuse"] = full_reuse(gain)
-    stacked = np.stack(list(candidates.values()))  # [C, B, K]
-    chosen = best_candidate(stacked.astype(np.float64), gain.astype(np.float64), goal)
+        run = _runs(gain, goal, STARTS[effort], seed, indices, threads)
+    stacked = np.stack([*refined, *starts, run, full_reuse(gain)])  # [C, B, K]
+    names = [*["refined"] * len(starts), *["model"] * len(starts), "wmmse", "full-reuse"]
+    chosen = best_candidate(stacked.astype(np.float64), gain.astype(np.float64), goal)  # [B]
     best = np.take_along_axis(stacked, chosen[None, :, None], axis=0)[0]
-    source = np.array(list(candidates), dtype=object)[chosen]
+    source = np.array(names, dtype=object)[chosen]
+    stood_in = chosen < 2 * len(starts)
+    stood_in &= ~usable[chosen % len(starts), np.arange(len(chosen))]
     for name, meant in (("refined", "wmmse"), ("model", "full-reuse")):
-        source[~usable & (source == name)] = meant
+        source[stood_in & (source == name)] = meant
     return best, source
+
+
+def refined(power: np.ndarray, gain: np.ndarray, goal: Objective, threads: int | None) -> np.ndarray:
+    """The last part of a pass: WMMSE iterations of the goal from powers [B, K], which are numbers in [0, 1]."""
+    return refine(gain, goal, power, REFINEMENT_ITERATIONS, threads)
 
 
 def _runs(

@@ -10,6 +10,8 @@ from gfm_ra.errors import InputError
 NAME = "card.json"
 FORMAT = 1
 """Newest form of the card that this program reads."""
+KINDS = ("onnx", "unrolled")
+"""Networks that this program runs: by onnxruntime, and by the compiled core."""
 _WANTED = {"name": str, "version": int, "network": dict, "envelope": dict, "licence": str, "released": str}
 
 
@@ -21,7 +23,7 @@ class Card(NamedTuple):
     version: int
     released: str  # ISO date
     network: Path
-    kind: str  # of the network's file: "onnx"
+    kind: str  # of the network's file, one of KINDS
     objective: str | None  # the one goal of a tuned head, None for any goal
     envelope: dict[
         str, tuple[float, float]
@@ -54,8 +56,10 @@ def read_card(folder: Path) -> Card:
                 f"{path} is damaged: {key} is missing or no {kind.__name__}: copy the folder again"
             )
     network, kind = text["network"], text["network"].get("kind")
-    if kind != "onnx":
-        raise InputError(f"{path} names a network of kind {kind!r}, this program runs onnx: upgrade gfm-ra")
+    if kind not in KINDS:
+        raise InputError(
+            f"{path} names a network of kind {kind!r}, this program runs {' and '.join(KINDS)}: upgrade gfm-ra"
+        )
     file = folder / Path(str(network.get("file"))).name
     check_bytes(file, str(network.get("sha256")))
     try:

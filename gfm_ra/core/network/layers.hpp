@@ -1,0 +1,83 @@
+// Layers of a network whose links stand side by side in the lanes: out[row][link] = initial + sum over term of
+// weight(row, term) in[term][link].
+//
+// Arrays are [rows, stride], `stride` links rounded up to whole vectors. Weights come packed in blocks of `rows_per_block`
+// rows, term by term, so that a block is read once from begin to end; a block that is not full has rows of zeros.
+#pragma once
+
+#include <type_traits>
+
+#include "common/packs.hpp"
+
+namespace gfm_ra {
+
+constexpr int rows_per_block = 6;  // times two vectors: twelve sums, enough to keep two units busy, in 16 registers
+
+struct Layer {
+    const float* weights;  // [blocks, terms, rows_per_block]
+    const float* bias;     // [rows]
+    int64_t rows, terms;
+};
+
+// Sums of one block for `Vectors` vectors of links from `first` on.
+template <class F, int Vectors> struct BlockSums {
+    F at[rows_per_block][Vectors];
+};
+
+template <class F, int Vectors>
+GFM_RA_INLINE BlockSums<F, Vectors> block_sums(const float* weights, const float* in, int64_t stride, int64_t terms) {
+    BlockSums<F, Vectors> sum;
+    for (int row = 0; row < rows_per_block; ++row)
+        for (int v = 0; v < Vectors; ++v) sum.at[row][v] = all<F>(0.0f);
+    for (int64_t term = 0; term < terms; ++term, weights += rows_per_block, in += stride) {
+        F value[Vectors];
+        for (int v = 0; v < Vectors; ++v) value[v] = load<F>(in + v * lanes<F>);
+        for (int row = 0; row < rows_per_block; ++row) {
+            const F weight = all<F>(weights[row]);
+            for (int v = 0; v < Vectors; ++v) sum.at[row][v] = fma(weight, value[v], sum.at[row][v]);
+        }
+    }
+    return sum;
+}
+
+// Every row of a layer for `Vectors` vectors of links: hand_on(row, vector, sum without bias).
+template <class F, int Vectors, class HandOn>
+GFM_RA_INLINE void rows_of(const float* weights, int64_t rows, int64_t terms, const float* in, int64_t stride,
+                           const HandOn& hand_on) {
+    for (int64_t first = 0; first < rows; first += rows_per_block, weights += terms * rows_per_block) {
+        const auto sum = block_sums<F, Vectors>(weights, in, stride, terms);
+        const int64_t count = rows - first < rows_per_block ? rows - first : rows_per_block;
+        for (int row = 0; row < count; ++row)
+            for (int v = 0; v < Vectors; ++v) hand_on(first + row, v, sum.at[row][v]);
+    }
+}
+
+// f(first, number of vectors as a constant) for all links, two vectors at a time and the last one alone.
+template <class F, class Function> GFM_RA_INLINE void for_links(int64_t stride, const Function& function) {
+    int64_t first = 0;
+    for (; first + 2 * lanes<F> <= stride; first += 2 * lanes<F>)
+        function(first, std::integral_constant<int, 2>{});
+    if (first < stride) function(first, std::integral_constant<int, 1>{});
+}
+
+// Two layers with a ReLU between: in [terms, stride] -> out [rows, stride], added to what is there if `Add`.
+template <class F, bool Add>
+void two_layers(const Layer& into, const Layer& outof, const float* in, float* out, float* hidden, int64_t stride) {
+    for_links<F>(stride, [&](int64_t first, auto count) GFM_RA_LAMBDA {
+        constexpr int vectors = decltype(count)::value;
+        constexpr int64_t width = vectors * lanes<F>;  // the hidden layer's own stride
+        rows_of<F, vectors>(into.weights, into.rows, into.terms, in + first, stride,
+                            [&](int64_t row, int v, F sum) GFM_RA_LAMBDA {
+                                const F value = larger(sum + into.bias[row], all<F>(0.0f));
+                                store(hidden + row * width + v * lanes<F>, value);
+                            });
+        rows_of<F, vectors>(outof.weights, outof.rows, outof.terms, hidden, width,
+                            [&](int64_t row, int v, F sum) GFM_RA_LAMBDA {
+                                float* to = out + row * stride + first + v * lanes<F>;
+                                const F value = sum + outof.bias[row];
+                                store(to, Add ? load<F>(to) + value : value);
+                            });
+    });
+}
+
+}  // namespace gfm_ra

@@ -1,0 +1,250 @@
+"""The unrolled network in the compiled core: its weights and its passes; gfm_ra/core/network says what it computes."""
+
+import ctypes
+import zlib
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple
+from zipfile import BadZipFile
+
+import numpy as np
+
+from gfm_ra.core import loader
+from gfm_ra.errors import InputError
+from gfm_ra.inference.prompts import Prompt
+from gfm_ra.solvers.threads import spread
+from gfm_ra.units import db_to_linear
+
+NOISE = 2
+"""Random numbers per link and draw, standard normal, by which links that are alike answer differently."""
+_ROWS_PER_BLOCK = 6  # as gfm_ra/core/network/layers.hpp
+_FEATURES, _START_FEATURES, _MESSAGES = 10, 13, 3
+
+
+class _Layer(ctypes.Structure):
+    """The struct of the core; the arrays must outlive it."""
+
+    _fields_ = (
+        ("weights", ctypes.c_void_p),
+        ("bias", ctypes.c_void_p),
+        ("rows", ctypes.c_int64),
+        ("terms", ctypes.c_int64),
+    )
+
+
+class _Step(ctypes.Structure):
+    _fields_ = tuple((name, _Layer) for name in ("power", "value", "into", "outof"))
+
+
+class _Estimator(ctypes.Structure):
+    _fields_ = (
+        ("receiver", _Layer),
+        ("transmitter", _Layer),
+        ("before", ctypes.c_int64),
+        ("reverse", ctypes.c_float),
+    )
+
+
+class _Task(ctypes.Structure):
+    _fields_ = (
+        *((name, ctypes.c_void_p) for name in ("gain", "parameters", "weights", "noise", "power")),
+        *((name, _Layer) for name in ("start_into", "start_outof", "power_layer")),
+        ("steps", ctypes.POINTER(_Step)),
+        ("estimators", ctypes.POINTER(_Estimator)),
+        *(
+            (name, ctypes.c_int64)
+            for name in ("links", "draws", "step_count", "estimator_count", "width", "values", "weight_rows")
+        ),
+    )
+
+
+class Architecture(NamedTuple):
+    """Sizes of an unrolled network, as components/model/unrolled/network.py names them."""
+
+    width: int
+    hidden: int
+    steps: int
+    values: int
+    shared: bool
+    estimate_rank: int
+    estimate_steps: tuple[int, ...]
+
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Shape of every array of weights, by its name."""
+        width, sent = self.width, _FEATURES + self.values
+        found = _linear("start.0", self.hidden, _START_FEATURES + NOISE) | _linear(
+            "start.2", width, self.hidden
+        )
+        for step in range(1 if self.shared else self.steps):
+            name = f"steps.{step}"
+            found |= _linear(f"{name}.power", 1, width)
+            found |= _linear(f"{name}.into", self.hidden, width + _FEATURES + _MESSAGES * sent)
+            found |= _linear(f"{name}.out", width, self.hidden)
+            if self.values:
+                found |= _linear(f"{name}.value", self.values, width)
+        for number in range(len(self.estimate_steps)):
+            for side in ("receiver", "transmitter"):
+                found |= _linear(f"estimators.{number}.{side}", self.estimate_rank + 1, width)
+            found[f"estimators.{number}.reverse"] = ()
+        return found | _linear("power", 1, width)
+
+
+class UnrolledNetwork:
+    """Gains and a goal to powers; any number of networks, links and draws."""
+
+    any_goal = True
+    takes_unknown = True
+
+    def __init__(self, architecture: Architecture, weights: dict[str, np.ndarray]) -> None:
+        """A network of its weights.
+
+        Raises:
+            InputError: an array is missing, one too many, of another shape, or not finite.
+        """
+        self.architecture = architecture
+        self._kept: list[np.ndarray] = []
+        shapes = architecture.shapes()
+        for name in sorted({*shapes, *weights}):
+            if name not in weights or name not in shapes or np.shape(weights[name]) != shapes[name]:
+                raise InputError(f"network: weights {name!r} are missing or do not fit the architecture")
+            if not np.isfinite(weights[name]).all():
+                raise InputError(f"network: weights {name!r} are not finite")
+        self._weights = weights
+        count, places = architecture.steps, architecture.estimate_steps
+        steps = (_Step * count)(*(self._step(0 if architecture.shared else step) for step in range(count)))
+        estimators = (_Estimator * len(places))(
+            *(
+                _Estimator(
+                    self._layer(f"estimators.{number}.receiver"),
+                    self._layer(f"estimators.{number}.transmitter"),
+                    place,
+                    float(weights[f"estimators.{number}.reverse"]),
+                )
+                for number, place in enumerate(places)
+            )
+        )
+        self._fixed = {
+            "start_into": self._layer("start.0"),
+            "start_outof": self._layer("start.2"),
+            "power_layer": self._row("power"),
+            "steps": steps,
+            "estimators": estimators,
+            "step_count": count,
+            "estimator_count": len(places),
+            "width": architecture.width,
+            "values": architecture.values,
+        }
+
+        self._work_per_link = sum(array.size for array in self._kept)
+
+    def powers(self, gain_db: np.ndarray, prompt: Prompt, threads: int | None = None) -> np.ndarray:
+        """Powers float32 [B, K] of gain_db [B, K, K], NaN where unknown; not checked."""
+        return self.draws(db_to_linear(gain_db), prompt, noise(0, 1, gain_db.shape[-1]), threads)[:, 0]
+
+    def draws(
+        self, gain: np.ndarray, prompt: Prompt, given: np.ndarray, threads: int | None = None
+    ) -> np.ndarray:
+        """Powers float32 [B, D, K], one answer for each draw of noise [D, K, 2]; not checked.
+
+        gain : [B, K, K], linear, NaN where unknown; gains beyond -100 and 200 dB count as these.
+        """
+        gain = np.ascontiguousarray(gain, dtype=np.float32)
+        given = np.ascontiguousarray(given, dtype=np.float32)
+        (count, links, _), draws = gain.shape, len(given)
+        power = np.empty((count, draws, links), dtype=np.float32)
+        parameters = np.ascontiguousarray(prompt.parameters)
+        weights = np.ascontiguousarray(prompt.weights)
+        task = _Task(
+            gain=_address(gain),
+            parameters=_address(parameters),
+            weights=_address(weights),
+            noise=_address(given),
+            power=_address(power),
+            links=links,
+            draws=draws,
+            weight_rows=len(weights),
+            **self._fixed,
+        )
+        work = count * draws * links * (self._work_per_link + self.architecture.steps * 60 * links)
+        spread(lambda begin, end: _run(task, begin, end), count, work, threads)
+        return power
+
+    def _step(self, number: int) -> _Step:
+        name = f"steps.{number}"
+        value = self._layer(f"{name}.value") if self.architecture.values else _Layer(None, None, 0, 0)
+        return _Step(
+            self._row(f"{name}.power"), value, self._layer(f"{name}.into"), self._layer(f"{name}.out")
+        )
+
+    def _layer(self, name: str) -> _Layer:
+        """A layer as the core reads it: in blocks of rows, term by term."""
+        matrix = self._weights[f"{name}.weight"]
+        rows, terms = matrix.shape
+        blocks = -(-rows // _ROWS_PER_BLOCK)
+        padded = np.zeros((blocks * _ROWS_PER_BLOCK, terms), dtype=np.float32)
+        padded[:rows] = matrix
+        packed = padded.reshape(blocks, _ROWS_PER_BLOCK, terms).transpose(0, 2, 1)
+        return _Layer(self._keep(packed), self._keep(self._weights[f"{name}.bias"]), rows, terms)
+
+    def _row(self, name: str) -> _Layer:
+        """A layer of one row, as it is."""
+        matrix = self._weights[f"{name}.weight"]
+        return _Layer(self._keep(matrix), self._keep(self._weights[f"{name}.bias"]), *matrix.shape)
+
+    def _keep(self, array: np.ndarray) -> int:
+        self._kept.append(np.ascontiguousarray(array, dtype=np.float32))
+        return _address(self._kept[-1])
+
+
+def read(path: Path, architecture: dict[str, Any]) -> UnrolledNetwork:
+    """A network from its file, an .npz of float32 arrays, and the sizes that its card names.
+
+    Raises:
+        InputError: the file is none, or does not fit the sizes.
+    """
+    try:
+        sizes = Architecture(**{**architecture, "estimate_steps": tuple(architecture["estimate_steps"])})
+    except (TypeError, KeyError):
+        raise InputError(
+            f"{path}: the card names an architecture that this program does not know: upgrade gfm-ra"
+        ) from None
+    try:
+        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
+            weights = {name: file[name] for name in file.files}
+    except (OSError, ValueError, KeyError, BadZipFile, zlib.error) as error:
+        raise InputError(f"{path} is damaged ({error}): copy the folder of weights again") from None
+    return UnrolledNetwork(sizes, weights)
+
+
+@lru_cache(maxsize=64)
+def noise(seed: int, draws: int, links: int) -> np.ndarray:
+    """Noise [draws, K, 2] float32, keyed by seed, draw and link, the same for every network."""
+    rows = [np.random.default_rng([seed, draw]).standard_normal((links, NOISE)) for draw in range(draws)]
+    found = np.stack(rows).astype(np.float32)
+    found.setflags(write=False)
+    return found
+
+
+def _linear(name: str, rows: int, terms: int) -> dict[str, tuple[int, ...]]:
+    return {f"{name}.weight": (rows, terms), f"{name}.bias": (rows,)}
+
+
+def _run(task: _Task, begin: int, end: int) -> None:
+    if _core().gfm_ra_network(ctypes.byref(task), begin, end) != 0:
+        raise MemoryError(
+            "the compiled network found no memory for its work arrays: answer fewer links at once"
+        )
+
+
+def _core() -> ctypes.CDLL:
+    return _typed(loader.library())
+
+
+@cache
+def _typed(core: ctypes.CDLL) -> ctypes.CDLL:
+    core.gfm_ra_network.argtypes = (ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
+    return core
+
+
+def _address(array: np.ndarray) -> int:
+    return array.__array_interface__["data"][0]

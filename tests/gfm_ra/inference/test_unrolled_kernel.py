@@ -1,0 +1,134 @@
+"""The unrolled network in the compiled core answers as the one that was trained."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from components.channel.torch_rng import seeded, torch_stream
+from components.channel.worlds.distribution import FAMILIES, Family, WorldDistribution
+from components.model.conditioning import Goals
+from components.model.unrolled import packaged
+from components.model.unrolled.network import UnrolledConfig
+from components.model.unrolled.network import UnrolledNetwork as TorchNetwork
+from components.training.worlds.goals import GoalMixture
+from gfm_ra.errors import InputError
+from gfm_ra.inference.prompts import Prompt
+from gfm_ra.inference.unrolled import UnrolledNetwork, noise, read
+
+SIZES = (
+    UnrolledConfig(),
+    UnrolledConfig(width=13, hidden=17, steps=5, values=3, estimate_rank=4, estimate_steps=(2,)),
+    UnrolledConfig(width=8, hidden=12, steps=3, values=7, shared=True, estimate_steps=()),
+)
+
+
+def both(config: UnrolledConfig, folder: Path) -> tuple[TorchNetwork, UnrolledNetwork]:
+    with seeded(5, "test"):
+        network = TorchNetwork(config).eval()
+        for parameter in network.parameters():
+            torch.nn.init.normal_(parameter, std=0.25)
+    path = folder / "network.npz"
+    packaged.save(network, path)
+    return network, read(path, packaged.architecture(network))
+
+
+@torch.no_grad()
+def difference(
+    pair: tuple[TorchNetwork, UnrolledNetwork],
+    gain_db: torch.Tensor,
+    goals: Goals,
+    draws: int,
+    hidden: torch.Tensor | None,
+) -> float:
+    trained, compiled = pair
+    given_noise = noise(3, draws, gain_db.shape[-1])
+    expanded = torch.from_numpy(given_noise.copy()).permute(1, 0, 2).expand(len(gain_db), -1, -1, -1)
+    expected = trained(gain_db, goals, expanded, hidden).power.permute(0, 2, 1).numpy()
+    gain = (10.0 ** (gain_db.double() / 10.0)).float().numpy()
+    if hidden is not None:
+        gain[hidden.numpy()] = np.nan
+    found = compiled.draws(
+        gain, Prompt(goals.parameters.contiguous().numpy(), goals.weights.contiguous().numpy()), given_noise
+    )
+    return float(np.abs(found - expected).max())
+
+
+@pytest.mark.parametrize("config", SIZES)
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("links", [1, 2, 8, 17, 50])
+def test_powers_agree_with_the_trained_network(
+    config: UnrolledConfig, family: Family, links: int, tmp_path: Path
+) -> None:
+    generator = torch_stream(7, "test", family, links)
+    gain_db = WorldDistribution().draw_of(family, 3, links, generator)
+    goals = GoalMixture().draw(3, links, generator)
+    hidden = (
+        GoalMixture(complete_share=0.0).draw_hidden(3, links, generator) if config.estimate_steps else None
+    )
+    pair = both(config, tmp_path)
+    assert difference(pair, gain_db, goals, 1, None) < 1e-4
+    assert difference(pair, gain_db, goals, 3, hidden) < 1e-4
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    links=st.integers(1, 12),
+    seed=st.integers(0, 2**31),
+    alpha=st.one_of(st.floats(0, 10), st.sampled_from([1.0, 1.0 + 1e-6, 2.0])),
+    least=st.sampled_from([0.0, 1e-3, 0.3, 6.0, 100.0]),
+    penalty=st.sampled_from([0.0, 0.5, 15.0, 1e6]),
+    spread=st.sampled_from([0.0, 1.0, 5.0]),
+)
+def test_powers_agree_at_the_edges_of_what_is_accepted(
+    links: int,
+    seed: int,
+    alpha: float,
+    least: float,
+    penalty: float,
+    spread: float,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    generator = torch_stream(seed, "edges")
+    levels = torch.tensor([-100.0, -30.0, 0.0, 20.0, 20.0, 80.0, 195.0, 200.0])
+    gain_db = levels[torch.randint(len(levels), (2, links, links), generator=generator)]
+    weights = (spread * torch.randn(2, links, generator=generator)).exp()
+    goals = Goals(
+        torch.tensor([[alpha, least, penalty if least else 0.0]]).expand(2, -1),
+        weights / weights.amax(-1, keepdim=True),
+    )
+    assert difference(both(SIZES[1], tmp_path_factory.mktemp("edges")), gain_db, goals, 2, None) < 1e-4
+
+
+def test_neither_batch_nor_threads_change_a_bit(tmp_path: Path) -> None:
+    _, compiled = both(SIZES[1], tmp_path)
+    generator = torch_stream(9, "test")
+    gain = (10.0 ** (WorldDistribution().draw_of("pairs", 40, 21, generator) / 10.0)).numpy()
+    prompt = Prompt(np.zeros((40, 3), np.float32), np.ones((40, 21), np.float32))
+    together = compiled.draws(gain, prompt, noise(0, 2, 21), threads=2)
+    alone = [
+        compiled.draws(gain[i : i + 1], Prompt(prompt.parameters[:1], prompt.weights[:1]), noise(0, 2, 21))
+        for i in range(40)
+    ]
+    assert np.array_equal(together, np.concatenate(alone))
+
+
+def test_noise_is_keyed_by_seed_draw_and_link() -> None:
+    assert np.array_equal(noise(1, 3, 20)[:2, :7], noise(1, 2, 7))
+    assert not np.array_equal(noise(1, 1, 7), noise(2, 1, 7))
+    assert abs(float(noise(0, 4, 5000).std()) - 1.0) < 0.02
+
+
+def test_weights_that_do_not_fit_are_one_line(tmp_path: Path) -> None:
+    network, _ = both(SIZES[1], tmp_path)
+    sizes = packaged.architecture(network)
+    with pytest.raises(InputError, match="do not fit the architecture"):
+        read(tmp_path / "network.npz", {**sizes, "width": 14})
+    with pytest.raises(InputError, match="upgrade gfm-ra"):
+        read(tmp_path / "network.npz", {**sizes, "attention": 2})
+    (tmp_path / "broken.npz").write_bytes(b"PK\3\4 nothing")
+    with pytest.raises(InputError, match="is damaged"):
+        read(tmp_path / "broken.npz", sizes)
