@@ -1,4 +1,4 @@
-"""The exported graph sets the model's powers in the corners too: rates of 1e-8, gains of 200 dB, any goal, any weights."""
+"""Exported graphs set the model's powers in the corners too: rates of 1e-8, gains of 200 dB, any goal and weights."""
 
 from pathlib import Path
 
@@ -74,7 +74,7 @@ def case(
     weights = 10.0 ** generator.uniform(-weight_decades, 0.0, (GRAPHS, links))
     weights /= weights.max(axis=1, keepdims=True)
     gain_db[unknown] = np.nan
-    parameters = np.tile(np.float32(goal), (GRAPHS, 1))
+    parameters = np.tile(np.array(goal, dtype=np.float32), (GRAPHS, 1))
     return gain_db.astype(np.float32), parameters, weights.astype(np.float32)
 
 
