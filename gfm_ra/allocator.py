@@ -7,12 +7,13 @@ from typing import Any, Protocol
 import numpy as np
 
 from gfm_ra.candidates import are_powers
+from gfm_ra.doubts import doubts
 from gfm_ra.goal_family import GOAL_OF_NUMBER, numbers_of
 from gfm_ra.goals import Objective, QoS, SumRate, Weighted
 from gfm_ra.inference.comparison import DRAWS, EFFORTS, Effort, compared, refined
 from gfm_ra.inference.prompts import Prompt, goal_of, part_of, prompt_of, selected
 from gfm_ra.inference.unrolled import UnrolledNetwork, noise
-from gfm_ra.network import Network, Orientation, doubts
+from gfm_ra.network import Network, Orientation
 from gfm_ra.notes import Remarks
 from gfm_ra.rates import spectral_efficiency
 from gfm_ra.units import LARGEST_GAIN_DB, LEAST_GAIN_DB, w_to_dbm

@@ -4,13 +4,11 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from gfm_ra.units import LARGEST_GAIN, LARGEST_GAIN_DB, LEAST_GAIN_DB, db_to_linear, dbm_to_w, linear_to_db
+from gfm_ra.units import LARGEST_GAIN, db_to_linear, dbm_to_w, linear_to_db
 
 Orientation = Literal["rows-are-receivers", "rows-are-transmitters"]
 """What a row of a gain matrix stands for; everywhere inside it is a receiver."""
 ORIENTATIONS: tuple[Orientation, ...] = get_args(Orientation)
-LEAST_OWN_DB = -30.0
-"""No own gain above this, and gains have hardly been divided by the noise."""
 
 
 class Network:
@@ -222,28 +220,3 @@ def _positive(what: str, watts: object, dbm: object, shape: tuple[int, ...]) -> 
     if not np.isfinite(values).all() or (values <= 0).any():
         raise ValueError(f"network: {what} must be positive and finite (watts, or dBm with _dbm)")
     return values
-
-
-def doubts(network: Network) -> list[str]:
-    """What looks wrong about a network's gains but may be meant, each in one line."""
-    flat = network.flattened().gain_db
-    own = np.diagonal(flat, axis1=-2, axis2=-1)  # [B, K]
-    found = []
-    if own.size and own.max() < LEAST_OWN_DB:
-        found.append(
-            f"no own gain is above {LEAST_OWN_DB:g} dB: gains are in units of noise at full power; were they "
-            "divided by it?"
-        )
-    clipped = int(((flat < LEAST_GAIN_DB) & (flat != -np.inf)).sum() + (flat > LARGEST_GAIN_DB).sum())
-    if clipped:
-        found.append(
-            f"{clipped} gains outside {LEAST_GAIN_DB:g} to {LARGEST_GAIN_DB:g} dB count as the nearest limit"
-        )
-    strongest = np.fmax.reduce(flat, axis=-1) if flat.size else own
-    usual = float(np.mean(own >= strongest)) if own.size else 1.0
-    if network.links > 1 and usual < 0.5:
-        found.append(
-            f"only {usual:.0%} of the receivers get most from their own transmitter: "
-            "are links in the same order in rows and columns?"
-        )
-    return found

@@ -15,8 +15,8 @@ from pipelines.registry import versions
 from pipelines.registry.aliases import CANDIDATE, CHAMPION, alias_version, names_with, usable_alias
 from pipelines.runtime import runs
 from pipelines.runtime.errors import EXPECTED, UserError, one_line
-from pipelines.runtime.mlflow_database import is_new
 from pipelines.runtime.stage import MIN_FREE_BYTES
+from pipelines.runtime.tracking.database import is_new
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement

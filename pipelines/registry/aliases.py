@@ -11,7 +11,7 @@ from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
 from pipelines.registry.claim import claimed
 from pipelines.runtime import runs
 from pipelines.runtime.errors import UserError
-from pipelines.runtime.mlflow_answers import explained
+from pipelines.runtime.tracking.answers import explained
 
 # The newest that was registered; what people use; what was champion before.
 CANDIDATE, CHAMPION, PREVIOUS = "candidate", "champion", "previous"

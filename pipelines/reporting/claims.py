@@ -1,10 +1,11 @@
-"""The paper's claims, each against what was measured here, by rules that are code (`claim_rules`)."""
+"""The claims, each against what was measured here, by rules that are code (`claim_rules`, `own_claim_rules`)."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from pipelines.reporting import claim_rules as rules
-from pipelines.reporting.claim_rules import FAILS, Figures, Finding
+from pipelines.reporting import own_claim_rules as own_rules
+from pipelines.reporting.claim_evidence import FAILS, Figures, Finding
 from pipelines.reporting.plots import Figure
 
 NOT_REPRODUCED = "not reproduced at this size"
@@ -154,7 +155,7 @@ CLAIMS = (
         "The prompted model, without one sample, matches the best WMMSE for each objective.",
         "–",
         "1.0 in every cell; in part: some",
-        rules.zero_shot_wins,
+        own_rules.zero_shot_wins,
         ours=True,
     ),
     Claim(
@@ -162,7 +163,7 @@ CLAIMS = (
         "Without one sample it is better than the heads adapted with the most samples.",
         "–",
         "every cell; in part: some",
-        rules.zero_shot_beats_heads,
+        own_rules.zero_shot_beats_heads,
         ours=True,
     ),
     Claim(
@@ -170,7 +171,7 @@ CLAIMS = (
         "With half of the links unknown it is better than WMMSE on imputed gains.",
         "–",
         "clear of it for every objective; in part: some",
-        rules.zero_shot_robust,
+        own_rules.zero_shot_robust,
         ours=True,
     ),
 )

@@ -19,7 +19,7 @@ def one_line(error: BaseException) -> str:
     if isinstance(error, MlflowException):
         import mlflow
 
-        from pipelines.runtime.mlflow_answers import explained  # which builds on this module
+        from pipelines.runtime.tracking.answers import explained  # which builds on this module
 
         return explained(error, mlflow.get_tracking_uri())
     return errors.one_line(error)

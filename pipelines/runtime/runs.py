@@ -17,10 +17,10 @@ from mlflow.entities import Run as Record
 
 from gfm_ra.errors import UserError, redacted
 from gfm_ra.inference.registered import DATABASE
-from pipelines.runtime.mlflow_answers import START, explained
-from pipelines.runtime.mlflow_database import check_database, is_new
 from pipelines.runtime.origin import lasting_folder
 from pipelines.runtime.ports import check_listening
+from pipelines.runtime.tracking.answers import START, explained
+from pipelines.runtime.tracking.database import check_database, is_new
 
 EXPERIMENT = "gfm-ra"
 FOLDER_TAG = "folder"  # where a stage ran: its DAG

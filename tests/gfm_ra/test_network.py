@@ -6,7 +6,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gfm_ra import Network, network_from_channel
-from gfm_ra.network import doubts
 
 GAIN = np.array([[100.0, 1.0], [0.0, 50.0]])
 
@@ -83,11 +82,3 @@ def test_what_does_not_fit_is_refused_in_one_line(arguments: dict, said: str) ->
     with pytest.raises(ValueError, match=said) as refusal:
         Network(**arguments)
     assert "\n" not in str(refusal.value)
-
-
-def test_what_looks_wrong_is_said() -> None:
-    assert doubts(Network(gain_db=[[30.0, 0.0], [3.0, 25.0]])) == []
-    assert "divided by" in doubts(Network(gain_db=[[-90.0, -120.0], [-130.0, -95.0]]))[0]
-    assert "2 gains outside -100" in " ".join(doubts(Network(gain_db=[[-90.0, -120.0], [-130.0, -95.0]])))
-    assert "same order" in doubts(Network(gain_db=[[3.0, 30.0], [25.0, 0.0]]))[0]
-    assert doubts(Network(gain_db=[[5.0]])) == []

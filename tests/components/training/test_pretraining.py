@@ -1,7 +1,6 @@
 """Laws of Algorithm 1 as a loop: determinism, resumption, learning, validation."""
 
 import math
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,57 +9,21 @@ import torch
 from pydantic import ValidationError
 
 from components.data.batches import Group
-from components.model.backbone import BackboneConfig
-from components.model.conditioning import GoalDistribution, advantage, goals_of
-from components.model.prompted import ConditioningConfig, PromptedModel
-from components.model.rates import spectral_efficiency
-from components.training.checkpoint import MODEL_NAME, load_prompted_model, model_from_backbone
+from components.training.checkpoint import MODEL_NAME, model_from_backbone
 from components.training.config import PretrainingConfig
-from components.training.loop import Metrics
 from components.training.pretraining import SPEED_METRICS, Pretraining
 from components.training.schedule import ScheduleConfig
 from components.training.validation import health
-from gfm_ra.goals import STANDARD, SumRate
-from gfm_ra.units import db_to_linear
-
-EPOCHS = 3
-TINY = PretrainingConfig(
-    backbone=BackboneConfig(layers=1, width=16, heads=4, bias_width=8),
-    epochs=EPOCHS, batch_size=8, learning_rate=1e-3, schedule=ScheduleConfig(kind="cosine", warmup_steps=3),
-)  # fmt: skip
-
-CONDITIONED = TINY.model_copy(
-    update={"utility_weight": 1.0, "epochs": 2, "conditioning": ConditioningConfig(estimate_rank=4)}
+from tests.components.training.pretraining_runs import (
+    CONDITIONED,
+    EPOCHS,
+    TINY,
+    make,
+    run,
+    same_bits,
+    snapshots,
+    weights,
 )
-
-
-def snapshots(count: int, links: int, seed: int) -> np.ndarray:
-    return np.random.default_rng(seed).normal(7.0, 15.0, (count, links, links)).astype(np.float16)
-
-
-def make(seed: int = 0, config: PretrainingConfig = TINY, scale: int = 1) -> Pretraining:
-    train = [snapshots(20 * scale, 4, 1), snapshots(12 * scale, 6, 2)]
-    return Pretraining(config, train, [snapshots(9, 4, 3), snapshots(5, 6, 4)], seed, Group())
-
-
-def weights(loop: Pretraining) -> dict[str, torch.Tensor]:
-    return {
-        f"{name}.{key}": value.clone()
-        for name, module in (("student", loop.student), ("teacher", loop.teacher))
-        for key, value in module.state_dict().items()
-    }
-
-
-def same_bits(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
-    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
-
-
-def run(loop: Pretraining, folder: Path | None = None, resume_from: Path | None = None) -> list[Metrics]:
-    def report(metrics: Metrics, save: Callable[[Path], None]) -> None:
-        if folder is not None:
-            save(folder / f"{metrics['epoch']:.0f}")
-
-    return loop.run(report, lambda done, total, snapshots: None, resume_from)
 
 
 @pytest.fixture(scope="module")
@@ -209,75 +172,8 @@ def test_speed_is_reported_but_kept_out_of_the_history() -> None:
     assert all(0.0 < metrics["share_of_matmul_peak"] < 1.0 for metrics in reported)
 
 
-# --- goal-conditioned: beyond the paper ---
-
-
-@pytest.fixture(scope="module")
-def conditioned(tmp_path_factory: pytest.TempPathFactory) -> tuple[Pretraining, Path]:
-    """An uninterrupted goal-conditioned run, and the folder with the checkpoint of each of its epochs."""
-    folder, loop = tmp_path_factory.mktemp("conditioned"), make(config=CONDITIONED)
-    run(loop, folder)
-    return loop, folder
-
-
-def mean_advantage(metrics: Metrics) -> float:
-    return float(np.mean([metrics[f"advantage_{objective.name}"] for objective in STANDARD]))
-
-
-def test_advantage_over_full_reuse_is_reported_and_rises() -> None:
-    config = CONDITIONED.model_copy(update={"epochs": 8, "learning_rate": 3e-3, "edge_weight": 0.1})
-    loop = make(config=config, scale=4)
-    before = mean_advantage(loop.validate())
-    history = run(loop)
-    assert mean_advantage(history[-1]) > before + 0.02
-    assert mean_advantage(history[-1]) > mean_advantage(history[0])
-
-
 def test_a_paper_run_reports_no_advantage(finished: tuple[Pretraining, Path]) -> None:
     assert not any(name.startswith("advantage") for row in finished[0].history for name in row)
-
-
-@pytest.mark.parametrize("epoch", range(2))
-def test_a_resumed_conditioned_run_equals_the_uninterrupted_one(
-    conditioned: tuple[Pretraining, Path], epoch: int
-) -> None:
-    loop, folder = conditioned
-    resumed = make(config=CONDITIONED)
-    assert run(resumed, resume_from=folder / str(epoch)) == loop.history
-    assert same_bits(weights(resumed), weights(loop))
-
-
-def test_conditioned_metrics_are_consistent_with_each_other(conditioned: tuple[Pretraining, Path]) -> None:
-    for row in conditioned[0].history:
-        total = (
-            row["validation_edge_loss"] + CONDITIONED.consistency_weight * row["validation_consistency_loss"]
-        )
-        total -= CONDITIONED.utility_weight * mean_advantage(row)
-        assert row["validation_loss"] == pytest.approx(total)
-
-
-def test_the_result_is_a_prompted_model_and_a_backbone(
-    conditioned: tuple[Pretraining, Path], tmp_path: Path
-) -> None:
-    loop, _ = conditioned
-    loop.save_result(tmp_path)
-    model, power_model = load_prompted_model(tmp_path), model_from_backbone(tmp_path, seed=0)
-    backbone = loop.student.encoder.backbone
-    assert same_bits(dict(model.backbone.state_dict()), dict(backbone.state_dict()))
-    assert same_bits(dict(power_model.backbone.state_dict()), dict(model.backbone.backbone.state_dict()))
-    # What is loaded reaches what training reported.
-    total, nodes = np.zeros(len(STANDARD)), 0
-    for gains in loop.validator.data:
-        gain_db = torch.from_numpy(gains).float()
-        full = spectral_efficiency(torch.ones(gain_db.shape[:2]), db_to_linear(gain_db))
-        for number, objective in enumerate(STANDARD):
-            with torch.no_grad():
-                power = model(gain_db, goals_of(objective, len(gains), gains.shape[-1]))
-            rates = spectral_efficiency(power, db_to_linear(gain_db))
-            total[number] += advantage(rates, full, objective).sum().item() * gains.shape[-1]
-        nodes += gains.shape[0] * gains.shape[1]
-    reported = [loop.history[-1][f"advantage_{objective.name}"] for objective in STANDARD]
-    np.testing.assert_allclose(total / nodes, reported, rtol=1e-4, atol=1e-6)
 
 
 def test_a_paper_run_leaves_a_backbone_only(finished: tuple[Pretraining, Path], tmp_path: Path) -> None:
@@ -332,17 +228,6 @@ def test_something_must_be_learnt() -> None:
         PretrainingConfig.model_validate(others | {name: 1.0})
 
 
-def test_utility_alone_trains_the_backbone_and_the_head() -> None:
-    update = {"edge_weight": 0.0, "consistency_weight": 0.0, "epochs": 1}
-    loop = make(config=CONDITIONED.model_copy(update=update))
-    before = {name: value.detach().clone() for name, value in loop.student.named_parameters()}
-    run(loop)
-    still = {name for name, value in loop.student.named_parameters() if torch.equal(value, before[name])}
-    assert not any(
-        name.startswith(("head.", "encoder.backbone.prompt.", "encoder.backbone.feedback")) for name in still
-    )
-
-
 def test_larger_gradients_are_shortened_and_smaller_ones_are_left() -> None:
     gain_db = torch.from_numpy(snapshots(8, 4, 9)).float()
 
@@ -359,56 +244,3 @@ def test_larger_gradients_are_shortened_and_smaller_ones_are_left() -> None:
     assert reported == pytest.approx(norm, rel=1e-5)  # as it was before
     torch.testing.assert_close(short, whole / 10, rtol=1e-4, atol=1e-9)
     assert torch.equal(gradients(norm * 2)[0], whole)
-
-
-def test_goals_are_drawn_anew_at_every_step_and_hide_as_their_distribution_says() -> None:
-    complete = CONDITIONED.model_copy(update={"goals": GoalDistribution(complete_share=1.0), "epochs": 1})
-    loop, seen = make(config=complete), []
-    forward = loop.forward
-
-    def watch(gain_db: torch.Tensor, mask: torch.Tensor, task):
-        seen.append((mask, task.goals.parameters))
-        return forward(gain_db, mask, task)
-
-    loop.forward = watch
-    run(loop)
-    assert not any(mask.any() for mask, _ in seen)
-    assert len({tuple(parameters.flatten().tolist()) for _, parameters in seen}) == len(seen)
-
-
-def test_a_mentor_s_powers_are_learnt() -> None:
-    torch.manual_seed(1)
-    distillation_teacher = PromptedModel(CONDITIONED.backbone, CONDITIONED.conditioning)
-    with torch.no_grad():
-        distillation_teacher.head.mlp[2].bias.fill_(-4.0)  # a whisper, which no utility would teach
-    gain_db = torch.from_numpy(snapshots(9, 4, 3)).float()
-    goals = goals_of(SumRate(), 9, 4)
-
-    def distance(weight: float) -> float:
-        update = {"distillation_weight": weight, "epochs": 6, "learning_rate": 1e-2}
-        config = CONDITIONED.model_copy(update=update)
-        train = [snapshots(80, 4, 1)]
-        loop = Pretraining(
-            config, train, [snapshots(9, 4, 3)], 0, Group(), distillation_teacher if weight else None
-        )
-        run(loop)
-        student = loop.student.eval()
-        with torch.no_grad():
-            power = student.power(student.encoder.embed(gain_db, goals).z)
-            return float((power - distillation_teacher(gain_db, goals)).square().mean())
-
-    before = {name: value.clone() for name, value in distillation_teacher.state_dict().items()}
-    assert distance(100.0) < 0.02 < 0.2 < distance(0.0)
-    assert same_bits(before, dict(distillation_teacher.state_dict()))
-
-
-def test_a_mentor_and_its_weight_belong_together() -> None:
-    distillation_teacher = PromptedModel(CONDITIONED.backbone, CONDITIONED.conditioning)
-    for config, given in (
-        (CONDITIONED, distillation_teacher),
-        (CONDITIONED.model_copy(update={"distillation_weight": 1.0}), None),
-    ):
-        with pytest.raises(ValueError, match="belong together"):
-            Pretraining(config, [snapshots(8, 4, 1)], [snapshots(8, 4, 2)], 0, Group(), given)
-    with pytest.raises(ValidationError, match="utility_weight above 0"):
-        PretrainingConfig(distillation_weight=1.0)

@@ -27,8 +27,8 @@ def test_sensible_gains_are_met_with_silence(tmp_path: Path) -> None:
     gain_db = networks()
     found = surveyed(tmp_path, gain_db, "db")
     assert found.notes == ()
-    assert found.least == gain_db.min()
-    assert found.largest == gain_db.max()
+    assert found.findings.least == gain_db.min()
+    assert found.findings.largest == gain_db.max()
     linear = surveyed(tmp_path, 10 ** (gain_db / 10), "linear")
     assert linear.notes == ()
     assert "6 networks of 4 links, linear (as given), rows are receivers, float64" in linear.summary()
@@ -51,6 +51,13 @@ def test_gains_that_are_clipped_are_counted(tmp_path: Path) -> None:
     gain = np.array([[100.0, 0.0, 1e-11], [1e-9, 100.0, 1e-12], [0.0, 1.0, 100.0]])
     (note,) = surveyed(tmp_path, gain, "linear").notes
     assert "2 gains below -100 dB count as -100 dB" in note
+
+
+def test_gains_in_db_that_are_clipped_are_counted_on_both_sides(tmp_path: Path) -> None:
+    gain_db = np.array([[100.0, -np.inf, -100.5], [-90.0, 201.0, -120.0], [-100.0, 0.0, 200.0]])
+    below, above = surveyed(tmp_path, gain_db, "db").notes
+    assert "2 gains below -100 dB count as -100 dB" in below
+    assert "1 gains above 200 dB count as 200 dB" in above
 
 
 def test_transposed_matrices_are_said_with_both_counts(tmp_path: Path) -> None:
@@ -84,8 +91,8 @@ def test_unknown_gains_are_counted_and_change_no_finding(tmp_path: Path) -> None
     gain_db[0, 1, 0] = gain_db[3, 2, 2] = np.nan
     found = surveyed(tmp_path, gain_db, "db")
     assert found.notes == ()
-    assert found.unknown == 2
-    assert found.rows == known.rows - 1
+    assert found.findings.unknown == 2
+    assert found.findings.rows == known.findings.rows - 1
     assert "2 unknown" in found.summary()
     assert surveyed(tmp_path, np.full((1, 2, 2), np.nan), "db").notes == ()
 

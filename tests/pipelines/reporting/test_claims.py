@@ -2,8 +2,8 @@
 
 import pytest
 
-from pipelines.reporting import claim_rules
-from pipelines.reporting.claim_rules import FAILS, HOLDS, PARTLY, UNKNOWN
+from pipelines.reporting import claim_rules, own_claim_rules
+from pipelines.reporting.claim_evidence import FAILS, HOLDS, PARTLY, UNKNOWN
 from pipelines.reporting.claims import CLAIMS, evaluate, status_in_words
 from pipelines.reporting.paper_figures import IMPUTED_NAME, ZERO_SHOT
 from pipelines.reporting.plots import Figure
@@ -133,11 +133,11 @@ def test_what_edge_prediction_gives(generative, expected):
 def test_our_own_claims_are_judged_by_the_same_kind_of_rule():
     panel = PANELS["figure5"][0]
     rows = [row(panel, ZERO_SHOT, 50.0, 0.9), row(panel, IMPUTED_NAME, 50.0, 0.87)]
-    assert status_of(claim_rules.zero_shot_robust, figure5=rows) == HOLDS
-    assert status_of(claim_rules.zero_shot_robust, figure5=[rows[0], rows[1] | {"high": 0.91}]) == FAILS
+    assert status_of(own_claim_rules.zero_shot_robust, figure5=rows) == HOLDS
+    assert status_of(own_claim_rules.zero_shot_robust, figure5=[rows[0], rows[1] | {"high": 0.91}]) == FAILS
     cells = [row(PANELS["figure4"][0], ZERO_SHOT, "K = 20", value) for value in (1.004,)]
-    assert status_of(claim_rules.zero_shot_wins, figure4=cells) == HOLDS
-    assert status_of(claim_rules.zero_shot_wins, figure4=[cells[0] | {"value": 0.999}]) == FAILS
+    assert status_of(own_claim_rules.zero_shot_wins, figure4=cells) == HOLDS
+    assert status_of(own_claim_rules.zero_shot_wins, figure4=[cells[0] | {"value": 0.999}]) == FAILS
 
 
 @pytest.mark.parametrize(
