@@ -17,9 +17,9 @@ from components.model.heads import PowerModel
 from components.model.prompted import ConditioningConfig, PromptedModel
 from pipelines.registry import pyfunc_program, versions
 from pipelines.runtime import runs
+from pipelines.serving.content import NPY
+from pipelines.serving.errors import HTTPError
 from pipelines.serving.requests import (
-    NPY,
-    HTTPError,
     Limits,
     Program,
     answer_together,
