@@ -1,6 +1,7 @@
 """Whether this machine and a Ray cluster agree on a token, asked before Ray would fail late and in other words."""
 
 import os
+import secrets
 from pathlib import Path
 
 import grpc
@@ -53,8 +54,17 @@ def own_token() -> tuple[str, str]:
     path = Path(named or os.path.expanduser(DEFAULT_PATH))
     try:
         return path.read_text(encoding="utf-8").strip(), f"{TOKEN_PATH}={named}" if named else DEFAULT_PATH
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return "", ""
+
+
+def give_token() -> None:
+    """Give a session of this machine's own a token that ends with this process, unless there is one or none is wanted.
+
+    Ray would write one into the home folder, which there may not be, and would send it to every cluster from then on.
+    """
+    if os.environ.get(MODE, "token").lower() == "token" and not own_token()[0]:
+        os.environ[TOKEN] = secrets.token_hex(32)
 
 
 def accepts(host: str, port: int, token: str) -> bool | None:

@@ -10,7 +10,7 @@ import ray
 from ray.exceptions import AuthenticationError, RaySystemError
 
 from gfm_ra.processors import cores
-from pipelines.cluster.authentication import check_token
+from pipelines.cluster.authentication import check_token, give_token
 from pipelines.runtime.errors import UserError
 from pipelines.runtime.ports import check_grpc, check_listening
 
@@ -50,6 +50,7 @@ def _start(dashboard: bool, local: bool) -> None:
     if not address:
         # Workers are separate interpreters: they find this repository by PYTHONPATH, wherever it lies.
         environment = {"env_vars": {"PYTHONPATH": str(ROOT)} | KEEP_MEMORY}
+        give_token()
         ray.init(
             address="local", num_cpus=cores(), include_dashboard=dashboard, log_to_driver=False,
             logging_level=logging.ERROR, runtime_env=environment,

@@ -23,6 +23,17 @@ THEIRS = "the-token-of-the-cluster"
 REFUSAL = "InvalidAuthToken: Authentication token is missing or incorrect"
 
 
+DRIVER = """
+from pipelines.cluster.session import session
+from pipelines.runtime.errors import UserError
+try:
+    with session():
+        print("joined")
+except UserError as error:
+    print(error)
+"""
+
+
 class Head(grpc.GenericRpcHandler):
     """Answers as a head node does: to the one question, with the right token if it wants any."""
 
@@ -144,17 +155,44 @@ def test_what_ray_says_itself_is_one_line_too(clean: Path, monkeypatch: pytest.M
     assert "\n" not in str(caught.value)
 
 
-# --- Ray's own cluster ---
+# --- a session of this machine's own ---
 
-DRIVER = """
-from pipelines.cluster.session import session
-from pipelines.runtime.errors import UserError
-try:
-    with session():
-        print("joined")
-except UserError as error:
-    print(error)
-"""
+
+@pytest.mark.parametrize("mode", ["", "token", "disabled"])
+def test_a_token_is_given_where_ray_would_write_one(
+    mode: str, clean: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if mode:
+        monkeypatch.setenv(authentication.MODE, mode)
+    monkeypatch.setenv(authentication.TOKEN, "")  # put back after the test
+    authentication.give_token()
+    given = os.environ[authentication.TOKEN]
+    assert (len(given) >= 32) == (mode != "disabled")
+    authentication.give_token()
+    assert os.environ[authentication.TOKEN] == given
+    monkeypatch.setenv(authentication.TOKEN, "")
+    (clean / ".ray").mkdir()
+    (clean / ".ray/auth_token").write_text("kept")
+    authentication.give_token()
+    assert os.environ[authentication.TOKEN] == ""
+
+
+@pytest.mark.parametrize("home", ["a folder", "none"])
+def test_a_local_session_needs_no_home_folder_and_leaves_nothing_there(
+    root: Path, clean: Path, home: str
+) -> None:
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("RAY_")}
+    answer = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", DRIVER],
+        cwd=root,
+        env=environment | {"HOME": str(clean) if home == "a folder" else "/dev/null"},
+        capture_output=True, text=True, check=True, timeout=120,
+    )  # fmt: skip
+    assert answer.stdout == "joined\n", answer.stderr
+    assert not (clean / ".ray").exists()
+
+
+# --- Ray's own cluster ---
 
 
 @pytest.mark.slow
