@@ -69,7 +69,7 @@ def give_token() -> None:
 
 def accepts(host: str, port: int, token: str) -> bool | None:
     """Whether a cluster takes a question with this token, or without any if it is empty; None if that stays open."""
-    metadata = [("authorization", f"Bearer {token}")] if token else []
+    metadata = (("authorization", f"Bearer {token}"),) if token else ()
     # As Ray itself: nodes of a cluster are not behind a proxy.
     with grpc.insecure_channel(f"{host}:{port}", options=[("grpc.enable_http_proxy", 0)]) as channel:
         try:
