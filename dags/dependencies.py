@@ -26,7 +26,8 @@ SOURCES = ("gfm_ra/", "components/", "pipelines/", "dags/")
 SUFFIXES = (".py", ".html")
 # What no output's bytes depend on.
 MACHINERY = (
-    "pipelines/runtime/", "pipelines/cli/", "pipelines/cluster/session.py", "pipelines/cluster/sharding.py",
+    "pipelines/runtime/", "pipelines/cli/", "pipelines/cluster/session.py", "pipelines/cluster/authentication.py",
+    "pipelines/cluster/sharding.py",
     "pipelines/cluster/progress_reporter.py", "pipelines/cluster/room.py", "pipelines/cluster/visibility.py",
     "pipelines/cluster/workers.py", "components/config.py", "gfm_ra/errors.py", "gfm_ra/processors.py",
     "gfm_ra/core/loader.py", "gfm_ra/cli/", "gfm_ra/inference/registered.py",

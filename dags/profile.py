@@ -12,6 +12,7 @@ from pathlib import Path
 from components.config import Strict
 from dags.params import load, load_compact, load_figures, load_release, load_sweep
 from pipelines.runtime.errors import UserError
+from pipelines.runtime.text import read_text
 
 PROFILES = Path("dags/profiles")
 PARAMS = Path("params.yaml")
@@ -50,13 +51,13 @@ def apply(name: str, dag: str = MAIN) -> None:
         raise UserError(f"there is no profile {name}: choose one of {', '.join(names(dag))}")
     source = folder / f"{name}.yaml"
     read(source)
-    current = params.read_text() if params.is_file() else ""
+    current = read_text(params) if params.is_file() else ""
     if current and current not in [*_known(dag), _committed(params)]:
         raise UserError(
             f"{params} holds values of your own that PROFILE={name} would overwrite: commit them, run make without "
             "PROFILE to use them, or give them up by `python -m dags.profile restore`"
         )
-    params.write_text(source.read_text())
+    params.write_text(read_text(source), encoding="utf-8")
     params.with_name(CHOSEN.name).write_text(f"{name}\n")
 
 
@@ -71,23 +72,25 @@ def restore(dag: str = MAIN) -> str:
     folder, params, _ = _dag(dag)
     chosen = params.with_name(CHOSEN.name)
     name = chosen.read_text().strip() if chosen.is_file() else ""
-    content = (folder / f"{name}.yaml").read_text() if name in names(dag) else _committed(params)
+    content = read_text(folder / f"{name}.yaml") if name in names(dag) else _committed(params)
     if not content:
         raise UserError(
             f"{params} is in no commit and no profile was chosen: say PROFILE={'|'.join(names(dag))}"
         )
-    current = params.read_text() if params.is_file() else ""
-    if current and current not in [content, *_known(dag), _committed(params)]:
-        params.with_name(REPLACED.name).write_text(current)
-    params.write_text(content)
+    # As bytes: what is put aside need not be text that can be read.
+    current = params.read_bytes() if params.is_file() else b""
+    known = [text.encode() for text in (content, *_known(dag), _committed(params))]
+    if current and current not in known:
+        params.with_name(REPLACED.name).write_bytes(current)
+    params.write_text(content, encoding="utf-8")
     return f"the {name} profile" if name in names(dag) else "the committed values"
 
 
 def describe(dag: str = MAIN) -> str:
     """What params.yaml holds, and for the main DAG how long a profile takes."""
     _, params, _ = _dag(dag)
-    current = params.read_text() if params.is_file() else ""
-    held = [name for name in names(dag) if (DAGS[dag][0] / f"{name}.yaml").read_text() == current]
+    current = read_text(params) if params.is_file() else ""
+    held = [name for name in names(dag) if read_text(DAGS[dag][0] / f"{name}.yaml") == current]
     if not held:
         return f"{params} holds values of your own (`python -m dags.profile restore` puts the profile back)"
     time = f": all of it takes {DURATION[held[0]]}" if dag == MAIN and held[0] in DURATION else ""
@@ -101,12 +104,15 @@ def _dag(dag: str) -> tuple[Path, Path, Callable[[Path], Strict]]:
 
 
 def _known(dag: str) -> list[str]:
-    return [(DAGS[dag][0] / f"{name}.yaml").read_text() for name in names(dag)]
+    return [read_text(DAGS[dag][0] / f"{name}.yaml") for name in names(dag)]
 
 
 def _committed(params: Path) -> str:
-    answer = subprocess.run(["git", "show", f"HEAD:./{params}"], capture_output=True, text=True, check=False)
-    return answer.stdout if answer.returncode == 0 else ""
+    answer = subprocess.run(["git", "show", f"HEAD:./{params}"], capture_output=True, check=False)
+    try:
+        return answer.stdout.decode() if answer.returncode == 0 else ""
+    except UnicodeDecodeError:
+        raise UserError(f"{params} of the last commit is not UTF-8: save it as UTF-8 and commit it") from None
 
 
 def main() -> None:

@@ -13,6 +13,7 @@ from gfm_ra.core import loader
 from gfm_ra.core.objects import BASELINE
 from pipelines.runtime.errors import UserError
 from pipelines.runtime.import_closure import ROOT
+from pipelines.runtime.text import read_text
 
 PATH = ROOT / "versions.yaml"
 LOCKS = (ROOT / "requirements.lock", ROOT / "requirements-torch.txt")
@@ -30,10 +31,10 @@ def check_installed(path: Path = PATH) -> None:
     """Compare what is installed with what is locked; a build's suffix such as +cpu is not compared.
 
     Raises:
-        UserError: a library is missing or of another version.
+        UserError: a library is missing or of another version, or the file does not say which are locked.
     """
     other = []
-    for name, locked in yaml.safe_load(path.read_text()).items():
+    for name, locked in _read(path).items():
         try:
             installed = version(name).partition("+")[0]
         except PackageNotFoundError:
@@ -44,6 +45,19 @@ def check_installed(path: Path = PATH) -> None:
         raise UserError(
             f"{path}: {'; '.join(other)}: run `make install`, or `make lock` to accept the new versions"
         )
+
+
+def _read(path: Path) -> dict[str, str]:
+    remedy = "`make lock` or `git checkout versions.yaml` makes it again"
+    try:
+        versions = yaml.safe_load(read_text(path))
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing: {remedy}") from None
+    except yaml.YAMLError as error:
+        raise UserError(f"{path} is not valid YAML ({' '.join(str(error).split())}): {remedy}") from None
+    if not isinstance(versions, dict):
+        raise UserError(f"{path} must name libraries and their versions: {remedy}")
+    return versions
 
 
 def check_core() -> None:

@@ -11,8 +11,8 @@ if sys.platform == "win32":
         "gfm-ra: Windows is not supported (file locks, process handles): use Linux, or Linux under WSL 2"
     )
 
-# Ray and MLflow read these when they are imported, so they are set before any module of this package imports them.
-# What the user has set stays.
+# Ray, MLflow and onnxruntime read these when they are imported, so they are set before any module of this package does
+# that. What the user has set stays.
 _DEFAULTS = {
     "RAY_USAGE_STATS_ENABLED": "0",
     # The default health check makes every report of a training worker wait two seconds.
@@ -24,6 +24,7 @@ _DEFAULTS = {
     "TUNE_GLOBAL_CHECKPOINT_S": "1",
     # Tune would stop at Ctrl-C, return as if it had finished, and the truncated sweep would count as the result.
     "TUNE_DISABLE_SIGINT_HANDLER": "1",
+    "ORT_DISABLE_TELEMETRY": "1",
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",

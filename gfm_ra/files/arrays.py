@@ -109,7 +109,9 @@ def as_floats(values: np.ndarray, dtype: np.dtype, path: Path) -> np.ndarray:
     """
     if np.iscomplexobj(values):
         if np.imag(values).any():
-            raise InputError(f"{path} holds complex numbers: give gains, abs(h)^2 over the noise power")
+            raise InputError(
+                f"{path} holds complex numbers: give real ones (gains are abs(h)^2 over the noise power)"
+            )
         values = np.real(values)
     with np.errstate(over="ignore"):  # of long doubles; infinity is refused where gains are checked
         return np.ascontiguousarray(values, dtype)

@@ -113,11 +113,20 @@ def _tracker() -> Iterator[Finding]:
     except EXPECTED as error:
         yield Finding("MLflow", FAULT, one_line(error))
         return
-    yield Finding("MLflow", OK, f"{version('mlflow')} at {uri}")
+    yield _experiment(uri)
     if not names:
         yield Finding("models", NOTE, "none are registered yet: `make repro` registers them")
     for name in names:
         yield _guarded(name, lambda name=name: _answers(name))
+
+
+def _experiment(uri: str) -> Finding:
+    """Whether stages can log runs: models answer without, but no chain can finish."""
+    try:
+        runs.check_experiment()
+    except EXPECTED as error:
+        return Finding("MLflow", FAULT, one_line(error))
+    return Finding("MLflow", OK, f"{version('mlflow')} at {uri}")
 
 
 def _answers(name: str) -> str:

@@ -7,9 +7,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import ray
-from ray.exceptions import RaySystemError
+from ray.exceptions import AuthenticationError, RaySystemError
 
 from gfm_ra.processors import cores
+from pipelines.cluster.authentication import check_token, give_token
 from pipelines.runtime.errors import UserError
 from pipelines.runtime.ports import check_grpc, check_listening
 
@@ -31,7 +32,8 @@ def session(dashboard: bool = False, local: bool = False) -> Iterator[None]:
     Inside a running session (a test module, a stage called by another) it is that session.
 
     Raises:
-        UserError: RAY_ADDRESS is set but no cluster answers there, or one of another version.
+        UserError: RAY_ADDRESS is set but no cluster answers there, or one of another version, or only one side has a
+            token.
     """
     if ray.is_initialized():
         yield
@@ -48,6 +50,7 @@ def _start(dashboard: bool, local: bool) -> None:
     if not address:
         # Workers are separate interpreters: they find this repository by PYTHONPATH, wherever it lies.
         environment = {"env_vars": {"PYTHONPATH": str(ROOT)} | KEEP_MEMORY}
+        give_token()
         ray.init(
             address="local", num_cpus=cores(), include_dashboard=dashboard, log_to_driver=False,
             logging_level=logging.ERROR, runtime_env=environment,
@@ -64,15 +67,37 @@ def _start(dashboard: bool, local: bool) -> None:
             "start one with `ray start --head`, mend the address, unset RAY_ADDRESS to run locally, or, if it asks "
             "for a token, set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN"
         ) from None
+    except AuthenticationError as error:  # where the address did not say whom to ask before
+        raise UserError(
+            f"the Ray cluster at RAY_ADDRESS={address} cannot be joined ({' '.join(error.message.split())}): set "
+            "RAY_AUTH_MODE=token and RAY_AUTH_TOKEN to the cluster's, or RAY_AUTH_MODE=disabled if it asks for none"
+        ) from None
     except RuntimeError as error:  # of another version: Ray's message names both, over several lines
         raise UserError(
             f"the Ray cluster at RAY_ADDRESS={address} cannot be joined ({' '.join(str(error).split())}): "
             "install the same versions of Ray and Python on both sides"
         ) from None
+    if "://" not in address and ":" not in address:  # "auto": only now it is known whom to ask
+        _check_joined()
+
+
+def _check_joined() -> None:
+    """Leave a cluster that was joined with a token which it does not ask for."""
+    host, _, port = ray.get_runtime_context().gcs_address.rpartition(":")
+    try:
+        _check_token(host, int(port))
+    except UserError:
+        ray.shutdown()
+        raise
+
+
+def _check_token(host: str, port: int) -> None:
+    if os.environ.get("RAY_USE_TLS", "0") != "1":  # then only Ray can ask
+        check_token(host, port)
 
 
 def _probe(address: str) -> None:
-    """Refuse a host:port at which no Ray listens, which Ray would find out after minutes."""
+    """Refuse a host:port at which no Ray listens, or one with another token: Ray would find out after minutes."""
     host, _, port = address.rpartition("://")[2].partition("/")[0].rpartition(":")
     if not host or not port.isdigit():  # "auto" and the like: Ray's to find
         return
@@ -81,6 +106,7 @@ def _probe(address: str) -> None:
     check_listening(host, int(port), what, remedy)
     if os.environ.get("RAY_USE_TLS", "0") != "1":  # then only Ray can ask
         check_grpc(host, int(port), what, remedy)
+    _check_token(host, int(port))
 
 
 def cpus() -> int:

@@ -7,7 +7,11 @@ repository: only mlflow, numpy and onnxruntime.
 import hashlib
 import json
 import logging
+import os
 from pathlib import Path
+
+# Otherwise onnxruntime notes a device's identity and events in the home folder as soon as it is imported.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 import numpy as np
 import onnxruntime
@@ -26,6 +30,8 @@ GOAL_OF = {"alpha": "alpha-fair", "min_rate": "qos", "penalty": "qos"}
 UNSET = -1e300
 # Goals that models are trained on unless their card says otherwise.
 ENVELOPE = {"max_alpha": 2.0, "min_rate": (0.1, 1.0), "max_penalty": 30.0}
+# What a graph's metadata call their word on unknown gains: "nan" if NaN stands for one.
+TAKES_UNKNOWN = "unknown_gains"
 LARGEST_BATCH = 256
 # A pass takes some 200 bytes for each gain of a batch: less than half a gigabyte, however many links and networks.
 LARGEST_BATCH_GAINS = 2_097_152
@@ -53,13 +59,14 @@ class PowerAllocator(PythonModel):
         options.intra_op_num_threads = 1
         providers = ["CPUExecutionProvider"]
         self._graph = onnxruntime.InferenceSession(graph, options, providers=providers)
+        self._takes_unknown = self._graph.get_modelmeta().custom_metadata_map.get(TAKES_UNKNOWN) == "nan"
         card = Path(context.artifacts.get("weights", "")) / "config.json"
         goals = json.loads(card.read_text()).get("goals") if card.is_file() else None
         self._envelope = ENVELOPE | (goals or {})
 
     # Without type hints: MLflow would convert the input to what they say.
     def predict(self, context, model_input, params=None):  # noqa: ANN001, ANN201 # pyright: ignore
-        """Powers [B, K] for model_input, an array [B, K, K] or a mapping {"gain_db": array}.
+        """Powers [B, K] for model_input, an array [B, K, K] or a mapping {"gain_db": array}; NaN is an unknown gain.
 
         params, for the model that takes any goal: goal (one of GOALS, default sum-rate), alpha of alpha-fair, min_rate
         (bit/s/Hz) and penalty of qos; weights, a list of K numbers, one priority per link, of which the ratios count.
@@ -84,7 +91,7 @@ class PowerAllocator(PythonModel):
         Raises:
             ValueError: `checked`, `goal_parameters` and `checked_weights` say when.
         """
-        inputs = {"gain_db": checked(np.asarray(gain_db))}
+        inputs = {"gain_db": checked(np.asarray(gain_db), self._takes_unknown)}
         if self.any_goal:
             batch, links, _ = inputs["gain_db"].shape
             parameters = np.array([goal_parameters(params)], dtype=np.float32)
@@ -179,11 +186,12 @@ def checked_weights(weights: object, links: int) -> np.ndarray:
     return (values / np.float64(np.max(values))).astype(np.float32)
 
 
-def checked(gain_db: np.ndarray) -> np.ndarray:
-    """The input as float32 [B, K, K].
+def checked(gain_db: np.ndarray, takes_unknown: bool) -> np.ndarray:
+    """The input as float32 [B, K, K], NaN where a gain is unknown.
 
     Raises:
-        ValueError: it is not numeric, not [B, K, K], empty, not finite, or outside +-LIMIT_DB dB.
+        ValueError: it is not numeric, not [B, K, K], empty, infinite, or outside +-LIMIT_DB dB; a link's own gain is
+            unknown, or any if the graph does not take that.
     """
     if gain_db.dtype.kind not in "fiu":
         raise ValueError(f"gain_db must be numbers, not {gain_db.dtype}")
@@ -191,12 +199,29 @@ def checked(gain_db: np.ndarray) -> np.ndarray:
         raise ValueError(f"gain_db must have shape [B, K, K] with B, K >= 1, not {list(gain_db.shape)}")
     if gain_db.dtype.kind != "f":
         gain_db = gain_db.astype(np.float64)  # the smallest whole number has no absolute value of its type
-    if not np.isfinite(gain_db).all():
-        raise ValueError("gain_db holds NaN or infinity: give dB values (a gain of zero is -100 dB or less)")
-    worst = float(np.abs(gain_db).max())
+    if np.isinf(gain_db).any():
+        raise ValueError("gain_db holds infinity: give dB values (a gain of zero is -100 dB or less)")
+    check_unknown(np.isnan(gain_db), takes_unknown)
+    worst = float(np.nanmax(np.abs(gain_db)))
     if worst > LIMIT_DB:
         raise ValueError(f"gain_db holds {worst:.0f} dB, beyond +-{LIMIT_DB:.0f} dB: are these linear gains?")
     return np.ascontiguousarray(gain_db, dtype=np.float32)
+
+
+def check_unknown(unknown: np.ndarray, takes_unknown: bool) -> None:
+    """Refuse unknown gains, True in [B, K, K], that powers cannot be set without.
+
+    Raises:
+        ValueError: a link's own gain is unknown, or any if the graph does not take that.
+    """
+    own = np.argwhere(np.diagonal(unknown, axis1=1, axis2=2))
+    if len(own):
+        network, link = own[0]
+        raise ValueError(
+            f"gain_db of link {link} itself is NaN (unknown) in network {network}: a link's own gain must be known"
+        )
+    if unknown.any() and not takes_unknown:
+        raise ValueError("gain_db holds NaN (unknown), but this model needs every gain: register it again")
 
 
 set_model(PowerAllocator())

@@ -19,7 +19,7 @@ from gfm_ra.errors import UserError, redacted
 from gfm_ra.inference.registered import DATABASE
 from pipelines.runtime.origin import lasting_folder
 from pipelines.runtime.ports import check_listening
-from pipelines.runtime.tracking.answers import START, explained
+from pipelines.runtime.tracking.answers import START, deleted_experiment, explained
 from pipelines.runtime.tracking.database import check_database, is_new
 
 EXPERIMENT = "gfm-ra"
@@ -118,14 +118,20 @@ def _tables(uri: str) -> None:
     os.replace(fresh, database)
 
 
-def _experiment(uri: str) -> None:
+def check_experiment() -> None:
+    """Refuse a registry in which no stage could log a run; call `connect` first.
+
+    Raises:
+        UserError: the experiment was deleted.
+    """
     found = mlflow.get_experiment_by_name(EXPERIMENT)
     if found is not None and found.lifecycle_stage != "active":
-        raise UserError(
-            f"the experiment {EXPERIMENT} at {redacted(uri)} was deleted: bring it back with "
-            f"`MLFLOW_TRACKING_URI={redacted(uri)} mlflow experiments restore --experiment-id {found.experiment_id}`"
-        )
-    if found is None:
+        raise UserError(deleted_experiment(EXPERIMENT, found.experiment_id, redacted(tracking_uri())))
+
+
+def _experiment(uri: str) -> None:
+    check_experiment()
+    if mlflow.get_experiment_by_name(EXPERIMENT) is None:
         # A server chooses its own artifact store; a local database keeps artifacts beside it.
         database = database_of(uri)
         location = None if database is None else (database.absolute().parent / "mlartifacts").as_uri()

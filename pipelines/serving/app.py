@@ -27,10 +27,11 @@ from pipelines.registry import versions
 from pipelines.runtime import runs
 from pipelines.runtime.errors import UserError
 from pipelines.serving.batcher import Batcher
+from pipelines.serving.content import NPY, check_encoding, is_npy
+from pipelines.serving.errors import HTTPError
+from pipelines.serving.measurements import Measurements
 from pipelines.serving.requests import (
-    NPY,
     ROUTES,
-    HTTPError,
     Inputs,
     Limits,
     answer_together,
@@ -48,26 +49,6 @@ NAME = "gfm-ra"
 SMALL, PART = 128 * 128, 256 * 256
 TOGETHER = 32  # small requests in one run, at most
 DRAIN_S = 5.0  # beyond the longest request, until a stopping replica is ended
-
-
-class Measurements:
-    """What /metrics tells of one replica."""
-
-    def __init__(self) -> None:
-        self.registry = prometheus_client.CollectorRegistry()
-        replica = {"registry": self.registry, "namespace": "gfm_ra"}
-        self.requests = prometheus_client.Counter(
-            "requests", "Requests by HTTP status", ["status"], **replica
-        )
-        self.snapshots = prometheus_client.Counter("snapshots", "Networks answered", **replica)
-        self.waiting = prometheus_client.Gauge("requests_in_progress", "Requests not answered yet", **replica)
-        self.together = prometheus_client.Histogram(
-            "batch_size", "Small requests answered together", buckets=(1, 2, 4, 8, 16, 32), **replica
-        )
-        self.seconds = prometheus_client.Histogram(
-            "request_duration_seconds", "From headers to answer",
-            buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10), **replica,
-        )  # fmt: skip
 
 
 class PowerService:
@@ -125,13 +106,15 @@ class PowerService:
         return response
 
     async def _answer(self, request: Request) -> Response:
-        body = await self._within_time(self._body(request), 408, "the request was sent too slowly")
         kind = request.headers.get("content-type", "")
+        check_encoding(request.headers.getlist("content-encoding"))
+        npy = is_npy(kind)
+        body = await self._within_time(self._body(request), 408, "the request was sent too slowly")
         inputs = parse(body, kind, dict(request.query_params), self.program, self.limits)
         work = self.batcher.submit(inputs) if size(inputs) <= SMALL else self._alone(inputs)
         power = await self._within_time(work, 504, "no answer in time: send fewer networks or try again")
         self.measured.snapshots.inc(len(power))
-        if kind.startswith(NPY):
+        if npy:
             out = io.BytesIO()
             np.save(out, power)
             return Response(out.getvalue(), media_type=NPY)
@@ -244,16 +227,28 @@ def check_port(host: str, port: int) -> None:
             ) from None
 
 
+def _end_by_signals(stop: threading.Event) -> None:
+    """Let SIGINT and SIGTERM set `stop`; a second SIGINT interrupts, where starting or ending takes too long."""
+
+    def end(number: int, _: object) -> None:
+        if number == signal.SIGINT and stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, end)
+
+
 def _serve_until(
     stop: threading.Event, folder: Path, pinned: str, host: str, port: int, replicas: int, limits: Limits
 ) -> None:
+    # First, since clients are answered before `serve.run` returns, and Ray's own handler of SIGTERM aborts.
+    _end_by_signals(stop)
     serve.start(
         proxy_location=ProxyLocation.HeadOnly,
         http_options=HTTPOptions(host=host, port=port, request_timeout_s=limits.timeout_s * 2 + DRAIN_S),
     )
     serve.run(application(folder, pinned, replicas, limits), name=NAME, route_prefix="/")
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
     Console(highlight=False).print(f"{pinned} at http://{host}:{port}/allocate, /health, /metrics")
     stop.wait()
     serve.delete(NAME)

@@ -9,12 +9,13 @@ import numpy as np
 
 from gfm_ra.goal_family import GOAL_OF_NUMBER
 from pipelines.runtime.errors import UserError
+from pipelines.serving.content import is_npy
+from pipelines.serving.errors import HTTPError
 
 # numpy reads the header as Python text, which may fail in any of these ways.
 NOT_NPY = (
     ValueError, EOFError, SyntaxError, TypeError, ArithmeticError, MemoryError, RecursionError, TokenError,
 )  # fmt: skip
-NPY = "application/x-npy"
 # Methods of each path, the one that does its work first.
 ROUTES = {
     "/allocate": ("POST", "OPTIONS"), "/health": ("GET", "HEAD", "OPTIONS"), "/metrics": ("GET", "HEAD", "OPTIONS"),
@@ -51,14 +52,6 @@ class Limits(NamedTuple):
     timeout_s: float = 10.0  # for sending the body, and again for the answer
 
 
-class HTTPError(Exception):
-    """A request that gets no powers; the message is for the client."""
-
-    def __init__(self, status: int, message: str, headers: dict[str, str] | None = None) -> None:
-        super().__init__(message)
-        self.status, self.headers = status, headers
-
-
 def routed(method: str, path: str, query: list[tuple[str, str]]) -> str:
     """The path that a request means, one of ROUTES, with or without a slash at its end.
 
@@ -88,9 +81,9 @@ def parse(body: bytes, content_type: str, query: dict[str, str], program: Progra
     query.
 
     Raises:
-        HTTPError: it is not that, not a gain matrix, or too large.
+        HTTPError: it is not that or said to be something else, not a gain matrix, or too large.
     """
-    npy = content_type.startswith(NPY)
+    npy = is_npy(content_type)
     if query and not npy:
         raise HTTPError(
             400,

@@ -22,6 +22,7 @@ from pipelines.runtime import paths, runs
 from pipelines.runtime.machine import machine, versions
 from pipelines.runtime.provenance import lock_digest
 from pipelines.runtime.stage import PARAMS, Context, Outcome, Stage, main
+from pipelines.runtime.text import read_text
 
 TEMPLATE = Path(report_figures.__file__).with_name("report_page.html")
 MODELS = (paths.HYBRID, paths.PROMPTED)
@@ -88,7 +89,7 @@ def provenance() -> dict[str, Any]:
     return {
         "commit": runs.git_commit(),
         "lock": lock_digest(),
-        "params": PARAMS.read_text(),
+        "params": read_text(PARAMS),
         "params_digest": sha256_of(PARAMS),
         "machine": machine(),
         "cores": cores(),

@@ -204,3 +204,16 @@ def test_a_wrong_name_is_one_line_with_the_choices(
     assert caught.value.code == 1
     assert all(name in line for name in NAMES)
     assert (copy / "params.yaml").read_text() == text("laptop")
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "utf-16"])
+def test_values_in_another_encoding_are_one_line_and_put_aside_as_they_are(copy: Path, encoding: str) -> None:
+    saved = ("# für mich\n" + text("laptop")).encode(encoding)
+    Path("params.yaml").write_bytes(saved)
+    for look in (profile.describe, lambda: profile.apply("smoke")):
+        with pytest.raises(UserError, match=r"params\.yaml is not UTF-8 .*: save it as UTF-8$"):
+            look()
+    assert Path("params.yaml").read_bytes() == saved
+    assert profile.restore() == "the committed values"
+    assert Path("params.yaml").read_text() == text("laptop")
+    assert Path("params.replaced.yaml").read_bytes() == saved

@@ -30,6 +30,32 @@ def test_another_version_is_one_line_with_the_remedy(tmp_path: Path, name: str, 
     assert "locked 0.0.1" in str(caught.value)
 
 
+@pytest.mark.parametrize("encoding", ["cp1252", "utf-16"])
+def test_a_file_saved_in_another_encoding_is_one_line_with_the_remedy(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "versions.yaml"
+    path.write_text('# versions as für locked\nnumpy: "2.0.0"\n', encoding=encoding)
+    with pytest.raises(UserError, match=r"versions\.yaml is not UTF-8 .*: save it as UTF-8$"):
+        check_installed(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (None, "is missing"),
+        ("numpy: [", "is not valid YAML"),
+        ("- numpy\n", "must name libraries"),
+        ("", "must name"),
+    ],
+)
+def test_a_damaged_file_is_one_line_with_the_remedy(tmp_path: Path, text: str | None, said: str) -> None:
+    path = tmp_path / "versions.yaml"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(UserError, match=f"versions.yaml {said}.*`git checkout versions.yaml`") as caught:
+        check_installed(path)
+    assert "\n" not in str(caught.value)
+
+
 def test_no_lock_is_signed_without_fused_multiply_adds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loader, "instruction_set", lambda: "baseline")
     with pytest.raises(UserError, match="fused multiply-add"):

@@ -25,7 +25,9 @@ from pipelines.cli import main as cli
 from pipelines.registry import aliases, pyfunc_program, versions
 from pipelines.runtime import runs
 from pipelines.runtime.errors import EXPECTED
-from pipelines.serving.requests import NPY, HTTPError, Limits, Program, parse
+from pipelines.serving.content import NPY
+from pipelines.serving.errors import HTTPError
+from pipelines.serving.requests import Limits, Program, parse
 from pipelines.stages.register import PARAMETERS
 
 CONFIG = BackboneConfig(layers=1, width=16, heads=4, bias_width=8, node_features="landmarks")

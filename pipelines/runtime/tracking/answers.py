@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import PERMISSION_DENIED, UNAUTHENTICATED, ErrorCode
 
@@ -13,6 +14,8 @@ START = f"start it with `mlflow server`, {ADDRESS}"
 LOGIN = "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN, of a user who may do this"
 _REFUSED = {ErrorCode.Name(UNAUTHENTICATED), ErrorCode.Name(PERMISSION_DENIED)}
 _STATUS = re.compile(r"failed with error code (\d{3})")
+_RUN = re.compile(r"run (\w+) must be in the 'active' state")
+_NUMBER = re.compile(r"experiment (\d+) must be in the 'active' state")
 _SCHEMA = re.compile(r"found version (\w+), but expected (\w+)")
 
 
@@ -23,10 +26,7 @@ def explained(error: Exception, uri: str) -> str:
     if schema:
         return _of_schema(schema[1], shown)
     if "Current state is deleted" in reason:
-        return (
-            f"a run or experiment at {shown} was deleted meanwhile ({reason[:120]}): `mlflow runs restore --run-id` or "
-            "`mlflow experiments restore --experiment-id`, with the number named, brings it back"
-        )
+        return _of_deleted(reason, shown)
     if status and status[1] in ("401", "403", "407"):
         return f"{shown} refuses with status {status[1]}: {LOGIN}"
     if isinstance(error, MlflowException) and error.error_code in _REFUSED:
@@ -41,6 +41,29 @@ def explained(error: Exception, uri: str) -> str:
     if status or "Max retries exceeded" in reason or "too many 5" in reason:
         return f"the MLflow server at {shown} fails ({reason[-160:]}): look into its log and try again, or {ADDRESS}"
     return f"MLflow cannot use {shown} ({redacted(reason)[:200]}): {START}"
+
+
+def deleted_experiment(name: str, number: str, shown: str) -> str:
+    """What brings back an experiment that was deleted, on MLflow's pages or by its command; its runs come with it."""
+    restore = f"`MLFLOW_TRACKING_URI={shown} mlflow experiments restore --experiment-id {number}`"
+    return f"the experiment {name} at {shown} was deleted: bring it back with {restore}"
+
+
+def _of_deleted(reason: str, shown: str) -> str:
+    """Whether a run was deleted by itself or with its experiment: restoring such a run alone would not do."""
+    found = _RUN.search(reason)
+    if not found:
+        number = _NUMBER.search(reason)
+        return deleted_experiment("of this run", number[1] if number else "N", shown)
+    client, number = MlflowClient(), found[1]
+    try:
+        experiment = client.get_experiment(client.get_run(number).info.experiment_id)
+    except MlflowException:  # gone for good, or the registry with it: what is known so far is the answer
+        experiment = None
+    if experiment is not None and experiment.lifecycle_stage != "active":
+        return deleted_experiment(experiment.name, experiment.experiment_id, shown)
+    restore = f"`MLFLOW_TRACKING_URI={shown} mlflow runs restore --run-id {number}`"
+    return f"the run {number} at {shown} was deleted meanwhile: {restore} brings it back"
 
 
 def _of_schema(found: str, shown: str) -> str:

@@ -36,7 +36,7 @@ def save(path: Path, content: object) -> None:
         ("a.npy", "text", "is not a .npy file but text"),
         ("a.npy", np.zeros((2, 3)), r"shape \[K, K\] or \[B, K, K\], not float64 \[2, 3\]"),
         ("a.npy", np.zeros((1, 2, 2, 2)), r"not float64 \[1, 2, 2, 2\]"),
-        ("a.npy", np.full((2, 2), 1j), "complex numbers: give gains"),
+        ("a.npy", np.full((2, 2), 1j), "complex numbers: give real ones"),
         ("a.npy", np.array([["a", "b"], ["c", "d"]]), "holds text, not numbers"),
         ("a.npy", np.zeros((2, 2), bool), "holds true and false"),
         ("a.npy", np.zeros((2, 2), "M8[s]"), "holds dates"),

@@ -58,7 +58,7 @@ def test_the_number_of_links_tells_a_decimal_comma_from_two_numbers(tmp_path: Pa
     [("w.csv", "1,2\n3,4\n", "must hold 3 numbers, one priority per link"), ("w.csv", "1.5,,2\n", "unknown|numbers"),
      ("w.csv", "1.5,x,2\n", "column 2: 'x'"), ("w.npy", np.ones((3, 3)), "not an array"),
      ("w.npy", np.ones(4), "not an array"), ("w.npy", np.float64(1.0), "not an array"),
-     ("w.npy", np.array([1, 2, 3 + 1j]), "complex"), ("w.npy", np.array(["a", "b", "c"]), "holds text"),
+     ("w.npy", np.array([1, 2, 3 + 1j]), "numbers: give real"), ("w.npy", np.array(["a", "b", "c"]), "holds text"),
      ("w.npy", np.array([1.0, np.nan, 1.0]), "number 2 unknown"), ("w.json", {"weights": [1, 2]}, "not an array"),
      ("w.json", {"a": [1, 2, 3], "b": [1]}, "call one of them weights"), ("none.csv", None, "is missing")],
 )  # fmt: skip

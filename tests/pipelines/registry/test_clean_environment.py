@@ -108,5 +108,5 @@ def test_only_what_the_model_names_is_needed(registry: Path, model: PromptedMode
     refused = told["refused"]
     assert set(refused) == {"shape", "vector", "empty", "NaN", "infinity", "text", "objects"}
     assert "shape [B, K, K]" in refused["shape"]
-    assert "NaN or infinity" in refused["NaN"]
-    assert "NaN or infinity" in refused["infinity"]
+    assert "own gain must be known" in refused["NaN"]
+    assert "holds infinity" in refused["infinity"]

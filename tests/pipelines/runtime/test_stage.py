@@ -89,6 +89,17 @@ def test_parameters_that_are_not_utf8_are_one_line_with_the_place(capsys: pytest
     assert not files()
 
 
+@pytest.mark.parametrize(
+    ("encoding", "said"), [("utf-16", "is not UTF-8"), ("utf-16-le", "is not valid YAML")]
+)
+def test_parameters_in_utf16_are_one_line(
+    encoding: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("params.yaml").write_bytes("seed: 1\n".encode(encoding))
+    assert f"params.yaml {said}" in refusal(stage(), capsys)
+    assert not files()
+
+
 def test_a_mark_of_byte_order_before_the_parameters_is_no_part_of_them() -> None:
     text = Path("params.yaml").read_text()
     expected = read_params()

@@ -2,11 +2,9 @@
 
 import http.client
 import json
-import os
 import select
 import signal
 import socket
-import subprocess
 import sys
 import threading
 import time
@@ -20,92 +18,18 @@ import psutil
 import pytest
 import torch
 
-from components.model.backbone import BackboneConfig
 from components.model.conditioning import goals_of
-from components.model.export import export_onnx
-from components.model.prompted import ConditioningConfig, PromptedModel
+from components.model.prompted import PromptedModel
 from gfm_ra.goals import QoS, SumRate
-from pipelines.registry import aliases, pyfunc_program, versions
-from pipelines.runtime import runs
 from pipelines.runtime.errors import UserError
 from pipelines.serving.requests import check_program
-from pipelines.stages.register import PARAMETERS
+from tests.pipelines.serving.conftest import MODEL
+from tests.servers import Server, free_port
 
 pytestmark = pytest.mark.slow
-MODEL = "gfm-ra-prompted"
 # How long a slow client is borne with: long enough for a busy machine to answer a dozen others meanwhile.
 TIMEOUT_S = 20.0
 ANSWERED_WITHIN_S = 300.0  # a bound, not an expectation
-
-
-@pytest.fixture(scope="module")
-def model(module_workspace: Path) -> PromptedModel:
-    torch.manual_seed(0)
-    config = BackboneConfig(layers=1, width=16, heads=4, bias_width=8)
-    model = PromptedModel(config, ConditioningConfig()).eval()
-    export_onnx(model, Path("model.onnx"))
-    runs.connect()
-    with runs.run("register", {}) as run:
-        graph = {"graph": Path("model.onnx")}
-        number = versions.add_version(run, MODEL, pyfunc_program.PATH, graph, ["mlflow"], {}, PARAMETERS)
-    aliases.promote(MODEL, number)
-    return model
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-class Server:
-    """A server as a process of its own; it and all it started end with the test."""
-
-    def __init__(self, command: list[str], port: int, ready: str, root: Path) -> None:
-        self.port, self.log = port, Path(f"server-{port}.log")
-        # MLflow looks for uvicorn on the path.
-        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        environment = os.environ | {"PYTHONPATH": str(root), "PATH": path}
-        with self.log.open("w") as log:
-            self.process = psutil.Popen(
-                command, stdout=log, stderr=subprocess.STDOUT, env=environment, start_new_session=True
-            )
-        self.family: list[psutil.Process] = []
-        deadline = time.monotonic() + 120
-        while time.monotonic() < deadline:
-            assert self.process.poll() is None, self.log.read_text()
-            try:
-                if self.ask("GET", ready)[0] == 200:
-                    self.family = self.process.children(recursive=True)
-                    return
-            except OSError:
-                pass
-            time.sleep(0.3)
-        raise AssertionError(f"not ready: {self.log.read_text()}")
-
-    def ask(
-        self, method: str, path: str, body: bytes | None = None, timeout: float = 30
-    ) -> tuple[int, bytes]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
-        try:
-            connection.request(method, path, body, {"content-type": "application/json"})
-            answer = connection.getresponse()
-            return answer.status, answer.read()
-        finally:
-            connection.close()
-
-    def allocate(self, **fields: object) -> tuple[int, dict]:
-        status, body = self.ask("POST", "/allocate", json.dumps(fields).encode())
-        return status, json.loads(body)
-
-    def end(self) -> None:
-        self.family += self.process.children(recursive=True) if self.process.is_running() else []
-        if self.process.is_running():
-            self.process.terminate()
-            psutil.wait_procs([self.process], timeout=40)
-        for process in {self.process, *self.family}:
-            if process.is_running():
-                process.kill()
 
 
 @pytest.fixture(scope="module")
@@ -174,6 +98,25 @@ def test_wrong_paths_and_methods_are_told(server: Server) -> None:
     assert [server.ask("HEAD", path) for path in ("/health", "/metrics", "/health/")] == [(200, b"")] * 3
     body = json.dumps({"gain_db": [[1.0]]}).encode()
     assert server.ask("POST", "/allocate?goal=qos&min_rate=3", body)[0] == 400
+
+
+def test_what_the_body_is_said_to_be_counts(server: Server) -> None:
+    body = json.dumps({"gain_db": [[1.0]]}).encode()
+
+    def status(**headers: str) -> int:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=ANSWERED_WITHIN_S)
+        connection.request("POST", "/allocate", body, named)
+        answer = connection.getresponse()
+        assert ("error" in json.loads(answer.read())) == (answer.status != 200)
+        connection.close()
+        return answer.status
+
+    for kind in ("application/json; charset=utf-8", "APPLICATION/JSON", "application/vnd.api+json"):
+        assert status(content_type=kind) == 200
+    assert status(content_type="application/json", content_encoding="identity") == 200
+    assert status(content_type="text/csv") == 415
+    assert status(content_type="application/json", content_encoding="gzip") == 415
 
 
 def slow_client(port: int) -> socket.socket:

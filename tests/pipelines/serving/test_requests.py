@@ -17,9 +17,9 @@ from components.model.heads import PowerModel
 from components.model.prompted import ConditioningConfig, PromptedModel
 from pipelines.registry import pyfunc_program, versions
 from pipelines.runtime import runs
+from pipelines.serving.content import NPY
+from pipelines.serving.errors import HTTPError
 from pipelines.serving.requests import (
-    NPY,
-    HTTPError,
     Limits,
     Program,
     answer_together,
@@ -99,8 +99,8 @@ def test_one_network_needs_no_outer_list(one_goal: Program) -> None:
         (as_json(gain_db=7), 400, "shape"),
         (as_json(gain_db=[[1, 2, 3]]), 400, "shape"),
         (as_json(gain_db=[]), 400, "shape"),
-        (b'{"gain_db": [[NaN]]}', 400, "NaN or infinity"),
-        (b'{"gain_db": [[1e999]]}', 400, "NaN or infinity"),
+        (b'{"gain_db": [[NaN]]}', 400, "own gain must be known"),
+        (b'{"gain_db": [[1e999]]}', 400, "holds infinity"),
         (b'{"gain_db": [[1e300]]}', 400, "linear gains"),
         (as_json(gain_db=[[10**400]]), 400, "must be numbers"),
         (as_json(gain_db=[[1]], speed=1), 400, "speed: unknown"),

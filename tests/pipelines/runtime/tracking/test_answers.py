@@ -14,7 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 from pipelines.cli import main as cli
-from pipelines.cli.doctor import FAULT, _tracker
+from pipelines.cli.doctor import FAULT, OK, _tracker
 from pipelines.runtime import runs
 from pipelines.runtime.errors import EXPECTED, UserError, one_line
 
@@ -95,9 +95,37 @@ def test_a_run_that_is_deleted_while_it_runs_is_restored(workspace: Path) -> Non
     mlflow.MlflowClient().delete_run(number)
     with pytest.raises(EXPECTED) as caught:
         runs.Run(number).metrics({"loss": 1.0})
-    line = one_line(caught.value)
-    assert number in line
-    assert "`mlflow runs restore --run-id`" in line
+    assert f"mlflow runs restore --run-id {number}`" in one_line(caught.value)
+
+
+def test_the_doctor_says_how_a_deleted_experiment_comes_back(workspace: Path) -> None:
+    runs.connect()
+    assert next(_tracker()).state == OK
+    number = mlflow.get_experiment_by_name(runs.EXPERIMENT).experiment_id
+    mlflow.MlflowClient().delete_experiment(number)
+    told = {finding.subject: finding for finding in _tracker()}
+    assert told["MLflow"].state == FAULT
+    assert f"mlflow experiments restore --experiment-id {number}`" in told["MLflow"].detail
+    assert "mlflow server" not in told["MLflow"].detail
+    assert "models" in told  # which answer without
+    mlflow.MlflowClient().restore_experiment(number)
+    assert next(_tracker()).state == OK
+
+
+def test_a_run_whose_experiment_is_deleted_is_restored_with_it(workspace: Path) -> None:
+    runs.connect()
+    experiment = mlflow.get_experiment_by_name(runs.EXPERIMENT).experiment_id
+    number = mlflow.MlflowClient().create_run(experiment).info.run_id
+    mlflow.MlflowClient().delete_experiment(experiment)
+    with pytest.raises(EXPECTED) as logged:
+        runs.Run(number).metrics({"loss": 1.0})
+    with pytest.raises(EXPECTED) as begun, runs.run("simulate", {}):
+        pass
+    for caught in (logged, begun):
+        line = one_line(caught.value)
+        assert f"mlflow experiments restore --experiment-id {experiment}`" in line
+        assert "runs restore" not in line
+        assert "mlflow server" not in line
 
 
 class Answers(http.server.ThreadingHTTPServer):
