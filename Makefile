@@ -66,7 +66,7 @@ figures: install-runtime ## Figures 4 to 11, quality against time and the status
 	cp dags/figures/metrics/paper_figures.json metrics/paper_figures.json
 	@echo "metrics/paper_figures.json is new: 'make repro' shows it in the report, 'make readme' in docs/results.md"
 
-release: install-runtime ## The weights in the package, from the main DAG's prompted model; PROFILE=... as above
+release: install-runtime ## The weights in the package: trains the network for any world; PROFILE=... as above
 	$(if $(PROFILE),$(BIN)/python -m dags.profile $(PROFILE) dags/release)
 	$(BIN)/dvc repro dags/release/dvc.yaml
 	$(if $(PROFILE),,$(BIN)/python -m dags.package)

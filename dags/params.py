@@ -27,6 +27,7 @@ from pipelines.studies.few_shot_config import FewShotStudyConfig, Study
 from pipelines.studies.paper_figures import PaperFiguresConfig
 from pipelines.studies.release import ReleaseConfig
 from pipelines.studies.speed_quality import SpeedQualityConfig
+from pipelines.studies.train_worlds import TrainWorldsConfig
 
 # What pipelines.reporting.paper_figures makes the paper's figures from.
 STUDIES = {"few-shot", "paper-recipe", "pcgnn", "zero-shot", "imputed", "variants"}
@@ -86,6 +87,7 @@ class ReleaseParams(Strict):
     """The whole of dags/release/params.yaml."""
 
     seed: int = Field(ge=0)
+    train_worlds: TrainWorldsConfig
     release: ReleaseConfig
 
 

@@ -9,7 +9,10 @@ ROOT = Path(__file__).resolve().parents[2]
 LAYERS = ("gfm_ra", "components", "pipelines", "dags")
 STAGE_ROOMS = ("pipelines.stages", "pipelines.studies")
 # Compiled sources that a module calls without importing them: folders of C++ below gfm_ra/core.
-COMPILED = {"gfm_ra/solvers/binding.py": ("gfm_ra/core/common", "gfm_ra/core/solvers")}
+COMPILED = {
+    "gfm_ra/solvers/binding.py": ("gfm_ra/core/common", "gfm_ra/core/solvers"),
+    "gfm_ra/inference/unrolled.py": ("gfm_ra/core/common", "gfm_ra/core/network", "gfm_ra/core/solvers"),
+}
 COMPILED_SUFFIXES = (".cpp", ".hpp")
 
 

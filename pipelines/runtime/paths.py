@@ -17,7 +17,8 @@ SWEEP = Path("artifacts/sweep")
 REGISTER = Path("artifacts/register/registered.json")
 REGISTER_COMPACT = Path("artifacts/register/compact.json")
 REPORT = Path("artifacts/report")
-# Folders of weights as they travel in the package.
+# The network for any world, and the folders of weights as they travel in the package.
+TRAIN_WORLDS = Path("artifacts/train_worlds")
 RELEASE = Path("artifacts/release")
 METRICS = Path("metrics")
 # Every method's means and ratios with intervals, committed; metrics("evaluate") is the headline of it.
