@@ -188,11 +188,11 @@ class Allocator:
         threads: int | None,
     ) -> Allocation:
         """Answers for [B, K, K] networks, known and unknown gains mixed."""
-        gain_db = network.gain_db
-        unknown = np.asarray(np.isnan(gain_db).any((-2, -1)))  # [B]
+        gain = network.gain
+        unknown = np.asarray(np.isnan(gain).any((-2, -1)))  # [B]
         if unknown.any() and not self.network.takes_unknown:
             raise ValueError(f"allocate: {self.name} needs every gain, but some are NaN (unknown)")
-        answers = self._answers(network, goal, unknown, effort, seed, threads)  # [B, D, K]
+        answers = self._answers(network, gain, goal, unknown, effort, seed, threads)  # [B, D, K]
         power = answers[:, 0].copy()
         usable = are_powers(power)
         source = np.where(unknown, "model, unchecked", "model").astype(object)
@@ -202,10 +202,11 @@ class Allocator:
         extrapolates = bool(self._beyond(goal))
         compares = ~unknown & (~usable | (effort != "fast") | extrapolates)
         checked = np.flatnonzero(compares)
-        gain = network.gain
         if isinstance(self.network, UnrolledNetwork) and numbers_of(goal) is not None:
-            last = np.flatnonzero(~unknown & ~compares)
-            if last.size:
+            last = ~unknown & ~compares
+            if last.all():
+                power = refined(power, gain, goal, threads)
+            elif last.any():
                 power[last] = refined(power[last], gain[last], selected(goal, last), threads)
         if checked.size:
             least: Effort = "balanced" if effort == "fast" else effort
@@ -230,6 +231,7 @@ class Allocator:
     def _answers(
         self,
         network: Network,
+        gain: np.ndarray,
         goal: Objective,
         unknown: np.ndarray,
         effort: Effort,
@@ -241,7 +243,7 @@ class Allocator:
         if not isinstance(self.network, UnrolledNetwork):
             limited = np.clip(network.gain_db, LEAST_GAIN_DB, LARGEST_GAIN_DB).astype(np.float32)  # NaN stays
             return self.network.powers(limited, prompt, threads)[:, None]
-        gain, draws = network.gain, DRAWS[effort]
+        draws = DRAWS[effort]
         answers = self.network.draws(gain, prompt, noise(seed, draws, network.links), threads)
         if draws > 1 and unknown.any():
             # As effort fast answers them: estimates of unknown gains are the draws' mean.

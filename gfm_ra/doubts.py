@@ -32,16 +32,18 @@ class Findings:
             return
         own = np.diagonal(part, axis1=1, axis2=2)  # [n, K]
         strongest = np.fmax.reduce(part, axis=2)  # [n, K]
-        self.unknown += int(np.isnan(part).sum())
-        self.least = float(np.fmin(self.least, np.fmin.reduce(part, axis=None)))
-        self.largest = float(np.fmax(self.largest, np.fmax.reduce(strongest, axis=None)))
+        least, largest = float(np.fmin.reduce(part, axis=None)), float(np.fmax.reduce(strongest, axis=None))
+        self.unknown += int(np.count_nonzero(np.isnan(part)))
+        self.least, self.largest = float(np.fmin(self.least, least)), float(np.fmax(self.largest, largest))
         self.largest_own = float(np.fmax(self.largest_own, np.fmax.reduce(own, axis=None)))
-        self.rows += int((~np.isnan(own)).sum())
-        self.best_rows += int((own >= strongest).sum())
-        self.best_columns += int((own >= np.fmax.reduce(part, axis=1)).sum())
+        self.rows += own.size - int(np.count_nonzero(np.isnan(own)))
+        self.best_rows += int(np.count_nonzero(own >= strongest))
+        self.best_columns += int(np.count_nonzero(own >= np.fmax.reduce(part, axis=1)))
         zero, limits = (-np.inf, (LEAST_GAIN_DB, LARGEST_GAIN_DB)) if self.given_db else (0.0, _LINEAR_LIMITS)
-        self.below += int(((part > zero) & (part < limits[0])).sum())
-        self.above += int((part > limits[1]).sum())
+        if least < limits[0]:
+            self.below += int(np.count_nonzero((part > zero) & (part < limits[0])))
+        if largest > limits[1]:
+            self.above += int(np.count_nonzero(part > limits[1]))
 
     def in_db(self, value: float) -> float:
         """A value in the unit of the gains in dB."""

@@ -1,0 +1,91 @@
+"""The packaged weights as stages: trained phase after phase, taken up where they stopped, packed with a card."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+
+from components.channel.scenario import SCENARIOS
+from components.channel.simulator import simulate
+from gfm_ra.loading import load
+from gfm_ra.weights.card import read_card
+from pipelines.runtime import paths
+from pipelines.runtime.stage import Stage
+from pipelines.studies import release, train_worlds
+
+PHASE: dict[str, Any] = {
+    "network": {"width": 12, "hidden": 18, "steps": 3, "estimate_steps": [1]},
+    "epochs": 2, "batches": 4, "batch_size": 8,
+}  # fmt: skip
+
+
+def write(*phases: dict[str, Any]) -> None:
+    paths.RELEASE_PARAMS.parent.mkdir(parents=True, exist_ok=True)
+    packed = {
+        "name": "tiny", "version": 1, "released": "2026-01-01", "training_time": "seconds", "scenarios": ["D16"],
+        "networks": 6, "efforts": ["fast", "best"],
+    }  # fmt: skip
+    params = {"seed": 1, "train_worlds": {"phases": [*phases]}, "release": packed}
+    paths.RELEASE_PARAMS.write_text(yaml.safe_dump(params, sort_keys=False))
+
+
+def test_weights_are_trained_packed_and_answer(workspace: Path, run_stage: Callable[[Stage], str]) -> None:
+    write(PHASE, {**PHASE, "epochs": 1, "draws": 2})
+    run_stage(train_worlds.STAGE)
+    lines = paths.history(train_worlds.NAME).read_text().splitlines()
+    assert len(lines) == 1 + 2 + 1
+    run_stage(release.STAGE)
+    card = read_card(paths.RELEASE / "tiny-1")
+    assert card.kind == "unrolled"
+    assert card.envelope["alpha"] == (0.0, 5.0)
+    assert set(card.text["results"]["best"]["qos"]) == {"D16"}
+    allocator = load(paths.RELEASE / "tiny-1")
+    gain = simulate(SCENARIOS["D16"], 3, 5)
+    for effort in ("fast", "balanced", "best"):
+        power = allocator.allocate(gain=gain, goal="proportional-fair", effort=effort).power
+        assert ((power >= 0) & (power <= 1)).all()
+    unknown = gain.copy()
+    unknown[:, 0, 1] = np.nan
+    fast = allocator.allocate(gain=unknown, effort="fast")
+    assert (fast.source == "model, unchecked").all()
+    assert np.array_equal(allocator.allocate(gain=unknown, effort="best").power, fast.power)
+
+
+def test_an_interrupted_phase_goes_on_to_the_same_weights(
+    workspace: Path, run_stage: Callable[[Stage], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(PHASE, {**PHASE, "draws": 2})
+    run_stage(train_worlds.STAGE)
+    whole = (paths.TRAIN_WORLDS / "model.safetensors").read_bytes()
+    (paths.TRAIN_WORLDS / "model.safetensors").unlink()
+    finish = train_worlds.WorldsTraining.measure
+    calls = []
+
+    def measure(self: train_worlds.WorldsTraining, epoch: Any) -> dict[str, float]:
+        calls.append(epoch)
+        if len(calls) == 4:
+            raise KeyboardInterrupt
+        return finish(self, epoch)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(train_worlds.WorldsTraining, "measure", measure)
+        with pytest.raises((KeyboardInterrupt, SystemExit)):
+            run_stage(train_worlds.STAGE)
+    run_stage(train_worlds.STAGE)
+    assert (paths.TRAIN_WORLDS / "model.safetensors").read_bytes() == whole
+
+
+def test_the_card_is_json_that_says_what_it_was_trained_on(
+    workspace: Path, run_stage: Callable[[Stage], str]
+) -> None:
+    write({**PHASE, "epochs": 1})
+    run_stage(train_worlds.STAGE)
+    run_stage(release.STAGE)
+    text = json.loads((paths.RELEASE / "tiny-1" / "card.json").read_text())
+    assert text["worlds"]["links"] == [2, 100]
+    assert text["network"]["architecture"]["steps"] == 3
+    assert "clusters" in (paths.RELEASE / "tiny-1" / "card.md").read_text()
