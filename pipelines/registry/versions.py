@@ -79,7 +79,8 @@ def add_version(
         info = mlflow.pyfunc.log_model(
             name=name,
             python_model=str(program),
-            artifacts={key: str(path.resolve()) for key, path in artifacts.items()},
+            # As addresses: MLflow would read one from a path in which %20 or a question mark stands for itself.
+            artifacts={key: path.resolve().as_uri() for key, path in artifacts.items()},
             signature=signature,
             pip_requirements=requirements,
             registered_model_name=name,

@@ -110,12 +110,20 @@ def _tables(uri: str) -> None:
     database = database_of(uri)
     if database is None or not is_new(database):
         return
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore  # who only reads need not import it
+
     for left in database.parent.glob(f"{database.name}.new-*"):
         left.unlink()
     # A name of its own, since MLflow remembers by name which databases have their tables.
     fresh = database.with_name(f"{database.name}.new-{time.time_ns()}")
-    mlflow.MlflowClient(tracking_uri=f"{SQLITE}{fresh}").search_experiments()
+    # As an address, in which quotes are written in other characters: MLflow puts it into SQL as it is.
+    SqlAlchemyStore(f"{SQLITE}{fresh}", _artifacts(database))
     os.replace(fresh, database)
+
+
+def _artifacts(database: Path) -> str:
+    """Where artifacts are kept: beside their database."""
+    return (database.absolute().parent / "mlartifacts").as_uri()
 
 
 def check_experiment() -> None:
@@ -134,7 +142,7 @@ def _experiment(uri: str) -> None:
     if mlflow.get_experiment_by_name(EXPERIMENT) is None:
         # A server chooses its own artifact store; a local database keeps artifacts beside it.
         database = database_of(uri)
-        location = None if database is None else (database.absolute().parent / "mlartifacts").as_uri()
+        location = None if database is None else _artifacts(database)
         mlflow.create_experiment(EXPERIMENT, artifact_location=location)
     mlflow.set_experiment(EXPERIMENT)
 

@@ -1,6 +1,8 @@
 """Reading a registry needs no right to write to it, whatever its folder and its models are called."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import mlflow
@@ -25,6 +27,8 @@ FOLDERS = [
     "a#b",
     "a&b",
     "$HOME",
+    'it\'s "both"',
+    "a%20b?",
 ]
 
 
@@ -92,3 +96,32 @@ def test_a_project_s_folder_may_have_any_name(
     monkeypatch.chdir(folder)
     assert list(runs.newest_runs()) == ["here"]
     assert versions.load(f"models:/{NAME}@champion")(np.zeros((1, 2, 2), np.float32)).shape == (1, 2)
+
+
+FRESH = """
+from pathlib import Path
+from pipelines.runtime import runs
+
+runs.connect()
+with runs.run("simulate", {}) as run:
+    Path("note.txt").write_text("a note")
+    run.artifact(Path("note.txt"))
+    run.metrics({"seconds": 1.0})
+runs.connect(create=False)
+print(*runs.newest_runs())
+"""
+
+
+@pytest.mark.parametrize("name", ['it\'s "both"', "a%20b?c#d"])
+def test_a_registry_is_made_in_a_folder_of_any_name(name: str, tmp_path: Path, root: Path) -> None:
+    folder = tmp_path / name
+    folder.mkdir()
+    environment = {key: value for key, value in os.environ.items() if key != "MLFLOW_TRACKING_URI"}
+    answer = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", FRESH],
+        cwd=folder, env=environment | {"PYTHONPATH": str(root)}, capture_output=True, text=True, timeout=120,
+        check=False,
+    )  # fmt: skip
+    assert answer.stdout == "simulate\n", answer.stderr
+    assert [path.name for path in folder.glob("mlartifacts/**/note.txt")] == ["note.txt"]
+    assert set(os.listdir(folder)) == {"mlflow.db", "mlflow.db.lock", "mlartifacts", "note.txt"}
