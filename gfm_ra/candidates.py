@@ -1,9 +1,10 @@
 """The choice between several answers to the same network."""
 
+import math
+
 import numpy as np
 
 from gfm_ra.goals import Objective
-from gfm_ra.rates import spectral_efficiency
 
 
 def are_powers(power: np.ndarray) -> np.ndarray:
@@ -17,15 +18,23 @@ def best_candidate(powers: np.ndarray, gain: np.ndarray, objective: Objective) -
     A candidate that is not finite or leaves [0, 1] never wins; the first of equals does.
     Raises ValueError for a snapshot that has no other candidate.
     """
-    merits = np.stack([_merit(candidate, gain, objective) for candidate in powers])  # [C, B]
+    sound = are_powers(powers)  # [C, B]
+    rates = _rates(np.where(sound[..., None], powers, 0.0), gain)  # [C, B, K]
+    if isinstance(objective, Objective):
+        merits = np.asarray(objective.merit(rates))
+    else:  # goals of other packages have a utility alone, of [B, K]
+        merits = np.stack([np.asarray(objective.utility(each)) for each in rates])
+    merits = np.where(sound & np.isfinite(merits), merits, -np.inf)
     if np.isneginf(merits).all(0).any():
         raise ValueError("candidates: a snapshot has none whose powers are numbers in [0, 1]: add full power")
     return np.argmax(merits, axis=0)
 
 
-def _merit(power: np.ndarray, gain: np.ndarray, objective: Objective) -> np.ndarray:
-    sound = are_powers(power)  # [B]
-    rates = spectral_efficiency(np.where(sound[:, None], power, 0.0).astype(power.dtype), gain)
-    # Goals of other packages have a utility alone.
-    merit = np.asarray(getattr(objective, "merit", objective.utility)(rates))
-    return np.where(sound & np.isfinite(merit), merit, -np.inf)
+def _rates(powers: np.ndarray, gain: np.ndarray) -> np.ndarray:
+    """`spectral_efficiency` of every candidate, [C, B, K], by one product per snapshot."""
+    own = np.diagonal(gain, axis1=-2, axis2=-1)  # [B, K]
+    crossing = gain.copy()
+    links = np.arange(gain.shape[-1])
+    crossing[..., links, links] = 0.0
+    interference = np.matmul(crossing, np.moveaxis(powers, 0, -1))  # [B, K, C]
+    return np.log1p(own * powers / (np.moveaxis(interference, -1, 0) + 1)) * (1 / math.log(2.0))
