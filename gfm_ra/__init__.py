@@ -11,7 +11,7 @@ from importlib import import_module
 
 _HOMES = {
     "load": "loading",
-    "Allocator": "allocator", "Allocation": "allocator",
+    "Allocator": "allocator", "Allocation": "inference.allocation",
     "Network": "network", "network_from_channel": "network",
     "SumRate": "goals", "ProportionalFair": "goals", "AlphaFair": "goals", "QoS": "goals", "Weighted": "goals",
     "spectral_efficiency": "rates",

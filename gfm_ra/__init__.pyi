@@ -2,7 +2,7 @@ from gfm_ra import goals as goals
 from gfm_ra import rates as rates
 from gfm_ra import solvers as solvers
 from gfm_ra import units as units
-from gfm_ra.allocator import Allocation as Allocation
+from gfm_ra.inference.allocation import Allocation as Allocation
 from gfm_ra.allocator import Allocator as Allocator
 from gfm_ra.errors import InputError as InputError
 from gfm_ra.errors import UserError as UserError

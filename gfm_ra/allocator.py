@@ -1,7 +1,6 @@
 """From gains to powers: the network's answer, refined and compared with classical ones by its true utility."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
@@ -10,13 +9,14 @@ from gfm_ra.candidates import are_powers
 from gfm_ra.doubts import doubts
 from gfm_ra.goal_family import GOAL_OF_NUMBER, numbers_of
 from gfm_ra.goals import Objective, QoS, SumRate, Weighted
+from gfm_ra.inference.allocation import Allocation
 from gfm_ra.inference.comparison import DRAWS, EFFORTS, Effort, compared, refined
 from gfm_ra.inference.prompts import Prompt, goal_of, part_of, prompt_of, selected
 from gfm_ra.inference.unrolled import UnrolledNetwork, noise
 from gfm_ra.network import Network, Orientation
 from gfm_ra.notes import Remarks
 from gfm_ra.rates import spectral_efficiency
-from gfm_ra.units import LARGEST_GAIN_DB, LEAST_GAIN_DB, w_to_dbm
+from gfm_ra.units import LARGEST_GAIN_DB, LEAST_GAIN_DB
 
 _PART_GAINS = 2**19
 """Gains that are worked on at a time: what bounds the memory, however many networks come."""
@@ -31,31 +31,6 @@ class PowerNetwork(Protocol):
     def powers(self, gain_db: np.ndarray, prompt: Prompt, threads: int | None = None) -> np.ndarray:
         """Powers float32 [B, K] of gain_db float32 [B, K, K], NaN where unknown; nobody has checked them."""
         ...
-
-
-@dataclass(frozen=True)
-class Allocation:
-    """Powers, and what they lead to. `...` are the leading dimensions of the gains, none for a single network."""
-
-    power: np.ndarray
-    """[..., K], parts of full power in [0, 1]."""
-    rate: np.ndarray
-    """[..., K], bit/s/Hz; NaN for networks with unknown gains."""
-    utility: np.ndarray
-    """[...], of the goal; NaN for networks with unknown gains."""
-    source: np.ndarray
-    """[...], where the powers come from: model, refined, wmmse or full-reuse, "model, unchecked" with unknown gains."""
-    below_min_rate: np.ndarray
-    """[...], how many links stay below the goal's least rate; 0 for goals without one."""
-    notes: tuple[str, ...] = ()
-    """What the reader of the powers should know, a line each."""
-    transmit_power_w: np.ndarray | None = field(default=None, repr=False)
-    """[..., K], full power in watts, where the network knows it."""
-
-    @property
-    def power_dbm(self) -> np.ndarray | None:
-        """Powers in dBm, [..., K]; minus infinity for a silent link; None unless the network knows full powers."""
-        return None if self.transmit_power_w is None else w_to_dbm(self.power * self.transmit_power_w)
 
 
 class Allocator:

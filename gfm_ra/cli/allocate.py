@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from gfm_ra.allocator import Allocation, Allocator
+from gfm_ra.allocator import Allocator
+from gfm_ra.inference.allocation import Allocation
 from gfm_ra.errors import InputError
 from gfm_ra.files.gains import RECEIVERS, Gains, open_gains
 from gfm_ra.files.plausibility import survey

@@ -31,7 +31,9 @@ class OnnxGraph:
         try:
             import onnxruntime
         except ImportError:
-            raise UserError("these weights need onnxruntime: pip install onnxruntime") from None
+            raise UserError(
+                "this model is an ONNX graph, which needs onnxruntime: pip install 'gfm-ra[registry]'"
+            ) from None
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1  # networks are shared out between threads, not single products
         options.log_severity_level = 4

@@ -9,7 +9,7 @@ from torch import Tensor
 from components.channel.worlds.layouts import Layout
 from components.channel.worlds.ranges import Range, uniform
 from components.config import Strict
-from gfm_ra.units import linear_to_db
+from gfm_ra.units import db_to_linear, linear_to_db
 
 _LEAST_FADING = 2.0**-30
 _NEAREST_M = 1.0
@@ -57,7 +57,7 @@ class Propagation(Strict):
         one = (shape[0], 1, 1)
         rayleigh, rice, _ = self.fading_shares
         kind = uniform(one, generator)
-        factor = torch.where(kind < rayleigh, 0.0, 10.0 ** (self.rice_db.draw(one, generator) / 10.0))
+        factor = torch.where(kind < rayleigh, 0.0, db_to_linear(self.rice_db.draw(one, generator)))
         scattered = (0.5 / (1.0 + factor)).sqrt()
         real = (factor / (1.0 + factor)).sqrt() + scattered * _normal(shape, generator)
         power = real.square() + (scattered * _normal(shape, generator)).square()
