@@ -52,7 +52,8 @@ def _forward(gains: Any, absent: Any, sender: Any, edge: Any, message: Any, neve
                     for m in range(second):
                         made[m] += r0[m] * h0 + r1[m] * h1 + r2[m] * h2 + r3[m] * h3
                 for m in range(second):
-                    stronger = made[m] > strongest[m]
+                    # What is no number stays: a diverged network must not look like one in which nobody sends.
+                    stronger = (made[m] > strongest[m]) | (made[m] != made[m])
                     strongest[m] = made[m] if stronger else strongest[m]
                     by[m] = np.int32(j) if stronger else by[m]
     return best, chosen
@@ -110,7 +111,8 @@ def _array(values: Tensor) -> np.ndarray:
 
 
 def strongest(sender: Tensor, edge: Tensor, message: Tensor, gains: Tensor, absent: Tensor) -> Tensor:
-    """max over j of message @ relu(sender_j + edge @ [gains_kj, gains_jk]), [B, K, m]; NEVER where nobody sends.
+    """max over j of message @ relu(sender_j + edge @ [gains_kj, gains_jk]), [B, K, m]; NEVER where nobody sends, NaN
+    where a message is NaN.
 
     Args:
         sender: [B, K, h], what a link's message says about itself.
