@@ -32,6 +32,7 @@ from components.training.loop import Metrics, Report
 from components.training.pretraining import Pretraining
 from components.training.validation import health
 from gfm_ra.errors import UserError
+from gfm_ra.solvers.threads import available_threads
 
 SPLITS = ("train", "val")
 VALIDATION = 256  # snapshots per scenario, where they are drawn
@@ -74,6 +75,7 @@ def train(options: argparse.Namespace) -> Pretraining:
     config, source = read_config(options.config), source_of(options)
     run, checkpoints = identity(config, options.seed, source), options.out / "checkpoints"
     group = join(options.device)
+    bound_threads()
     lock = only_writer(checkpoints) if group.rank == 0 else nullcontext()
     with lock:
         resume_from = resumable(checkpoints, run)
@@ -207,6 +209,19 @@ def join(device: str) -> Group:
         # On GPUs gloo as well: what processes agree on at the start lies in main memory.
         dist.init_process_group("gloo" if place.type == "cpu" else "cpu:gloo,cuda:nccl")
     return Group(rank, size, place)
+
+
+def bound_threads() -> None:
+    """Let torch, which counts cores, start no more threads than control groups and the environment grant.
+
+    Raises:
+        UserError: GFM_RA_THREADS is not a number from 1 on.
+    """
+    try:
+        granted = available_threads()
+    except ValueError as error:
+        raise UserError(str(error)) from None
+    torch.set_num_threads(min(torch.get_num_threads(), granted))
 
 
 def only_writer(checkpoints: Path) -> TextIO:
