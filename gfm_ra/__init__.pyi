@@ -2,7 +2,6 @@ from gfm_ra import goals as goals
 from gfm_ra import rates as rates
 from gfm_ra import solvers as solvers
 from gfm_ra import units as units
-from gfm_ra.inference.allocation import Allocation as Allocation
 from gfm_ra.allocator import Allocator as Allocator
 from gfm_ra.errors import InputError as InputError
 from gfm_ra.errors import UserError as UserError
@@ -11,6 +10,7 @@ from gfm_ra.goals import ProportionalFair as ProportionalFair
 from gfm_ra.goals import QoS as QoS
 from gfm_ra.goals import SumRate as SumRate
 from gfm_ra.goals import Weighted as Weighted
+from gfm_ra.inference.allocation import Allocation as Allocation
 from gfm_ra.loading import load as load
 from gfm_ra.network import Network as Network
 from gfm_ra.network import network_from_channel as network_from_channel

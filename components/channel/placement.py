@@ -7,6 +7,7 @@ from numba import njit
 
 from components.channel.scenario import Scenario
 
+# Arguments of the compiled functions, never read by them: what they read is frozen into numba's cache.
 RECEIVER_REDRAWS = 200
 """Receivers tried around one transmitter before the transmitter itself moves."""
 LAYOUT_REDRAWS = 2_000
@@ -31,7 +32,8 @@ def place(scenario: Scenario, count: int, generator: np.random.Generator) -> Lay
     transmitters = np.empty((count, scenario.links, 2))
     receivers = np.empty((count, scenario.links, 2))
     low, high = float(scenario.min_distance_m), float(scenario.max_distance_m)
-    failed = _place_all(generator, float(scenario.area_m), low, high, transmitters, receivers)
+    bounds = (RECEIVER_REDRAWS, LAYOUT_REDRAWS * scenario.links)
+    failed = _place_all(generator, float(scenario.area_m), low, high, bounds, transmitters, receivers)
     if failed >= 0:
         raise ValueError(
             f"scenario {scenario.name!r}: no admissible layout of {scenario.links} links found in "
@@ -47,12 +49,13 @@ def _place_all(
     side: float,
     low: float,
     high: float,
+    bounds: tuple[int, int],
     transmitters: np.ndarray,
     receivers: np.ndarray,
 ) -> int:
     """Fill all layouts; return the index of the first hopeless one, or -1."""
     for index in range(transmitters.shape[0]):
-        if not _place_one(rng, side, low, high, transmitters[index], receivers[index]):
+        if not _place_one(rng, side, low, high, bounds, transmitters[index], receivers[index]):
             return index
     return -1
 
@@ -63,22 +66,24 @@ def _place_one(
     side: float,
     low: float,
     high: float,
+    bounds: tuple[int, int],
     transmitters: np.ndarray,
     receivers: np.ndarray,
 ) -> bool:
+    """Fill one layout within `bounds`: receivers tried around one transmitter, and altogether."""
     links = transmitters.shape[0]
+    receiver_redraws, budget = bounds
     for k in range(links):
         transmitters[k, 0] = side * rng.random()
         transmitters[k, 1] = side * rng.random()
     placed = np.zeros(links, dtype=np.bool_)
-    budget = LAYOUT_REDRAWS * links
     remaining = links
     while remaining > 0:
         for k in range(links):
             if placed[k]:
                 continue
             tries = 0
-            while not placed[k] and tries < RECEIVER_REDRAWS:
+            while not placed[k] and tries < receiver_redraws:
                 placed[k] = _try_receiver(rng, side, low, high, transmitters, receivers, k)
                 tries += 1
             budget -= tries

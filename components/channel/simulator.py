@@ -14,7 +14,8 @@ FADING_FLOOR = np.float32(2.0**-30)
 _BLOCK = 1024
 """Snapshots whose layouts are drawn together; part of what a seed means."""
 _CACHED_ENTRIES = 1 << 16
-"""Gains that are worked on together, so that they stay in the core's own cache between passes."""
+"""Gains that are worked on together, so that they stay in the core's own cache between passes; part of what a seed means
+as well, because shadowing and fading are drawn in turns, part by part."""
 
 
 def simulate(scenario: Scenario, count: int, seed: int) -> np.ndarray:
@@ -57,15 +58,23 @@ def _fill(generator: np.random.Generator, scenario: Scenario, layout: Layout, ga
         np.multiply(gain, fading, out=gain)
     slopes = path_loss(scenario.path_loss)
     at_1m = db_to_linear(scenario.transmit_snr_db - slopes.loss_at_1m_db)
-    _attenuate(layout.receivers, layout.transmitters, at_1m, slopes.breakpoint_m, gain)
+    _attenuate(layout.receivers, layout.transmitters, at_1m, slopes.breakpoint_m, CLAMP_M, gain)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _attenuate(
-    receivers: np.ndarray, transmitters: np.ndarray, at_1m: float, breakpoint_m: float, gain: np.ndarray
+    receivers: np.ndarray,
+    transmitters: np.ndarray,
+    at_1m: float,
+    breakpoint_m: float,
+    clamp_m: float,
+    gain: np.ndarray,
 ) -> None:
-    """Multiply gains by the path gain: the two slopes of `pathloss`, without a logarithm."""
-    nearest, knee, scale = np.float32(CLAMP_M**2), np.float32(breakpoint_m**2), np.float32(at_1m)
+    """Multiply gains by the path gain: the two slopes of `path_loss`, without a logarithm.
+
+    Constants of other modules are arguments: numba's cache would keep their old values.
+    """
+    nearest, knee, scale = np.float32(clamp_m**2), np.float32(breakpoint_m**2), np.float32(at_1m)
     links = gain.shape[1]
     for index in range(gain.shape[0]):
         x, y = transmitters[index, :, 0].copy(), transmitters[index, :, 1].copy()

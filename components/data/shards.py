@@ -129,7 +129,8 @@ def read_shard(folder: Path, entry: ShardEntry, links: int) -> np.ndarray:
     """Read one shard's gain_db [N, K, K] in its stored precision.
 
     Raises:
-        DataError: the file is missing, or its bytes are not those that simulate wrote.
+        DataError: the file is missing, its bytes are not those that simulate wrote, or they hold something else than
+            finite gains of so many links.
     """
     path = folder / entry.file
     if not path.is_file():
@@ -138,7 +139,48 @@ def read_shard(folder: Path, entry: ShardEntry, links: int) -> np.ndarray:
         raise DataError(
             f"{path} is damaged (its checksum differs from the manifest): run the simulate stage again"
         )
-    return column_matrix(pq.read_table(path, memory_map=True), COLUMN).reshape(-1, links, links)
+    columns = read_columns(path, entry, "simulate")
+    found = {name: values.shape[1] for name, values in columns.items()}
+    if found.get(COLUMN) != links**2:
+        raise DataError(
+            f"{path} holds {found} numbers per snapshot instead of {links} * {links} in {COLUMN}: "
+            "run the simulate stage again"
+        )
+    return columns[COLUMN].reshape(-1, links, links)
+
+
+def read_columns(path: Path, entry: ShardEntry, stage: str) -> dict[str, np.ndarray]:
+    """Every column of a Parquet file as an array [N, width], N from 1 on, by name; `stage` is what makes the file.
+
+    Raises:
+        DataError: it is no Parquet file, has other rows than its entry says or none, or a column does not hold a list
+            of finite floating-point numbers, as many in every row.
+    """
+    remedy = f"run the {stage} stage again"
+    try:
+        table = pq.read_table(path, memory_map=True)
+    except (pa.ArrowException, OSError) as error:
+        reason = " ".join(str(error).split())[:100]
+        raise DataError(f"{path} cannot be read as Parquet ({reason}): {remedy}") from None
+    if table.num_rows != entry.rows or entry.rows < 1:
+        raise DataError(
+            f"{path} holds {table.num_rows} rows and its manifest says {entry.rows}; both must be the same number from "
+            f"1 on: {remedy}"
+        )
+    return {name: _finite_matrix(table, name, path, remedy) for name in table.column_names}
+
+
+def _finite_matrix(table: pa.Table, name: str, path: Path, remedy: str) -> np.ndarray:
+    kind = table.schema.field(name).type
+    if not pa.types.is_fixed_size_list(kind) or not pa.types.is_floating(kind.value_type):
+        raise DataError(
+            f"{path}: column {name} holds {kind} instead of lists of floating-point numbers of one length: {remedy}"
+        )
+    values = column_matrix(table, name)
+    bad = ~np.isfinite(values).all(1)
+    if bad.any():
+        raise DataError(f"{path}: row {bad.argmax() + 1} of column {name} has a value that is not finite: {remedy}")
+    return values
 
 
 def load_split(

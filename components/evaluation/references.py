@@ -5,9 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from components.data.shards import DataError, ShardEntry, column_matrix, matrix_column, sha256_of, write_table
+from components.data.shards import DataError, ShardEntry, matrix_column, read_columns, sha256_of, write_table
 from gfm_ra.goals import STANDARD
 from gfm_ra.solvers import fplinq, full_reuse, wmmse
 
@@ -23,7 +22,7 @@ def reference_solvers(starts: int, iterations: int, seed: int, first_row: int) -
     """
     solvers: dict[str, Solver] = {
         "full-reuse": full_reuse,
-        "fplinq": lambda gain: fplinq(gain, iterations=iterations),
+        "fplinq": lambda gain: fplinq(gain, iterations=iterations, threads=1),
         "wmmse": lambda gain: wmmse(gain, iterations=iterations, threads=1),
     }
     for goal in STANDARD:
@@ -50,13 +49,20 @@ def read_references(folder: Path, entries: tuple[ShardEntry, ...]) -> dict[str, 
     """Powers [N, K] by solver name, shards joined in order.
 
     Raises:
-        DataError: a file is missing or damaged.
+        DataError: a file is missing or damaged, or holds anything but powers of as many links as the others.
     """
-    tables = []
+    parts: list[dict[str, np.ndarray]] = []
     for entry in entries:
         path = folder / entry.file
         if not path.is_file() or sha256_of(path) != entry.sha256:
             raise DataError(f"{path} is missing or damaged: run the solve stage again")
-        tables.append(pq.read_table(path))
-    table = pa.concat_tables(tables)
-    return {name: column_matrix(table, name) for name in table.column_names}
+        parts.append(read_columns(path, entry, "solve"))
+        if _shapes(parts[-1]) != _shapes(parts[0]):
+            raise DataError(
+                f"{path} holds other solvers or links than {entries[0].file}: run the solve stage again"
+            )
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def _shapes(powers: dict[str, np.ndarray]) -> list[tuple[str, int]]:
+    return [(name, power.shape[1]) for name, power in powers.items()]

@@ -26,7 +26,15 @@ from components.data.shards import DataError, Manifest, json_text, load_split, w
 from components.training.checkpoint import HISTORY_NAME
 from components.training.config import PretrainingConfig
 from components.training.determinism import make_deterministic
-from components.training.launch import check_agreement, join, only_writer, reporter, resumable, say
+from components.training.launch import (
+    bound_threads,
+    check_agreement,
+    join,
+    only_writer,
+    reporter,
+    resumable,
+    say,
+)
 from components.training.pretraining import Pretraining
 from components.training.validation import health
 from gfm_ra.errors import UserError
@@ -70,6 +78,7 @@ def train(options: argparse.Namespace) -> Pretraining:
     config, source = read_config(options.config), source_of(options)
     run, checkpoints = identity(config, options.seed, source), options.out / "checkpoints"
     group = join(options.device)
+    bound_threads()
     lock = only_writer(checkpoints) if group.rank == 0 else nullcontext()
     with lock:
         resume_from = resumable(checkpoints, run)

@@ -14,6 +14,8 @@ import torch.distributed as dist
 from components.data.batches import Group
 from components.training.checkpoint import newest_checkpoint, replace_checkpoint
 from components.training.loop import Metrics, Report
+from gfm_ra.errors import UserError
+from gfm_ra.solvers.threads import available_threads
 
 # What torchrun tells each process, and what holds for one that is alone.
 PLACE = (("RANK", "0"), ("WORLD_SIZE", "1"), ("LOCAL_RANK", "0"))
@@ -49,6 +51,19 @@ def join(device: str) -> Group:
         # On GPUs gloo as well: what processes agree on at the start lies in main memory.
         dist.init_process_group("gloo" if place.type == "cpu" else "cpu:gloo,cuda:nccl")
     return Group(rank, size, place)
+
+
+def bound_threads() -> None:
+    """Let torch, which counts cores, start no more threads than control groups and the environment grant.
+
+    Raises:
+        UserError: GFM_RA_THREADS is not a number from 1 on.
+    """
+    try:
+        granted = available_threads()
+    except ValueError as error:
+        raise UserError(str(error)) from None
+    torch.set_num_threads(min(torch.get_num_threads(), granted))
 
 
 def only_writer(checkpoints: Path) -> TextIO:

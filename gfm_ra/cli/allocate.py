@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 
 from gfm_ra.allocator import Allocator
-from gfm_ra.inference.allocation import Allocation
 from gfm_ra.errors import InputError
 from gfm_ra.files.gains import RECEIVERS, Gains, open_gains
 from gfm_ra.files.plausibility import survey
 from gfm_ra.files.weights import read_weights
 from gfm_ra.files.writers import check_writable, writing
 from gfm_ra.goals import Objective, SumRate
+from gfm_ra.inference.allocation import Allocation
 from gfm_ra.inference.comparison import Effort
 from gfm_ra.inference.prompts import goal_of
 from gfm_ra.loading import load

@@ -19,14 +19,15 @@ _compiled = njit(nogil=True, error_model="numpy", fastmath={"contract", "arcp", 
 
 
 @_compiled
-def _forward(gains: Any, absent: Any, sender: Any, edge: Any, message: Any) -> Any:
+def _forward(gains: Any, absent: Any, sender: Any, edge: Any, message: Any, never: Any) -> Any:
     """Largest messages [B, K, m] and who sent them [B, K, m], -1 for nobody.
 
-    gains [B, K, K]; absent [B, K, K] bool; sender [B, K, h]; edge [2, h]; message [h, m], all float32.
+    gains [B, K, K]; absent [B, K, K] bool; sender [B, K, h]; edge [2, h]; message [h, m];
+    never, what nobody's message counts as, an argument because numba's cache would keep a constant's old value. All float32.
     """
     graphs, links, first = sender.shape
     second = message.shape[1]
-    best = np.full((graphs, links, second), np.float32(NEVER), np.float32)
+    best = np.full((graphs, links, second), never, np.float32)
     chosen = np.full((graphs, links, second), np.int32(-1), np.int32)
     # Four rows of the product at a time: sums stay in registers four times as long. Rows of zeros fill the last four.
     fours = (first + 3) // 4
@@ -51,7 +52,8 @@ def _forward(gains: Any, absent: Any, sender: Any, edge: Any, message: Any) -> A
                     for m in range(second):
                         made[m] += r0[m] * h0 + r1[m] * h1 + r2[m] * h2 + r3[m] * h3
                 for m in range(second):
-                    stronger = made[m] > strongest[m]
+                    # What is no number stays: a diverged network must not look like one in which nobody sends.
+                    stronger = (made[m] > strongest[m]) | (made[m] != made[m])
                     strongest[m] = made[m] if stronger else strongest[m]
                     by[m] = np.int32(j) if stronger else by[m]
     return best, chosen
@@ -88,7 +90,7 @@ class _Strongest(torch.autograd.Function):
         ctx: FunctionCtx, sender: Tensor, edge: Tensor, message: Tensor, gains: Tensor, absent: Tensor
     ) -> Tensor:
         given = [_array(gains), _array(absent), _array(sender), _array(edge.mT), _array(message.mT)]
-        best, chosen = _forward(*given)
+        best, chosen = _forward(*given, np.float32(NEVER))
         ctx.given = (chosen, given[0], given[2], given[3], _array(message))  # type: ignore[attr-defined]
         return torch.from_numpy(best)
 
@@ -109,7 +111,8 @@ def _array(values: Tensor) -> np.ndarray:
 
 
 def strongest(sender: Tensor, edge: Tensor, message: Tensor, gains: Tensor, absent: Tensor) -> Tensor:
-    """max over j of message @ relu(sender_j + edge @ [gains_kj, gains_jk]), [B, K, m]; NEVER where nobody sends.
+    """max over j of message @ relu(sender_j + edge @ [gains_kj, gains_jk]), [B, K, m]; NEVER where nobody sends, NaN
+    where a message is NaN.
 
     Args:
         sender: [B, K, h], what a link's message says about itself.

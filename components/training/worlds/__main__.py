@@ -17,7 +17,15 @@ from pydantic import ValidationError
 from components.data.shards import DataError, json_text, sha256_of, write_text_atomically
 from components.training.checkpoint import HISTORY_NAME, MODEL_NAME, load_weights
 from components.training.determinism import make_deterministic
-from components.training.launch import check_agreement, join, only_writer, reporter, resumable, say
+from components.training.launch import (
+    bound_threads,
+    check_agreement,
+    join,
+    only_writer,
+    reporter,
+    resumable,
+    say,
+)
 from components.training.worlds.config import WorldsConfig
 from components.training.worlds.loop import WorldsTraining
 from gfm_ra.errors import UserError
@@ -71,6 +79,7 @@ def train(options: argparse.Namespace) -> WorldsTraining:
         check_agreement(group, resume_from is not None)
         if group.rank == 0:
             write_text_atomically(checkpoints / "run.json", run)
+        bound_threads()
         make_deterministic(group.device)
         loop = WorldsTraining(config, options.seed, group)
         if initial is not None:

@@ -99,3 +99,23 @@ def test_the_seed_decides_the_weights():
     first, again, other = (fresh_pcgnn(PCGNNConfig(), seed)(gains()) for seed in (1, 1, 2))
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
+
+
+@pytest.mark.parametrize("links", [2, 6])
+def test_a_diverged_network_answers_with_nan_not_as_if_nobody_sent(model, links):
+    with torch.no_grad():
+        model.backbone.message.weight[3, 2] = torch.nan
+        assert model(gains(links=links)).isnan().all()
+
+
+def test_a_message_that_is_no_number_counts_alike_in_both_forms(model):
+    gain_db = gains(batch=2)
+    gain_db[0, 1, 4] = torch.nan  # reaches links 1 and 4 at once, all others a round later
+    with torch.no_grad():
+        heard, absent = model(gain_db), torch.eye(6, dtype=torch.bool).expand(2, 6, 6)
+        nodes = torch.ones(2, 6, 3)
+        compiled = model.backbone._strongest(nodes, gain_db, absent)
+        tensors = model.double().backbone._strongest(nodes.double(), gain_db.double(), absent)
+    assert heard.isnan().any(-1).tolist() == [True, False]
+    assert compiled.isnan().all(-1)[0].tolist() == [False, True, False, False, True, False]
+    assert torch.allclose(compiled.double(), tensors, atol=1e-4, equal_nan=True)
