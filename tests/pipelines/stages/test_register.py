@@ -175,8 +175,8 @@ def test_the_signature_leaves_every_dimension_free_and_nothing_is_pickled(regist
 @pytest.mark.parametrize(
     ("gain_db", "words"),
     [
-        (np.full((1, 3, 3), np.nan, np.float32), "NaN or infinity"),
-        (np.full((1, 3, 3), -np.inf, np.float32), "NaN or infinity"),
+        (np.full((1, 3, 3), np.nan, np.float32), "own gain must be known"),
+        (np.full((1, 3, 3), -np.inf, np.float32), "holds infinity"),
         (np.full((1, 3, 3), 1e9, np.float32), "are these linear gains"),
         (np.zeros((1, 3, 4), np.float32), r"shape \[B, K, K\].*\[1, 3, 4\]"),
         (np.zeros((0, 3, 3), np.float32), r"B, K >= 1"),
