@@ -22,8 +22,8 @@ _compiled = njit(nogil=True, error_model="numpy", fastmath={"contract", "arcp", 
 def _forward(gains: Any, absent: Any, sender: Any, edge: Any, message: Any, never: Any) -> Any:
     """Largest messages [B, K, m] and who sent them [B, K, m], -1 for nobody.
 
-    gains [B, K, K]; absent [B, K, K] bool; sender [B, K, h]; edge [2, h]; message [h, m];
-    never, what nobody's message counts as, an argument because numba's cache would keep a constant's old value. All float32.
+    gains [B, K, K]; absent [B, K, K] bool; sender [B, K, h]; edge [2, h]; message [h, m]; never, what nobody's message
+    counts as, an argument because numba's cache would keep a constant's old value. All float32.
     """
     graphs, links, first = sender.shape
     second = message.shape[1]
@@ -90,7 +90,7 @@ class _Strongest(torch.autograd.Function):
         ctx: FunctionCtx, sender: Tensor, edge: Tensor, message: Tensor, gains: Tensor, absent: Tensor
     ) -> Tensor:
         given = [_array(gains), _array(absent), _array(sender), _array(edge.mT), _array(message.mT)]
-        best, chosen = _forward(*given, np.float32(NEVER))
+        best, chosen = _forward(given[0], given[1], given[2], given[3], given[4], np.float32(NEVER))
         ctx.given = (chosen, given[0], given[2], given[3], _array(message))  # type: ignore[attr-defined]
         return torch.from_numpy(best)
 

@@ -26,7 +26,8 @@ LISTEN = """
 import torch
 from components.model.pcgnn.max_aggregation import strongest
 alone = torch.ones(1, 1, 1, dtype=torch.bool)
-print(float(strongest(torch.zeros(1, 1, 16), torch.zeros(16, 2), torch.zeros(4, 16), torch.zeros(1, 1, 1), alone).max()))
+sender, edge, message = torch.zeros(1, 1, 16), torch.zeros(16, 2), torch.zeros(4, 16)
+print(float(strongest(sender, edge, message, torch.zeros(1, 1, 1), alone).max()))
 """
 CONSTANTS = [
     (SIMULATE, "components/channel/path_loss.py", "CLAMP_M", "3.0"),
