@@ -63,10 +63,10 @@ train.dist.destroy_process_group()
 
 @pytest.fixture(autouse=True)
 def _as_before() -> Iterator[None]:
-    """Training here, in the tests' own process, must not change what other tests run with."""
+    """Training here, in the tests' own process, does not change what other tests run with."""
     before = torch.are_deterministic_algorithms_enabled()
     yield
-    torch.use_deterministic_algorithms(before)
+    assert torch.are_deterministic_algorithms_enabled() == before
 
 
 @pytest.fixture(scope="module")
