@@ -24,7 +24,7 @@ from components.model.heads import PowerModel
 from components.model.prompted import ConditioningConfig, PromptedModel
 from components.model.rates import spectral_efficiency
 from components.training.config import PretrainingConfig
-from components.training.determinism import make_deterministic
+from components.training.determinism import deterministic
 from components.training.flops import matmul_peak, training_flops
 from components.training.precision import autocast
 from components.training.pretraining import Pretraining
@@ -186,7 +186,6 @@ def main() -> None:
     if given.quick:
         backbone, given.batch, given.solved, given.starts, given.times = QUICK, 8, 4, 4, 2
     device = torch.device(given.device)
-    make_deterministic(device)
     console = Console(highlight=False, width=120)
     where = (
         torch.cuda.get_device_name(device)
@@ -194,8 +193,9 @@ def main() -> None:
         else f"{torch.get_num_threads()} CPU threads"
     )
     console.print(f"torch {torch.__version__} on {where}")
-    console.print(correctness(device, backbone, given.precision))
-    console.print(speed(device, given, backbone))
+    with deterministic(device):
+        console.print(correctness(device, backbone, given.precision))
+        console.print(speed(device, given, backbone))
 
 
 if __name__ == "__main__":

@@ -42,7 +42,7 @@ from components.training.checkpoint import (
     save_tensors,
 )
 from components.training.config import PretrainingConfig
-from components.training.determinism import make_deterministic
+from components.training.determinism import deterministic
 from components.training.finetuning import Finetuning, FinetuningConfig
 from components.training.pretraining import Pretraining
 from gfm_ra.goals import STANDARD, ProportionalFair
@@ -108,8 +108,8 @@ def pretrain(given: argparse.Namespace, device: torch.device) -> Path:
     planned, config = given.out / "plan.json", algorithm(given)
     given.out.mkdir(parents=True, exist_ok=True)
     if not planned.is_file():
-        make_deterministic(device)
-        steps = steps_within(config, 60.0 * given.minutes, device, given.seed)
+        with deterministic(device):
+            steps = steps_within(config, 60.0 * given.minutes, device, given.seed)
         batches = max(1, steps // (config.epochs * len(PRETRAINING)))
         plan = {"minutes": given.minutes, "per_epoch": batches * config.batch_size}
         write_text_atomically(planned, json_text(plan))

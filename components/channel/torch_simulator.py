@@ -42,51 +42,73 @@ def draw_layouts(scenario: Scenario, count: int, generator: torch.Generator) -> 
     """Positions in metres of transmitters and receivers, each [count, K, 2], by the rules of `placement`.
 
     Raises:
-        ValueError: a layout is not complete after LAYOUT_REDRAWS candidates for each of its links.
+        ValueError: a layout is not complete after LAYOUT_REDRAWS candidates per link, whichever links they were for.
     """
-    side, place = scenario.area_m, generator.device
-
-    def uniform(*shape: int) -> Tensor:
-        return torch.rand(shape, generator=generator, device=place)
-
-    transmitters = side * uniform(count, scenario.links, 2)
+    place, links = generator.device, scenario.links
+    transmitters = scenario.area_m * torch.rand((count, links, 2), generator=generator, device=place)
     receivers = torch.zeros_like(transmitters)
-    waiting = torch.ones(count, scenario.links, dtype=torch.bool, device=place)
-    span = scenario.max_distance_m - scenario.min_distance_m
+    waiting = torch.ones(count, links, dtype=torch.bool, device=place)
+    tried = torch.zeros(count, dtype=torch.int64, device=place)  # candidates of each layout so far
     redraw = 0
     while True:
         graph, link = waiting.nonzero(as_tuple=True)  # those without an admissible receiver, [n]
         if len(graph) == 0:
             return transmitters, receivers
         if redraw > 0 and redraw % RECEIVER_REDRAWS == 0:
-            if redraw == LAYOUT_REDRAWS:
+            # Sooner no layout can have used up its draws: asking a GPU makes its queue wait.
+            if redraw >= LAYOUT_REDRAWS and bool((tried[graph] >= LAYOUT_REDRAWS * links).any()):
                 raise ValueError(
-                    f"scenario {scenario.name!r}: no admissible layout of {scenario.links} links found in "
+                    f"scenario {scenario.name!r}: no admissible layout of {links} links found in "
                     f"{LAYOUT_REDRAWS} receiver draws per link; use fewer links, a larger area_m or a smaller "
                     "min_distance_m"
                 )
-            # Where no receiver fits, the transmitter moves too, and receivers that it now stands nearest to go again.
-            transmitters[graph, link] = side * uniform(len(graph), 2)
-            to_all = torch.cdist(receivers, transmitters, compute_mode="donot_use_mm_for_euclid_dist")
-            own = to_all.diagonal(dim1=1, dim2=2)
-            to_others = to_all + torch.diag_embed(torch.full_like(own, math.inf))
-            waiting = waiting | (to_others <= own.unsqueeze(-1)).any(-1)
+            _move_transmitters(scenario, generator, transmitters, receivers, waiting)
             graph, link = waiting.nonzero(as_tuple=True)
         # The fewer wait, the more candidates [n, c] each gets at once, of which the first admissible one counts:
         # the same law in a few passes, none larger than the first.
         candidates = min(waiting.numel() // len(graph), RECEIVER_REDRAWS - redraw % RECEIVER_REDRAWS)
-        distance = scenario.min_distance_m + span * uniform(len(graph), candidates)
-        angle = 2.0 * math.pi * uniform(len(graph), candidates)
-        towards = torch.stack([angle.cos(), angle.sin()], -1)
-        spot = transmitters[graph, link].unsqueeze(1) + distance.unsqueeze(-1) * towards  # [n, c, 2]
-        others = transmitters[graph].unsqueeze(1)  # [n, 1, K, 2]
-        # [n, c, K], one coordinate after the other: together they would need twice the room.
-        to_all = (spot[..., 0:1] - others[..., 0]).square() + (spot[..., 1:2] - others[..., 1]).square()
-        index = link.reshape(-1, 1, 1).expand(-1, candidates, 1)
-        own = to_all.gather(2, index)
-        to_all.scatter_(2, index, math.inf)
-        good = ((spot >= 0.0) & (spot <= side)).all(-1) & (to_all > own).all(-1)  # [n, c]
-        first = good.to(torch.uint8).argmax(1).reshape(-1, 1, 1).expand(-1, 1, 2)
-        receivers[graph, link] = spot.gather(1, first).squeeze(1)
-        waiting[graph, link] = ~good.any(1)
+        spot, good = _try_receivers(scenario, generator, transmitters, graph, link, candidates)
+        first, found = good.to(torch.uint8).argmax(1), good.any(1)
+        receivers[graph, link] = spot.gather(1, first.reshape(-1, 1, 1).expand(-1, 1, 2)).squeeze(1)
+        waiting[graph, link] = ~found
+        tried.index_add_(0, graph, torch.where(found, first + 1, candidates))
         redraw += candidates
+
+
+def _move_transmitters(
+    scenario: Scenario, generator: torch.Generator, transmitters: Tensor, receivers: Tensor, waiting: Tensor
+) -> None:
+    """Draw transmitters of waiting links [count, K] anew, and let links wait whose receivers they now stand nearest
+    to."""
+    graph, link = waiting.nonzero(as_tuple=True)
+    moved = torch.rand((len(graph), 2), generator=generator, device=generator.device)
+    transmitters[graph, link] = scenario.area_m * moved
+    to_all = torch.cdist(receivers, transmitters, compute_mode="donot_use_mm_for_euclid_dist")
+    own = to_all.diagonal(dim1=1, dim2=2)
+    to_others = to_all + torch.diag_embed(torch.full_like(own, math.inf))
+    waiting |= (to_others <= own.unsqueeze(-1)).any(-1)
+
+
+def _try_receivers(
+    scenario: Scenario,
+    generator: torch.Generator,
+    transmitters: Tensor,
+    graph: Tensor,
+    link: Tensor,
+    candidates: int,
+) -> tuple[Tensor, Tensor]:
+    """Candidates [n, c, 2] for the receivers of links `link` of layouts `graph` [n], and which are admissible [n, c]."""
+    shape, place = (len(graph), candidates), generator.device
+    span = scenario.max_distance_m - scenario.min_distance_m
+    distance = scenario.min_distance_m + span * torch.rand(shape, generator=generator, device=place)
+    angle = 2.0 * math.pi * torch.rand(shape, generator=generator, device=place)
+    towards = torch.stack([angle.cos(), angle.sin()], -1)
+    spot = transmitters[graph, link].unsqueeze(1) + distance.unsqueeze(-1) * towards  # [n, c, 2]
+    others = transmitters[graph].unsqueeze(1)  # [n, 1, K, 2]
+    # [n, c, K], one coordinate after the other: together they would need twice the room.
+    to_all = (spot[..., 0:1] - others[..., 0]).square() + (spot[..., 1:2] - others[..., 1]).square()
+    index = link.reshape(-1, 1, 1).expand(-1, candidates, 1)
+    own = to_all.gather(2, index)
+    to_all.scatter_(2, index, math.inf)
+    good = ((spot >= 0.0) & (spot <= scenario.area_m)).all(-1) & (to_all > own).all(-1)
+    return spot, good

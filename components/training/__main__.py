@@ -25,7 +25,7 @@ from components.data.online import OnlineSnapshots
 from components.data.shards import DataError, Manifest, json_text, load_split, write_text_atomically
 from components.training.checkpoint import HISTORY_NAME
 from components.training.config import PretrainingConfig
-from components.training.determinism import make_deterministic
+from components.training.determinism import deterministic
 from components.training.launch import (
     bound_threads,
     check_agreement,
@@ -86,9 +86,9 @@ def train(options: argparse.Namespace) -> Pretraining:
         check_agreement(group, resume_from is not None)
         if group.rank == 0:
             write_text_atomically(checkpoints / "run.json", run)
-        make_deterministic(group.device)
-        loop = Pretraining(config, data[0], data[1], options.seed, group)
-        loop.run(reporter(checkpoints, group), lambda done, total, snapshots: None, resume_from)
+        with deterministic(group.device):
+            loop = Pretraining(config, data[0], data[1], options.seed, group)
+            loop.run(reporter(checkpoints, group), lambda done, total, snapshots: None, resume_from)
         if group.rank == 0:
             publish(loop, options.out / "backbone")
         return loop

@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from components.data.batches import Group
 from components.data.shards import Manifest, load_split
 from components.training.checkpoint import load_prompted_model
 from components.training.config import PretrainingConfig
-from components.training.determinism import make_deterministic
+from components.training.determinism import deterministic
 from components.training.loop import Metrics
 from components.training.pretraining import Pretraining
 from pipelines.cluster.progress_reporter import WorkerReporter
@@ -48,7 +49,6 @@ def train_worker(settings: dict[str, Any]) -> None:
     group = Group(context.get_world_rank(), context.get_world_size(), get_device())
     if group.device.type == "cpu":
         torch.set_num_threads(settings["threads"])
-    make_deterministic(group.device)
     config = PretrainingConfig.model_validate_json(settings["config"])
     data: TrainingData = settings["data"]
     folder = settings["distillation_teacher"]
@@ -76,11 +76,8 @@ def train_worker(settings: dict[str, Any]) -> None:
             reporter.tick(done, total, snapshots)
 
     last = train.get_checkpoint()
-    if last is None:
-        loop.run(report, tick)
-    else:
-        with last.as_directory() as folder:
-            loop.run(report, tick, resume_from=Path(folder) / "state")
+    with deterministic(group.device), nullcontext() if last is None else last.as_directory() as folder:
+        loop.run(report, tick, resume_from=Path(folder) / "state" if folder else None)
 
 
 def make_trainer(

@@ -20,7 +20,7 @@ from components.training.checkpoint import (
     replace_checkpoint,
     save_model,
 )
-from components.training.determinism import make_deterministic
+from components.training.determinism import deterministic
 from components.training.finetuning import Finetuning, FinetuningConfig
 from components.training.loop import Metrics
 from gfm_ra.goals import OBJECTIVES, StandardName, by_name
@@ -63,7 +63,6 @@ def finetune_task(
     """Adapt and write the model folder `scratch/model`; goes on from `scratch/checkpoint` if there is one."""
     torch.set_num_threads(config.threads)
     group = Group(device=torch.device("cuda" if config.accelerator == "gpu" else "cpu"))
-    make_deterministic(group.device)
     manifest = Manifest.load(data)
 
     def load(split: str, rows: int | None) -> list[np.ndarray]:
@@ -86,7 +85,8 @@ def finetune_task(
         replace_checkpoint(checkpoint, save)
         reporter.metrics(metrics)
 
-    loop.run(report, reporter.tick, resume_from=newest_checkpoint(checkpoint))
+    with deterministic(group.device):
+        loop.run(report, reporter.tick, resume_from=newest_checkpoint(checkpoint))
     folder = scratch / "model"
     folder.mkdir(exist_ok=True)
     card = ModelCard(backbone=model.backbone.config, objective=objective)

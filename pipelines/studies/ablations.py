@@ -19,7 +19,7 @@ from components.data.batches import Group
 from components.data.shards import Manifest, json_text, load_split
 from components.training.checkpoint import newest_checkpoint, replace_checkpoint
 from components.training.config import PretrainingConfig
-from components.training.determinism import make_deterministic
+from components.training.determinism import deterministic
 from components.training.loop import Metrics
 from components.training.pretraining import Pretraining
 from components.training.validation import health
@@ -69,7 +69,6 @@ def pretrain_variant(
     """Pre-train one variant into `folder`, from its last epoch if it was interrupted; its last metrics."""
     torch.set_num_threads(config.threads)
     group = Group(device=torch.device("cuda" if config.accelerator == "gpu" else "cpu"))
-    make_deterministic(group.device)
     manifest = Manifest.load(data)
     train, val = (
         [load_split(data, manifest, scenario, split, rows) for scenario in config.scenarios]
@@ -81,7 +80,8 @@ def pretrain_variant(
         replace_checkpoint(scratch, save)
 
     scratch.parent.mkdir(parents=True, exist_ok=True)
-    loop.run(report, lambda done, total, count: None, newest_checkpoint(scratch))
+    with deterministic(group.device):
+        loop.run(report, lambda done, total, count: None, newest_checkpoint(scratch))
     partial = folder.with_name(f".{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)

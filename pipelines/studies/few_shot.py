@@ -28,7 +28,7 @@ from components.evaluation.comparison import (
 )
 from components.model.inference import allocate_batches
 from components.training.checkpoint import load_card
-from components.training.determinism import make_deterministic
+from components.training.determinism import deterministic
 from components.training.finetuning import Finetuning, TunableModel
 from gfm_ra.goals import Objective, by_name
 from pipelines.cluster.room import Need
@@ -79,14 +79,14 @@ def adapt_task(path: Path, task: Task) -> ShardEntry:
     """Train if there is anything to train, evaluate on the test snapshots, write the table."""
     torch.set_num_threads(task.config.threads)
     group = Group(device=torch.device("cuda" if task.config.accelerator == "gpu" else "cpu"))
-    make_deterministic(group.device)
     label, goal = task.label, by_name(task.label.objective)
     validation, model = 0.0, None
     if label.start not in UNTRAINED:
         model = start_model(label.start, task.folder, goal, task.seed, task.study.pcgnn)
-        if label.shots:
+    with deterministic(group.device):
+        if model is not None and label.shots:
             validation = _train(task, model, goal, group)
-    entries = list(_evaluated(task, goal, model))
+        entries = list(_evaluated(task, goal, model))
     write_entries(path, label, entries, validation)
     return ShardEntry(file=path.name, rows=len(entries), sha256=sha256_of(path))
 

@@ -14,7 +14,7 @@ from components.config import Strict
 from components.data.batches import Group
 from components.data.shards import json_text
 from components.training.checkpoint import load_weights, newest_checkpoint, replace_checkpoint
-from components.training.determinism import make_deterministic
+from components.training.determinism import deterministic
 from components.training.loop import Metrics
 from components.training.worlds.config import WorldsConfig
 from components.training.worlds.loop import WorldsTraining
@@ -37,11 +37,11 @@ class TrainWorldsConfig(Strict):
 def work(context: Context[TrainWorldsConfig]) -> Outcome:
     """Train phase after phase, each from its last checkpoint if there is one."""
     torch.set_num_threads(context.config.threads)
-    make_deterministic(torch.device("cpu"))
     made, history = context.scratch / "model", []
     initial: Path | None = None
     steps = sum(phase.epochs * phase.batches for phase in context.config.phases)
-    with Meter(context.console, NAME, steps, "steps") as meter:
+    meter = Meter(context.console, NAME, steps, "steps")
+    with deterministic(torch.device("cpu")), meter:
         before = 0
         for number, phase in enumerate(context.config.phases):
             folder = context.scratch / f"phase-{number}"

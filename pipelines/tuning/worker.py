@@ -25,7 +25,7 @@ from components.data.batches import Group
 from components.data.shards import Manifest, load_split
 from components.evaluation.few_shot import FewShotConfig, evaluate
 from components.training.config import PretrainingConfig
-from components.training.determinism import make_deterministic
+from components.training.determinism import deterministic
 from components.training.loop import Metrics
 from components.training.pretraining import Pretraining
 
@@ -81,7 +81,6 @@ def train_segment(segment: Segment) -> None:
     group = Group(context.get_world_rank(), context.get_world_size(), get_device())
     if group.device.type == "cpu":
         torch.set_num_threads(segment.threads)
-    make_deterministic(group.device)
     loop = Pretraining(segment.algorithm, segment.load("train"), segment.load("val"), segment.seed, group)
 
     def report(metrics: Metrics, save: Callable[[Path], None]) -> None:
@@ -106,7 +105,7 @@ def train_segment(segment: Segment) -> None:
             raise _SegmentEnd
 
     last = train.get_checkpoint() or segment.start
-    with suppress(_SegmentEnd):
+    with deterministic(group.device), suppress(_SegmentEnd):
         if last is None:
             loop.run(report, lambda done, total, count: None)
         else:

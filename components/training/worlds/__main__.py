@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from components.data.shards import DataError, json_text, sha256_of, write_text_atomically
 from components.training.checkpoint import HISTORY_NAME, MODEL_NAME, load_weights
-from components.training.determinism import make_deterministic
+from components.training.determinism import deterministic
 from components.training.launch import (
     bound_threads,
     check_agreement,
@@ -80,11 +80,11 @@ def train(options: argparse.Namespace) -> WorldsTraining:
         if group.rank == 0:
             write_text_atomically(checkpoints / "run.json", run)
         bound_threads()
-        make_deterministic(group.device)
-        loop = WorldsTraining(config, options.seed, group)
-        if initial is not None:
-            load_weights(loop.network, initial)
-        loop.run(reporter(checkpoints, group), lambda done, total, networks: None, resume_from)
+        with deterministic(group.device):
+            loop = WorldsTraining(config, options.seed, group)
+            if initial is not None:
+                load_weights(loop.network, initial)
+            loop.run(reporter(checkpoints, group), lambda done, total, networks: None, resume_from)
         if group.rank == 0:
             folder = options.out / "model"
             folder.mkdir(exist_ok=True)

@@ -22,9 +22,11 @@ def generator(seed=1):
     return torch.Generator().manual_seed(seed)
 
 
-@pytest.mark.parametrize("name", ["D1", "D10", "D15", "D18"])
-def test_layouts_obey_every_rule(name):
-    scenario = SCENARIOS[name]
+CROWDED = Scenario("crowded", links=80, min_distance_m=30.0, max_distance_m=70.0, area_m=400.0)
+
+
+@pytest.mark.parametrize("scenario", [*(SCENARIOS[name] for name in ("D1", "D10", "D15", "D18")), CROWDED])
+def test_layouts_obey_every_rule(scenario):
     transmitters, receivers = draw_layouts(scenario, 50, generator())
     distance = torch.cdist(receivers, transmitters)
     own = distance.diagonal(dim1=1, dim2=2)
@@ -68,6 +70,14 @@ def test_the_generator_decides_everything():
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
     assert first.dtype == torch.float32
+
+
+@pytest.mark.parametrize("area_m", [380.0, 400.0, 420.0])
+def test_crowded_layouts_that_the_compiled_simulator_completes_are_completed(area_m):
+    crowded = dataclasses.replace(CROWDED, area_m=area_m)
+    for seed in range(3):
+        assert len(placement.place(crowded, 4, np.random.default_rng(seed)).receivers) == 4
+        assert len(draw_layouts(crowded, 4, generator(seed))[0]) == 4
 
 
 def test_a_hopeless_scenario_is_named_within_bounds():

@@ -44,10 +44,10 @@ runpy.run_module("components.training", run_name="__main__", alter_sys=True)
 
 @pytest.fixture(autouse=True)
 def _as_before() -> Iterator[None]:
-    """Training here, in the tests' own process, must not change what other tests run with."""
+    """Training here, in the tests' own process, does not change what other tests run with."""
     before = torch.are_deterministic_algorithms_enabled()
     yield
-    torch.use_deterministic_algorithms(before)
+    assert torch.are_deterministic_algorithms_enabled() == before
 
 
 @pytest.fixture(scope="module")
