@@ -187,14 +187,29 @@ def save_training(
 
 
 def replace_checkpoint(folder: Path, save: Callable[[Path], None]) -> None:
-    """Write a checkpoint in the place of the former one; at every moment `newest_checkpoint` finds a whole one."""
+    """Write a checkpoint in the place of the former one; at every moment `newest_checkpoint` finds a whole one.
+
+    After a loss of power, too: the new one is on the disk before it gets its name, and the former stays until then.
+    """
     fresh, former = folder.with_name(f".{folder.name}.fresh"), _former(folder)
     save(fresh)
+    for path in (*fresh.rglob("*"), fresh):
+        _to_disk(path)
     if folder.is_dir():
         shutil.rmtree(former, ignore_errors=True)
         os.replace(folder, former)
     os.replace(fresh, folder)
+    _to_disk(folder.parent)
     shutil.rmtree(former, ignore_errors=True)
+
+
+def _to_disk(path: Path) -> None:
+    """Wait until a file's content, or a folder's list of names, is on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def newest_checkpoint(folder: Path) -> Path | None:
