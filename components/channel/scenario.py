@@ -1,8 +1,10 @@
 """What a network looks like: the scenarios D1-D20 and any other that a user describes."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Literal, get_args
+
+import numpy as np
 
 from gfm_ra.units import noise_power_dbm
 
@@ -32,6 +34,11 @@ class Scenario:
     noise_dbm_per_hz: float = -174.0
 
     def __post_init__(self) -> None:
+        # NumPy's scalars are numbers too; kept as Python's, since neither JSON nor compiled code takes all of them.
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, np.generic):
+                object.__setattr__(self, field.name, value.item())
         self._check_numbers()
         self._check_ranges()
         self._check_names()

@@ -61,7 +61,12 @@ def mean_difference(
     resamples: int = RESAMPLES,
     confidence: float = 0.95,
 ) -> Interval:
-    """Mean paired difference values - reference [N] with its bootstrap interval."""
+    """Mean paired difference values - reference [N] with its bootstrap interval.
+
+    Raises:
+        ValueError: a value is not finite.
+    """
+    _check_finite(values, reference)
     difference = values.astype(np.float64) - reference
     sums = _resampled_sums([difference[:, None]], seed, resamples)[0]
     return Interval(float(difference.mean()), *_ends(sums[:, 0] / len(difference), confidence))
@@ -80,12 +85,13 @@ def mean_ratio(values: Runs, reference: Runs, seed: int, confidence: float = 0.9
     runs and the bootstrap's half-width of their mean, added in squares, since runs share their snapshots.
 
     Raises:
-        ValueError: values and reference do not belong together.
+        ValueError: values and reference do not belong together, or one is not finite.
     """
     if len(reference) not in (1, len(values)) or any(
         [len(part) for part in run] != [len(part) for part in reference[0]] for run in (*values, *reference)
     ):
         raise ValueError("values and reference must have the same groups of the same snapshots")
+    _check_finite(*(part for run in (*values, *reference) for part in run))
     groups = [np.stack(columns, axis=1).astype(float) for columns in zip(*values, *reference, strict=True)]
     sums = _resampled_sums(groups, seed, RESAMPLES)
     shared = reference if len(reference) > 1 else [reference[0]] * len(values)
@@ -99,6 +105,12 @@ def mean_ratio(values: Runs, reference: Runs, seed: int, confidence: float = 0.9
     mean, over_runs, _ = mean_over_seeds(runs, confidence)
     half = float(np.hypot(mean - over_runs, (high - low) / 2.0))
     return Interval(mean, mean - half, mean + half)
+
+
+def _check_finite(*values: np.ndarray) -> None:
+    # One that is not would drop out with the resamples that draw it, and leave an interval of the others.
+    if not all(np.isfinite(part).all() for part in values):
+        raise ValueError("values must be finite: check what was measured")
 
 
 def _mean_of_ratios(run: Sequence[np.ndarray], reference: Sequence[np.ndarray]) -> float:

@@ -150,11 +150,14 @@ def load_weights(module: nn.Module, path: Path) -> None:
 def model_from_backbone(folder: Path, seed: int, pretrained: bool = True) -> PowerModel:
     """A power model with a fresh head on the backbone in `folder`, or on a fresh backbone of the same size.
 
+    The head is the same either way, so that runs with and without pre-training differ in the backbone alone.
+
     Raises:
         DataError: files are missing or damaged.
     """
     card = load_card(folder)
     with seeded(seed, "finetune", "weights"):
+        # The backbone is drawn even where it is replaced: the head's numbers come after its numbers in the stream.
         model = PowerModel(card.backbone)
     if pretrained:
         load_weights(model.backbone, folder / BACKBONE_NAME)

@@ -17,8 +17,9 @@ class PowerLaw(NamedTuple):
 
 
 def fit_power_law(x: np.ndarray, y: np.ndarray) -> PowerLaw | None:
-    """Least squares in logarithms; None if fewer than two different sizes or a value that is not positive."""
-    if len(np.unique(x)) < 2 or (x <= 0).any() or (y <= 0).any():
+    """Least squares in logarithms; None if fewer than two different sizes, or a value that is not positive and finite."""
+    values = np.concatenate([x, y])
+    if len(np.unique(x)) < 2 or not (np.isfinite(values) & (values > 0)).all():
         return None
     exponent, intercept = np.polyfit(np.log(x), np.log(y), 1)
     return PowerLaw(float(np.exp(intercept)), float(exponent))

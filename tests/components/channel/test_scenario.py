@@ -1,7 +1,10 @@
 """The table of scenarios, and what counts as a network."""
 
+import dataclasses
+import json
 import math
 
+import numpy as np
 import pytest
 
 from components.channel.scenario import OUT_OF_DISTRIBUTION, PRETRAINING, SCENARIOS, Scenario
@@ -31,11 +34,26 @@ def test_transmit_snr_of_the_papers_radio():
     assert SCENARIOS["D1"].transmit_snr_db == pytest.approx(114.0)
 
 
+def test_numbers_of_numpy_describe_the_same_scenario():
+    numbers = {
+        "links": np.int64(10),
+        "min_distance_m": np.float32(5),
+        "max_distance_m": np.float64(50),
+        "area_m": np.int32(300),
+    }
+    given = Scenario(**{**GOOD, **numbers})
+    assert given == Scenario(**GOOD, area_m=300)
+    assert json.loads(json.dumps(dataclasses.asdict(given)))["links"] == 10
+
+
 @pytest.mark.parametrize(
     ("change", "problem"),
     [
         ({"links": 0}, "links must be at least 1"),
         ({"links": 2.5}, "links must be a whole number"),
+        ({"links": np.float64(2)}, "links must be a whole number"),
+        ({"links": np.bool_(True)}, "links must be a whole number"),
+        ({"max_distance_m": np.float32(np.nan)}, "max_distance_m must be a finite number"),
         ({"min_distance_m": 50.0}, "min_distance_m < max_distance_m"),
         ({"min_distance_m": -1.0}, "min_distance_m < max_distance_m"),
         ({"max_distance_m": math.nan}, "max_distance_m must be a finite number"),

@@ -173,3 +173,14 @@ def test_snapshots_with_nothing_to_count_do_not_spoil_the_interval() -> None:
     counted[0] = 2.0  # a third of the resamples has none of it
     found = mean_ratio([[counted]], [[counted]], 1)
     assert found == (1.0, 1.0, 1.0)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("which", ["values", "reference"])
+def test_what_is_not_finite_has_no_interval(value: float, which: str) -> None:
+    given = {"values": np.ones(20), "reference": np.ones(20)}
+    given[which][3] = value
+    with pytest.raises(ValueError, match="finite"):
+        mean_ratio([[given["values"]]], [[given["reference"]]], 1)
+    with pytest.raises(ValueError, match="finite"):
+        mean_difference(given["values"], given["reference"], 1)

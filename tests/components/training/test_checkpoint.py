@@ -122,6 +122,12 @@ def test_from_scratch_takes_only_the_size(folder: Path, model: PowerModel) -> No
     assert not same(fresh.backbone, model.backbone)
 
 
+def test_with_and_without_pretraining_the_head_starts_the_same(folder: Path) -> None:
+    pretrained, fresh = (model_from_backbone(folder, seed=1, pretrained=which) for which in (True, False))
+    assert same(pretrained.head, fresh.head)
+    assert not same(pretrained.backbone, fresh.backbone)
+
+
 @pytest.fixture
 def prompted_folder(tmp_path: Path) -> tuple[Path, PromptedModel]:
     """A folder as goal-conditioned pre-training leaves it."""

@@ -16,7 +16,16 @@ def test_points_on_a_power_law_give_it_back(scale: float, exponent: float) -> No
 
 
 @pytest.mark.parametrize(
-    ("x", "y"), [([1.0], [1.0]), ([2.0, 2.0], [1.0, 3.0]), ([1.0, 2.0], [1.0, 0.0]), ([0.0, 2.0], [1.0, 1.0])]
+    ("x", "y"),
+    [
+        ([1.0], [1.0]),
+        ([2.0, 2.0], [1.0, 3.0]),
+        ([1.0, 2.0], [1.0, 0.0]),
+        ([0.0, 2.0], [1.0, 1.0]),
+        ([1.0, 2.0], [1.0, np.nan]),
+        ([1.0, np.nan], [1.0, 2.0]),
+        ([1.0, 2.0], [np.inf, 1.0]),
+    ],
 )
 def test_where_no_line_is_meant_there_is_none(x: list[float], y: list[float]) -> None:
     assert fit_power_law(np.array(x), np.array(y)) is None
