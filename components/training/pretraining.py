@@ -59,7 +59,6 @@ class Pretraining(TrainingLoop):
         learning = [p for p in self.student.parameters() if p.requires_grad]
         super().__init__(settings, self.student, [learning], train, seed, group)
         self._check_rows()
-        self._check_rows()
         self.peak_flops = self._sum_over_ranks(matmul_peak(group.device, self._peak_dtype()))
         self.schedule = Schedule(config.schedule, config.epochs * self.steps_per_epoch)
         mean_edge = mean_edge_feature(train, config)
