@@ -19,7 +19,7 @@ OK, NOTE, FAULT = "ok", "note", "FAULT"
 _COLOURS = {OK: "32", NOTE: "33", FAULT: "31"}
 EXTRAS = {
     "files": (("pyarrow", "scipy", "h5py"), "reads .parquet, .mat and .h5"),
-    "registry": (("mlflow",), "loads models:/name@alias"),
+    "registry": (("mlflow", "onnxruntime"), "loads models:/name@alias"),
     "plots": (("matplotlib",), "draws pictures"),
 }
 
