@@ -116,11 +116,12 @@ def _card(
 
 
 def _envelope(goals: GoalMixture) -> dict[str, list[float]]:
-    """Smallest and largest trained value of each of the goal's numbers."""
+    """Smallest and largest trained value of each of the goal's numbers; without a least rate or penalty it is sum rate,
+    which is trained too."""
     return {
         "alpha": [0.0, goals.max_alpha],
-        "min_rate": [goals.min_rate.low, goals.min_rate.high],
-        "penalty": [goals.penalty.low, goals.penalty.high],
+        "min_rate": [0.0, goals.min_rate.high],
+        "penalty": [0.0, goals.penalty.high],
     }
 
 
