@@ -1,0 +1,92 @@
+"""Efforts of a network that takes noise: what each promises, whatever the network's own answers are worth."""
+
+import numpy as np
+import pytest
+
+from gfm_ra.allocator import Allocator
+from gfm_ra.goals import AlphaFair, Objective, ProportionalFair, QoS, SumRate
+from gfm_ra.inference.comparison import DRAWS, REFINEMENT_ITERATIONS, compared
+from gfm_ra.inference.prompts import prompt_of
+from gfm_ra.inference.unrolled import Architecture, UnrolledNetwork, noise
+from gfm_ra.rates import spectral_efficiency
+from gfm_ra.solvers import full_reuse, wmmse
+
+GOALS: list[Objective] = [SumRate(), ProportionalFair(), QoS(1.0, 5.0), AlphaFair(2.0)]
+COUNT, LINKS = 12, 9
+
+
+def allocator() -> Allocator:
+    sizes = Architecture(
+        width=8, hidden=12, steps=3, values=0, shared=False, estimate_rank=2, estimate_steps=(1,)
+    )
+    draw = np.random.default_rng(3)
+    weights = {
+        name: draw.normal(0.0, 0.3, shape).astype(np.float32) for name, shape in sizes.shapes().items()
+    }
+    return Allocator(UnrolledNetwork(sizes, weights), None, {}, "test")
+
+
+def gains() -> np.ndarray:
+    draw = np.random.default_rng(0)
+    gain = draw.exponential(30.0, (COUNT, LINKS, LINKS)) * (1.0 + 20.0 * np.eye(LINKS))
+    return gain.astype(np.float32)
+
+
+def merit(power: np.ndarray, goal: Objective) -> np.ndarray:
+    return goal.merit(spectral_efficiency(power.astype(np.float64), gains().astype(np.float64)))
+
+
+@pytest.mark.parametrize("goal", GOALS, ids=lambda goal: goal.name)
+def test_fast_is_a_pass_that_ends_in_iterations_of_the_goal(goal: Objective) -> None:
+    found = allocator().allocate(gain=gains(), goal=goal, effort="fast")
+    network = allocator().network
+    assert isinstance(network, UnrolledNetwork)
+    passed = network.draws(gains(), prompt_of(goal, COUNT, LINKS), noise(0, 1, LINKS))[:, 0]
+    expected = wmmse(gains(), goal, iterations=REFINEMENT_ITERATIONS, initial_power=passed)
+    assert np.array_equal(found.power, expected)
+    assert set(found.source) == {"model"}
+
+
+@pytest.mark.parametrize("goal", GOALS, ids=lambda goal: goal.name)
+def test_no_network_answers_worse_than_what_an_effort_compares_with(goal: Objective) -> None:
+    balanced = merit(allocator().allocate(gain=gains(), goal=goal, effort="balanced").power, goal)
+    assert (balanced >= merit(wmmse(gains(), goal), goal) - 1e-9).all()
+    assert (balanced >= merit(full_reuse(gains()), goal) - 1e-9).all()
+    best = merit(allocator().allocate(gain=gains(), goal=goal, effort="best").power, goal)
+    assert (best >= merit(wmmse(gains(), goal, starts=100), goal) - 1e-9).all()
+
+
+@pytest.mark.parametrize("effort", ["fast", "balanced"])
+def test_an_answer_does_not_depend_on_the_others_of_a_batch(effort: str) -> None:
+    together = allocator().allocate(gain=gains(), effort=effort).power  # type: ignore[arg-type]
+    alone = [allocator().allocate(gain=gains()[i], effort=effort).power for i in range(COUNT)]  # type: ignore[arg-type]
+    assert np.array_equal(together, np.stack(alone))
+
+
+def test_the_seed_decides_the_noise() -> None:
+    first = allocator().allocate(gain=gains(), effort="fast", seed=1).power
+    assert np.array_equal(first, allocator().allocate(gain=gains(), effort="fast", seed=1).power)
+    assert not np.array_equal(first, allocator().allocate(gain=gains(), effort="fast", seed=2).power)
+
+
+def test_unknown_gains_are_answered_as_fast_whatever_the_effort() -> None:
+    gain = gains()
+    gain[::2, 0, 3] = np.nan
+    answers = [allocator().allocate(gain=gain, effort=effort) for effort in DRAWS]
+    for answer in answers:
+        assert (answer.source[::2] == "model, unchecked").all()
+        assert np.array_equal(answer.power[::2], answers[0].power[::2])
+        assert np.isnan(answer.utility[::2]).all()
+        assert np.isfinite(answer.utility[1::2]).all()
+
+
+def test_a_draw_that_is_no_answer_never_wins_and_takes_no_credit() -> None:
+    hostile = np.full((COUNT, 2, LINKS), np.nan, np.float32)
+    hostile[:, 1, 0] = 2.0
+    power, source = compared(hostile, gains(), SumRate(), "balanced", 0, np.arange(COUNT), None)
+    assert ((power >= 0) & (power <= 1)).all()
+    assert set(source) <= {"wmmse", "full-reuse"}
+    good = hostile.copy()
+    good[:, 1] = allocator().allocate(gain=gains(), effort="best").power
+    _, source = compared(good, gains(), SumRate(), "balanced", 0, np.arange(COUNT), None)
+    assert "refined" in set(source)
