@@ -14,8 +14,8 @@ FADING_FLOOR = np.float32(2.0**-30)
 _BLOCK = 1024
 """Snapshots whose layouts are drawn together; part of what a seed means."""
 _CACHED_ENTRIES = 1 << 16
-"""Gains that are worked on together, so that they stay in the core's own cache between passes; part of what a seed means
-as well, because shadowing and fading are drawn in turns, part by part."""
+"""Gains that are worked on together, so that they stay in the core's own cache between passes; part of what a seed
+means as well, because shadowing and fading are drawn in turns, part by part."""
 
 
 def simulate(scenario: Scenario, count: int, seed: int) -> np.ndarray:

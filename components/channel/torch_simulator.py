@@ -97,7 +97,7 @@ def _try_receivers(
     link: Tensor,
     candidates: int,
 ) -> tuple[Tensor, Tensor]:
-    """Candidates [n, c, 2] for the receivers of links `link` of layouts `graph` [n], and which are admissible [n, c]."""
+    """Candidates [n, c, 2] for the receivers of links `link` of layouts `graph` [n]; which are admissible [n, c]."""
     shape, place = (len(graph), candidates), generator.device
     span = scenario.max_distance_m - scenario.min_distance_m
     distance = scenario.min_distance_m + span * torch.rand(shape, generator=generator, device=place)

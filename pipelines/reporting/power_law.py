@@ -17,7 +17,7 @@ class PowerLaw(NamedTuple):
 
 
 def fit_power_law(x: np.ndarray, y: np.ndarray) -> PowerLaw | None:
-    """Least squares in logarithms; None if fewer than two different sizes, or a value that is not positive and finite."""
+    """Least squares in logarithms; None if fewer than two different sizes or a value not positive and finite."""
     values = np.concatenate([x, y])
     if len(np.unique(x)) < 2 or not (np.isfinite(values) & (values > 0)).all():
         return None

@@ -23,7 +23,8 @@ def _forward(gains: Any, absent: Any, sender: Any, edge: Any, message: Any, neve
     """Largest messages [B, K, m] and who sent them [B, K, m], -1 for nobody.
 
     gains [B, K, K]; absent [B, K, K] bool; sender [B, K, h]; edge [2, h]; message [h, m];
-    never, what nobody's message counts as, an argument because numba's cache would keep a constant's old value. All float32.
+    never, what nobody's message counts as, an argument because numba's cache would keep a constant's old value. All
+    float32.
     """
     graphs, links, first = sender.shape
     second = message.shape[1]

@@ -25,8 +25,8 @@ print(place(tight, 20, np.random.default_rng(1)).transmitters.tobytes().hex())
 LISTEN = """
 import torch
 from components.model.pcgnn.max_aggregation import strongest
-alone = torch.ones(1, 1, 1, dtype=torch.bool)
-print(float(strongest(torch.zeros(1, 1, 16), torch.zeros(16, 2), torch.zeros(4, 16), torch.zeros(1, 1, 1), alone).max()))
+alone, gain = torch.ones(1, 1, 1, dtype=torch.bool), torch.zeros(1, 1, 1)
+print(float(strongest(torch.zeros(1, 1, 16), torch.zeros(16, 2), torch.zeros(4, 16), gain, alone).max()))
 """
 CONSTANTS = [
     (SIMULATE, "components/channel/path_loss.py", "CLAMP_M", "3.0"),
