@@ -90,8 +90,8 @@ class _Strongest(torch.autograd.Function):
     def forward(
         ctx: FunctionCtx, sender: Tensor, edge: Tensor, message: Tensor, gains: Tensor, absent: Tensor
     ) -> Tensor:
-        given = [_array(gains), _array(absent), _array(sender), _array(edge.mT), _array(message.mT)]
-        best, chosen = _forward(*given, np.float32(NEVER))
+        given = [*map(_array, (gains, absent, sender, edge.mT, message.mT)), np.float32(NEVER)]
+        best, chosen = _forward(*given)
         ctx.given = (chosen, given[0], given[2], given[3], _array(message))  # type: ignore[attr-defined]
         return torch.from_numpy(best)
 
