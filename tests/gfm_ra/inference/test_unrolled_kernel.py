@@ -124,7 +124,7 @@ def test_every_instruction_set_with_fused_products_gives_the_same_bits(
     generator = torch_stream(11, "test")
     gain = (10.0 ** (WorldDistribution().draw_of("home", 6, 23, generator) / 10.0)).numpy()
     gain[::2, 0, 1:4] = np.nan
-    prompt = Prompt(np.tile(np.float32([[0.0, 0.3, 15.0]]), (6, 1)), np.ones((6, 23), np.float32))
+    prompt = Prompt(np.tile(np.array([[0.0, 0.3, 15.0]], np.float32), (6, 1)), np.ones((6, 23), np.float32))
     found = []
     for name in loader.available():
         if name != objects.BASELINE:  # without a fused unit a multiply-add rounds twice
