@@ -100,7 +100,7 @@ def test_doctor_finds_no_fault(ask: Ask, place: Path) -> None:
         answer = ask(*GFM_RA, "doctor", at=folder)
         assert answer.returncode == 0, answer.stdout + answer.stderr
         assert answer.stderr == ""
-        assert "weights: prompted" in answer.stdout
+        assert "weights: any-world" in answer.stdout
 
 
 def test_what_cannot_be_written_is_one_line(ask: Ask, place: Path) -> None:
