@@ -17,7 +17,6 @@ from typing import NamedTuple
 import numpy as np
 import torch
 import torch.distributed as dist
-from pydantic import ValidationError
 
 from components.channel.scenario import OUT_OF_DISTRIBUTION, PRETRAINING, SCENARIOS
 from components.data.batches import Snapshots
@@ -31,6 +30,7 @@ from components.training.launch import (
     check_agreement,
     join,
     only_writer,
+    read_config,
     reporter,
     resumable,
     say,
@@ -75,7 +75,7 @@ def train(options: argparse.Namespace) -> Pretraining:
         SystemExit: the caller must change something; the message is one line.
         DataError: data or checkpoint are missing or damaged.
     """
-    config, source = read_config(options.config), source_of(options)
+    config, source = config_of(options.config), source_of(options)
     run, checkpoints = identity(config, options.seed, source), options.out / "checkpoints"
     group = join(options.device)
     bound_threads()
@@ -94,16 +94,9 @@ def train(options: argparse.Namespace) -> Pretraining:
         return loop
 
 
-def read_config(path: Path | None) -> PretrainingConfig:
+def config_of(path: Path | None) -> PretrainingConfig:
     """The hyperparameters in a JSON file; SystemExit if it does not fit."""
-    if path is None:
-        return PretrainingConfig()
-    try:
-        config = PretrainingConfig.model_validate_json(path.read_bytes())
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise SystemExit(f"{path}: {where or 'content'}: {first['msg']}: correct the file") from None
+    config = read_config(path, PretrainingConfig)
     if config.distillation_weight > 0:
         raise SystemExit(
             f"{path}: distillation_weight needs a distillation teacher, which this program has not: leave it out"

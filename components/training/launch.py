@@ -6,11 +6,13 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TextIO
+from typing import TextIO, TypeVar
 
 import torch
 import torch.distributed as dist
+from pydantic import ValidationError
 
+from components.config import Strict
 from components.data.batches import Group
 from components.training.checkpoint import newest_checkpoint, replace_checkpoint
 from components.training.loop import Metrics, Report
@@ -19,6 +21,19 @@ from gfm_ra.solvers.threads import available_threads
 
 # What torchrun tells each process, and what holds for one that is alone.
 PLACE = (("RANK", "0"), ("WORLD_SIZE", "1"), ("LOCAL_RANK", "0"))
+Config = TypeVar("Config", bound=Strict)
+
+
+def read_config(path: Path | None, kind: type[Config]) -> Config:
+    """The hyperparameters in a JSON file, or the defaults; SystemExit if it does not fit."""
+    if path is None:
+        return kind()
+    try:
+        return kind.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise SystemExit(f"{path}: {where or 'content'}: {first['msg']}: correct the file") from None
 
 
 def resumable(checkpoints: Path, run: str) -> Path | None:

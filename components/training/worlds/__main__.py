@@ -12,7 +12,6 @@ from contextlib import nullcontext
 from pathlib import Path
 
 import torch.distributed as dist
-from pydantic import ValidationError
 
 from components.data.shards import DataError, json_text, sha256_of, write_text_atomically
 from components.training.checkpoint import HISTORY_NAME, MODEL_NAME, load_weights
@@ -22,6 +21,7 @@ from components.training.launch import (
     check_agreement,
     join,
     only_writer,
+    read_config,
     reporter,
     resumable,
     say,
@@ -47,18 +47,6 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def read_config(path: Path | None) -> WorldsConfig:
-    """The hyperparameters in a JSON file; SystemExit if it does not fit."""
-    if path is None:
-        return WorldsConfig()
-    try:
-        return WorldsConfig.model_validate_json(path.read_bytes())
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise SystemExit(f"{path}: {where or 'content'}: {first['msg']}: correct the file") from None
-
-
 def train(options: argparse.Namespace) -> WorldsTraining:
     """Train as the options say, from the last checkpoint if there is one; returns this rank's finished loop.
 
@@ -66,7 +54,7 @@ def train(options: argparse.Namespace) -> WorldsTraining:
         SystemExit: the caller must change something; the message is one line.
         DataError: a checkpoint is damaged.
     """
-    config, checkpoints = read_config(options.config), options.out / "checkpoints"
+    config, checkpoints = read_config(options.config, WorldsConfig), options.out / "checkpoints"
     digest = hashlib.sha256(config.model_dump_json().encode()).hexdigest()
     initial = None if options.initial is None else options.initial / MODEL_NAME
     run = json_text(

@@ -111,4 +111,4 @@ def test_a_configuration_that_does_not_fit_is_one_line(tmp_path: Path) -> None:
     path = tmp_path / "config.json"
     path.write_text('{"epochs": 0}')
     with pytest.raises(SystemExit, match=r"epochs: .*: correct the file"):
-        command.read_config(path)
+        command.read_config(path, WorldsConfig)
