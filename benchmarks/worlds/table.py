@@ -1,6 +1,6 @@
 """All test worlds, and the digests of their networks."""
 
-from benchmarks.worlds import abstract, cellular, indoor, outdoor
+from benchmarks.worlds.families import abstract, cellular, indoor, outdoor
 from benchmarks.worlds.world import World
 
 WORLDS: dict[str, World] = {

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from benchmarks.worlds.laws import fading_db
+from benchmarks.worlds.families.laws import fading_db
 
 _TRIES = 100
 _PART = 20  # networks whose users are drawn together: what bounds the memory

@@ -5,8 +5,8 @@ Shapes: N networks, U users, C access points, K links. Lengths in metres.
 
 import numpy as np
 
-from benchmarks.worlds.hexagonal import Paths, served
-from benchmarks.worlds.laws import Law, factory, fading_db, office, wifi_loss_db
+from benchmarks.worlds.families.hexagonal import Paths, served
+from benchmarks.worlds.families.laws import Law, factory, fading_db, office, wifi_loss_db
 from benchmarks.worlds.world import Draw, World, full_power_db
 
 _BASE_NOISE_DB, _USER_NOISE_DB, _USER_DBM = 5.0, 9.0, 23.0

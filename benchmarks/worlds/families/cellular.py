@@ -5,8 +5,8 @@ Shapes: N networks, U users, S sites, C cells, K links. Users are outdoors unles
 
 import numpy as np
 
-from benchmarks.worlds.hexagonal import Cluster, Paths, served
-from benchmarks.worlds.laws import Law, fading_db, uma, umi
+from benchmarks.worlds.families.hexagonal import Cluster, Paths, served
+from benchmarks.worlds.families.laws import Law, fading_db, uma, umi
 from benchmarks.worlds.world import Draw, World, full_power_db
 
 _FREQUENCY_GHZ, _BANDWIDTH_HZ = 6.0, 20e6

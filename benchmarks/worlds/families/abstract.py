@@ -5,7 +5,7 @@ Shapes: N networks, K links; gains in dB over noise at full power, row = receive
 
 import numpy as np
 
-from benchmarks.worlds.laws import LEAST_FADING, fading_db, nakagami_db
+from benchmarks.worlds.families.laws import LEAST_FADING, fading_db, nakagami_db
 from benchmarks.worlds.world import Draw, World
 from gfm_ra.units import LEAST_GAIN_DB, linear_to_db
 

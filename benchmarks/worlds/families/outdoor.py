@@ -5,7 +5,13 @@ Shapes: N networks, K links. Lengths in metres.
 
 import numpy as np
 
-from benchmarks.worlds.laws import LEAST_FADING, corner_loss_db, fading_db, nakagami_db, street_loss_db
+from benchmarks.worlds.families.laws import (
+    LEAST_FADING,
+    corner_loss_db,
+    fading_db,
+    nakagami_db,
+    street_loss_db,
+)
 from benchmarks.worlds.world import Draw, World, full_power_db
 from components.channel.path_loss import dual_slope, itu1411
 from components.channel.placement import place
