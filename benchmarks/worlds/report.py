@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.worlds.references import BEST
 from benchmarks.worlds.run import Row
 from benchmarks.worlds.table import SHA256
 from gfm_ra.errors import InputError
@@ -62,22 +63,24 @@ def write_json(path: Path, rows: Sequence[Row], count: int) -> None:
 
 
 def write_plot(path: Path, rows: Sequence[Row]) -> None:
-    """One panel per goal: ratios of all methods, world by world."""
+    """One panel per goal: ratios of all methods, world by world; WMMSE-Best is the line at 1."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    goals, worlds, methods = (list(dict.fromkeys(column)) for column in _columns(rows))
+    shown = [row for row in rows if row.method != BEST]
+    goals, worlds, methods = (list(dict.fromkeys(column)) for column in _columns(shown))
     figure = Figure(figsize=(2.5 + 0.32 * len(worlds), 1.4 + 1.9 * len(goals)), layout="constrained")
     FigureCanvasAgg(figure)
     panels = figure.subplots(len(goals), 1, sharex=True, squeeze=False)[:, 0]
     for panel, goal in zip(panels, goals, strict=True):
         for method, marker in zip(methods, _markers(len(methods)), strict=True):
-            ours = [row for row in rows if (row.goal, row.method) == (goal, method)]
+            ours = [row for row in shown if (row.goal, row.method) == (goal, method)]
             where = [worlds.index(row.world) for row in ours]
             panel.plot(where, [row.ratio for row in ours], marker, ms=4, label=method)
         panel.axhline(1.0, color="0.6", lw=0.8, zorder=0)
         panel.set_title(goal, loc="left", fontsize=9)
-        panel.set_ylim(bottom=0.0)
+        panel.set_ylim(bottom=-0.05)
+        panel.grid(axis="x", color="0.9", lw=0.6)
     panels[-1].set_xticks(range(len(worlds)), worlds, rotation=90, fontsize=7)
     figure.supylabel("score over WMMSE-Best of the same goal", fontsize=9)
     handles, labels = panels[0].get_legend_handles_labels()
