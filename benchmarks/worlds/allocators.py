@@ -49,8 +49,10 @@ def of_function(spec: str) -> Method:
         try:
             answer = function(gain.copy(), goal)
         except Exception as error:
-            where = traceback.extract_tb(error.__traceback__)[-1]
-            place = f"{where.filename}:{where.lineno}"
+            frames = traceback.extract_tb(error.__traceback__)
+            # The line of the module itself, however deep in a library it went wrong.
+            where = [frame for frame in frames if frame.filename == module.__file__] or frames
+            place = f"{where[-1].filename}:{where[-1].lineno}"
             raise InputError(f"--allocator {spec}: it failed in {place}: {_told(error)}") from error
         return _checked(answer, gain, f"--allocator {spec}, {goal.name}")
 

@@ -32,6 +32,8 @@ def much(gain, goal):
     return np.full(gain.shape[:2], 1.5)
 def fails(gain, goal):
     raise KeyError("no such network")
+def deep(gain, goal):
+    return np.linalg.inv(gain * 0)
 number = 7
 """
 
@@ -97,6 +99,7 @@ def test_an_allocator_that_cannot_be_used_is_one_line_and_leaves_nothing(root: P
         ("no.such.module:f", "no.such.module cannot be imported: ModuleNotFoundError"),
         ("{mine}:none", "has no function none"),
         ("{mine}:number", "has no function number"),
+        ("{mine}:deep", r"it failed in .*/mine_\w+.py:18: LinAlgError: Singular matrix"),
         ("{mine}:one", r"powers must be \(2, 16\) numbers, it answered float64 \(16,\)"),
         ("{mine}:nan", "0 to 1, it answered nan for link 0 of network 0"),
         ("{mine}:much", "0 to 1, it answered 1.5 for link 0 of network 0"),

@@ -86,7 +86,7 @@ def _two_tier(count: int, generator: np.random.Generator) -> np.ndarray:
 def tier_losses_db(
     macro_m: np.ndarray, home_m: np.ndarray, user_home: np.ndarray, homes: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Losses from macro sites and from homes at 2 GHz, after TR 36.814 table A.2.1.1.2-8, outer walls of 10 dB.
+    """Losses from macro sites and from homes at 2 GHz, after TR 36.814 annex A.2.1.1.2, outer walls of 10 dB.
 
     user_home: [K, 1], number of the home that a user is in, -1 outdoors; home_m: [..., K, H], of which at most 6 m of
     a path lie in a home.
@@ -139,7 +139,7 @@ WORLDS = (
     World(
         "two-tier",
         "macro and femto cells",
-        "3GPP TR 36.814 v9.2.0, table A.2.1.1.2-8, simplified",
+        "3GPP TR 36.814 v9.2.0, annex A.2.1.1.2 (homes), simplified",
         28,
         "10 MHz at 2 GHz, noise figure 9 dB, macro 46 dBm + 14 dBi, femto 20 dBm + 5 dBi",
         _two_tier,
