@@ -14,13 +14,13 @@ import numpy as np
 import torch
 
 from benchmarks.worlds.validation import KINDS, networks
-from components.channel.torch_rng import torch_stream
 from components.model.conditioning import goals_of
-from components.model.unrolled.network import NOISE, UnrolledNetwork
+from components.model.unrolled.network import UnrolledNetwork
 from components.training.checkpoint import CONFIG_NAME, MODEL_NAME, load_weights
 from components.training.worlds.config import WorldsConfig
 from components.training.worlds.validation import score
 from gfm_ra.goals import AlphaFair, Objective, ProportionalFair, QoS, SumRate
+from gfm_ra.inference.unrolled import noise
 from gfm_ra.rates import spectral_efficiency
 from gfm_ra.solvers import wmmse
 from gfm_ra.units import to_gain
@@ -74,11 +74,11 @@ def load(folder: Path) -> UnrolledNetwork:
 def measure(network: UnrolledNetwork, world: World, draws: int, iterations: int) -> dict[str, np.ndarray]:
     """Scores [N] per goal of the best of so many draws, each refined by so many WMMSE iterations."""
     gain, (count, links) = to_gain(world.gain_db), world.gain_db.shape[:2]
-    noise = torch.randn(links, 16, NOISE, generator=torch_stream(0, "worlds", "noise"))[:, :draws]
+    given = torch.from_numpy(noise(0, draws, links).copy()).transpose(0, 1)  # [K, D, 2]
     found = {}
     for name, goal in GOALS.items():
         power = network(
-            torch.from_numpy(world.gain_db), goals_of(goal, count, links), noise.expand(count, -1, -1, -1)
+            torch.from_numpy(world.gain_db), goals_of(goal, count, links), given.expand(count, -1, -1, -1)
         ).power
         scores = []
         for draw in range(draws):
@@ -113,7 +113,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             table[f"{folder.parent.name} {effort}"] = found
     for name, by_world in table.items():
         _print(name, by_world, given.details)
-    print(json.dumps(table)) if given.details else None
+    if given.details:
+        print(json.dumps(table))
 
 
 def _ratios(scores: dict[str, np.ndarray], world: World) -> dict[str, float]:

@@ -42,14 +42,14 @@ def compared(
     usable = are_powers(draws)  # [D, B]
     # Full power stands in for what is no answer.
     starts = np.where(usable[..., None], draws, np.float32(1.0))
-    refined = [refine(gain, goal, start, REFINEMENT_ITERATIONS, threads) for start in starts]
+    improved = [refine(gain, goal, start, REFINEMENT_ITERATIONS, threads) for start in starts]
     if numbers_of(goal) is None:
         run = refine(gain, goal, np.ones_like(starts[0]), ITERATIONS, threads)
     else:
         run = _runs(gain, goal, STARTS[effort], seed, indices, threads)
     # Refined powers are never worse than what they were made from; where a goal has no slope, they are the same.
     own = "refined" if callable(getattr(goal, "slope", None)) else "model"
-    stacked = np.stack([*refined, run, full_reuse(gain)])  # [C, B, K]
+    stacked = np.stack([*improved, run, full_reuse(gain)])  # [C, B, K]
     chosen = best_candidate(stacked.astype(np.float64), gain.astype(np.float64), goal)  # [B]
     best = np.take_along_axis(stacked, chosen[None, :, None], axis=0)[0]
     source = np.array([*[own] * len(starts), "wmmse", "full-reuse"], dtype=object)[chosen]

@@ -13,7 +13,7 @@ from pydantic import Field
 from components.config import Strict
 from components.data.batches import Group
 from components.data.shards import json_text
-from components.training.checkpoint import load_weights, newest_checkpoint, replace_checkpoint
+from components.training.checkpoint import MODEL_NAME, load_weights, newest_checkpoint, replace_checkpoint
 from components.training.determinism import deterministic
 from components.training.loop import Metrics
 from components.training.worlds.config import WorldsConfig
@@ -24,7 +24,6 @@ from pipelines.runtime.progress import Meter
 from pipelines.runtime.stage import Context, Outcome, Stage, main
 
 NAME = "train_worlds"
-WEIGHTS = "model.safetensors"
 
 
 class TrainWorldsConfig(Strict):
@@ -51,7 +50,7 @@ def work(context: Context[TrainWorldsConfig]) -> Outcome:
             made = folder / "model"
             made.mkdir(exist_ok=True)
             loop.save_result(made)
-            initial = made / WEIGHTS
+            initial = made / MODEL_NAME
     last = {name: round(value, 6) for name, value in history[-1].items() if name.startswith("ratio_")}
     (context.scratch / "metrics.json").write_text(json_text(last))
     (context.scratch / "history.csv").write_text(history_csv(history))

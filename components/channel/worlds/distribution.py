@@ -21,6 +21,7 @@ from gfm_ra.units import LARGEST_GAIN_DB, LEAST_GAIN_DB, linear_to_db
 Family = Literal["home", "pairs", "clusters", "downlink", "uplink", "independent"]
 FAMILIES: tuple[Family, ...] = get_args(Family)
 _M2_PER_KM2 = 1e6
+_HOME_LINKS = (20, 35, 50, 65, 80)
 
 
 class IndependentGains(Strict):
@@ -64,11 +65,10 @@ class WorldDistribution(Strict):
     independent: IndependentGains = IndependentGains()
 
     def draw_links(self, family: Family, generator: torch.Generator) -> int:
-        """A number of links for a batch: every octave as often as any other, up to twice the middle of the range."""
+        """A number of links for a batch: every octave as often as any other; at home mostly the paper's numbers."""
         low, high = self.links
         if family == "home" and float(uniform((), generator)) < 0.7:
-            sizes = (20, 35, 50, 65, 80)
-            return min(high, sizes[int(uniform((), generator) * len(sizes))])
+            return min(high, _HOME_LINKS[int(uniform((), generator) * len(_HOME_LINKS))])
         return int(Range(low=float(low), high=float(high + 1), logarithmic=True).draw((), generator))
 
     def draw_family(self, generator: torch.Generator) -> Family:
@@ -76,11 +76,6 @@ class WorldDistribution(Strict):
         where = uniform((), generator) * sum(self.shares)
         passed = torch.tensor(self.shares).cumsum(0) <= where.cpu()
         return FAMILIES[min(int(passed.sum()), len(FAMILIES) - 1)]
-
-    def draw(self, batch: int, generator: torch.Generator) -> Tensor:
-        """B networks of one family and one size, gain_db [B, K, K] float32 on the generator's device."""
-        family = self.draw_family(generator)
-        return self.draw_of(family, batch, self.draw_links(family, generator), generator)
 
     def draw_of(self, family: Family, batch: int, links: int, generator: torch.Generator) -> Tensor:
         """B networks of K links of one family, gain_db [B, K, K] float32 on the generator's device."""
@@ -96,10 +91,8 @@ class WorldDistribution(Strict):
 
     def _home(self, batch: int, links: int, generator: torch.Generator) -> Tensor:
         chosen = SCENARIOS[PRETRAINING[int(uniform((), generator) * len(PRETRAINING))]]
-        # At the density of the scenario that was chosen: its own size is drawn from time to time.
-        area_m = (
-            chosen.area_m * (links / chosen.links) ** 0.5 if links not in (20, 35, 50, 65, 80) else 1000.0
-        )
+        # The paper's numbers of links share one square; others get the density of the scenario that was chosen.
+        area_m = chosen.area_m * (links / chosen.links) ** 0.5 if links not in _HOME_LINKS else 1000.0
         # Where the square hardly holds a link, the distances shrink with it.
         far = min(chosen.max_distance_m, 0.7 * area_m)
         near = min(chosen.min_distance_m, 0.5 * far)
