@@ -39,7 +39,7 @@ HASHED = {
 }
 SUFFIXES = (".parquet", ".safetensors", ".json", ".csv")
 # Written by other chains into the main one's folder, or with seconds in them.
-FOREIGN = ("metrics/distil", "metrics/paper_figures", "metrics/sweep")
+FOREIGN = ("metrics/distil", "metrics/paper_figures", "metrics/sweep", "metrics/worlds")
 FOLDER = Path("tests/golden")
 RENAMED = FOLDER / "renamed.json"
 

@@ -1,1 +1,1 @@
-"""An unfolded WMMSE: a few iterations whose weights a small graph network sets, a learned baseline of the literature."""
+"""An unfolded WMMSE, a learned baseline of the literature: a few iterations whose weights small graph networks set."""

@@ -12,7 +12,9 @@ LINKS = 20
 def mean_log10_distance(half_side: float) -> float:
     """E log10 of the distance of a point uniform in a square from its centre, by integration over the angle."""
     # In the triangle 0 <= y <= x <= s: the mean of ln r is the integral of ln(r) r dr dt over 2 / s^2 of its area.
-    inner = quad(lambda t: 0.5 * (half_side / np.cos(t)) ** 2 * (np.log(half_side / np.cos(t)) - 0.5), 0, np.pi / 4)
+    inner = quad(
+        lambda t: 0.5 * (half_side / np.cos(t)) ** 2 * (np.log(half_side / np.cos(t)) - 0.5), 0, np.pi / 4
+    )
     return inner[0] / (0.5 * half_side**2) / np.log(10.0)
 
 
