@@ -18,7 +18,8 @@ from gfm_ra.units import db_to_linear
 NOISE = 2
 """Random numbers per link and draw, standard normal, by which links that are alike answer differently."""
 _ROWS_PER_BLOCK = 6  # as gfm_ra/core/network/layers.hpp
-_FEATURES, _START_FEATURES, _MESSAGES = 10, 13, 3
+_FEATURES, _START_FEATURES, _MESSAGES = 10, 14, 3
+_ESTIMATOR_FEATURES, _ESTIMATOR_KINDS = 6, 6
 
 
 class _Layer(ctypes.Structure):
@@ -36,11 +37,15 @@ class _Step(ctypes.Structure):
     _fields_ = tuple((name, _Layer) for name in ("power", "value", "into", "outof"))
 
 
+class _Round(ctypes.Structure):
+    _fields_ = tuple((name, _Layer) for name in ("value", "into", "outof"))
+
+
 class _Estimator(ctypes.Structure):
     _fields_ = (
-        ("receiver", _Layer),
-        ("transmitter", _Layer),
-        ("before", ctypes.c_int64),
+        *((name, _Layer) for name in ("start", "receiver", "transmitter")),
+        ("rounds", ctypes.POINTER(_Round)),
+        *((name, ctypes.c_int64) for name in ("round_count", "width", "values")),
         ("reverse", ctypes.c_float),
     )
 
@@ -50,12 +55,34 @@ class _Task(ctypes.Structure):
         *((name, ctypes.c_void_p) for name in ("gain", "parameters", "weights", "noise", "power")),
         *((name, _Layer) for name in ("start_into", "start_outof", "power_layer")),
         ("steps", ctypes.POINTER(_Step)),
-        ("estimators", ctypes.POINTER(_Estimator)),
+        ("estimator", _Estimator),
         *(
             (name, ctypes.c_int64)
-            for name in ("links", "draws", "step_count", "estimator_count", "width", "values", "weight_rows")
+            for name in ("links", "draws", "step_count", "width", "values", "weight_rows")
         ),
     )
+
+
+class EstimatorSizes(NamedTuple):
+    """Sizes of the estimate of hidden gains, as components/model/unrolled/estimate.py names them."""
+
+    width: int
+    hidden: int
+    rounds: int
+    values: int
+    rank: int
+
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Shape of every array of weights, by its name."""
+        found = _linear("estimator.start", self.width, _ESTIMATOR_FEATURES)
+        for number in range(self.rounds):
+            name = f"estimator.rounds.{number}"
+            found |= _linear(f"{name}.value", self.values, self.width)
+            found |= _linear(f"{name}.into", self.hidden, self.width + _ESTIMATOR_KINDS * self.values)
+            found |= _linear(f"{name}.out", self.width, self.hidden)
+        for side in ("receiver", "transmitter"):
+            found |= _linear(f"estimator.{side}", self.rank + 2, self.width)
+        return found | {"estimator.reverse": ()}
 
 
 class Architecture(NamedTuple):
@@ -66,8 +93,7 @@ class Architecture(NamedTuple):
     steps: int
     values: int
     shared: bool
-    estimate_rank: int
-    estimate_steps: tuple[int, ...]
+    estimator: EstimatorSizes
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Shape of every array of weights, by its name."""
@@ -82,11 +108,7 @@ class Architecture(NamedTuple):
             found |= _linear(f"{name}.out", width, self.hidden)
             if self.values:
                 found |= _linear(f"{name}.value", self.values, width)
-        for number in range(len(self.estimate_steps)):
-            for side in ("receiver", "transmitter"):
-                found |= _linear(f"estimators.{number}.{side}", self.estimate_rank + 1, width)
-            found[f"estimators.{number}.reverse"] = ()
-        return found | _linear("power", 1, width)
+        return found | self.estimator.shapes() | _linear("power", 1, width)
 
 
 class UnrolledNetwork:
@@ -110,27 +132,15 @@ class UnrolledNetwork:
             if not np.isfinite(weights[name]).all():
                 raise InputError(f"network: weights {name!r} are not finite")
         self._weights = weights
-        count, places = architecture.steps, architecture.estimate_steps
+        count = architecture.steps
         steps = (_Step * count)(*(self._step(0 if architecture.shared else step) for step in range(count)))
-        estimators = (_Estimator * len(places))(
-            *(
-                _Estimator(
-                    self._layer(f"estimators.{number}.receiver"),
-                    self._layer(f"estimators.{number}.transmitter"),
-                    place,
-                    float(weights[f"estimators.{number}.reverse"]),
-                )
-                for number, place in enumerate(places)
-            )
-        )
         self._fixed = {
             "start_into": self._layer("start.0"),
             "start_outof": self._layer("start.2"),
             "power_layer": self._row("power"),
             "steps": steps,
-            "estimators": estimators,
+            "estimator": self._estimator(),
             "step_count": count,
-            "estimator_count": len(places),
             "width": architecture.width,
             "values": architecture.values,
         }
@@ -176,6 +186,22 @@ class UnrolledNetwork:
             self._row(f"{name}.power"), value, self._layer(f"{name}.into"), self._layer(f"{name}.out")
         )
 
+    def _estimator(self) -> _Estimator:
+        sizes = self.architecture.estimator
+        names = [f"estimator.rounds.{number}" for number in range(sizes.rounds)]
+        rounds = (
+            _Round(self._layer(f"{name}.value"), self._layer(f"{name}.into"), self._layer(f"{name}.out"))
+            for name in names
+        )
+        return _Estimator(
+            *(self._layer(f"estimator.{name}") for name in ("start", "receiver", "transmitter")),
+            (_Round * sizes.rounds)(*rounds),
+            sizes.rounds,
+            sizes.width,
+            sizes.values,
+            float(self._weights["estimator.reverse"]),
+        )
+
     def _layer(self, name: str) -> _Layer:
         """A layer as the core reads it: in blocks of rows, term by term."""
         matrix = self._weights[f"{name}.weight"]
@@ -203,7 +229,7 @@ def read(path: Path, architecture: dict[str, Any]) -> UnrolledNetwork:
         InputError: the file is none, or does not fit the sizes.
     """
     try:
-        sizes = Architecture(**{**architecture, "estimate_steps": tuple(architecture["estimate_steps"])})
+        sizes = Architecture(**{**architecture, "estimator": EstimatorSizes(**architecture["estimator"])})
     except (TypeError, KeyError):
         raise InputError(
             f"{path}: the card names an architecture that this program does not know: upgrade gfm-ra"

@@ -19,7 +19,7 @@ class WorldsConfig(Strict):
     draws: int = Field(default=1, ge=1)  # answers per network, of which the best counts most
     best_share: float = Field(default=0.8, ge=0, le=1)
     tentative_weight: float = Field(default=0.5, ge=0)
-    estimate_weight: float = Field(default=0.1, ge=0)  # of the squared error of hidden gains
+    estimate_weight: float = Field(default=0.5, ge=0)  # of the squared error of hidden gains
     epochs: int = Field(default=60, ge=1)
     batches: int = Field(default=200, ge=1)  # per epoch
     batch_size: int = Field(default=64, ge=1)
