@@ -15,6 +15,7 @@ from components.model.rates import rate_of
 FEATURES = 10
 _RATE_FLOOR = 1e-4  # bit/s/Hz; a link that is silent for the moment must not drown the others' slopes
 _TINY = 1e-12
+_LEAST_STAKE = 1e-8  # of the largest: slopes over smaller ones would leave float32 at 200 dB
 _LARGEST = 6.0
 _STEEPEST = 60.0  # nepers: steeper slopes would leave float32
 _STEEPNESS = 6.0  # of the smooth step at the least rate, per least rate
@@ -70,13 +71,13 @@ def effects(
     below = torch.sigmoid(_STEEPNESS * (1.0 - rate / least)) * (penalty > 0)
     steep = (-alpha * (rate + _RATE_FLOOR).log()).clamp_max(_STEEPEST)
     slope = weights * (steep.exp() + penalty * below)
-    stake = slope * rate
+    stake = slope * (rate + _RATE_FLOOR)  # silent links too have something at stake
     if mask is not None:
         slope, stake = slope * mask.unsqueeze(-1), stake * mask.unsqueeze(-1)
     # Stakes span many decades; in units of the largest they fit float32, and only their ratios matter from here on.
     largest = stake.amax(1, keepdim=True).clamp_min(_TINY)
     stake = stake / largest
-    near_stake = around(stake, channel).clamp_min(_TINY)  # of the link and its neighbours
+    near_stake = around(stake, channel).clamp_min(_LEAST_STAKE)  # of the link and its neighbours
     worth = slope / (largest * total)  # per received power
     pressure = worth * (signal / interference)
     harm = torch.matmul(channel.crossing.mT, pressure) / near_stake

@@ -9,6 +9,7 @@ namespace gfm_ra {
 
 constexpr int feature_count = 10;
 constexpr float network_rate_floor = 1e-4f, network_tiny = 1e-12f, largest_feature = 6.0f, step_steepness = 6.0f;
+constexpr float least_stake = 1e-8f;  // of the largest
 constexpr float steepest_log2 = 86.56170245f;  // 60 nepers
 
 // A goal as the network reads it.
@@ -36,7 +37,7 @@ GFM_RA_INLINE Consequences<F> consequences(F own, F power, F interference, F wei
     if (goal.penalty > 0.0f)
         slope = fma(sigmoid((1.0f - found.rate * (1.0f / least)) * step_steepness), all<F>(goal.penalty), slope);
     found.slope = weight * slope;
-    found.stake = found.slope * found.rate;
+    found.stake = found.slope * (found.rate + network_rate_floor);
     return found;
 }
 

@@ -166,7 +166,7 @@ template <class F> class Pass {
         for (int64_t k = 0; k < stride; k += lanes<F>) store(stake_ + k, load<F>(stake_ + k) / largest);
         channel_.mean_around(stake_, near_stake_);
         for (int64_t k = 0; k < stride; k += lanes<F>) {
-            const F near = larger(load<F>(near_stake_ + k), all<F>(network_tiny));
+            const F near = larger(load<F>(near_stake_ + k), all<F>(least_stake));
             const F worth = load<F>(slope_ + k) / (load<F>(total_ + k) * largest);
             store(near_stake_ + k, near);
             store(benefit_ + k, worth * load<F>(channel_.own + k) / near);

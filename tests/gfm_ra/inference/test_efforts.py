@@ -7,7 +7,7 @@ from gfm_ra.allocator import Allocator
 from gfm_ra.goals import AlphaFair, Objective, ProportionalFair, QoS, SumRate
 from gfm_ra.inference.comparison import DRAWS, REFINEMENT_ITERATIONS, compared
 from gfm_ra.inference.prompts import prompt_of
-from gfm_ra.inference.unrolled import Architecture, UnrolledNetwork, noise
+from gfm_ra.inference.unrolled import Architecture, EstimatorSizes, UnrolledNetwork, noise
 from gfm_ra.rates import spectral_efficiency
 from gfm_ra.solvers import full_reuse, wmmse
 
@@ -17,7 +17,12 @@ COUNT, LINKS = 12, 9
 
 def allocator() -> Allocator:
     sizes = Architecture(
-        width=8, hidden=12, steps=3, values=0, shared=False, estimate_rank=2, estimate_steps=(1,)
+        width=8,
+        hidden=12,
+        steps=3,
+        values=0,
+        shared=False,
+        estimator=EstimatorSizes(width=5, hidden=6, rounds=1, values=2, rank=2),
     )
     draw = np.random.default_rng(3)
     weights = {

@@ -8,6 +8,7 @@ import torch
 from components.channel.torch_rng import torch_stream
 from components.data.batches import Group
 from components.model.conditioning import Goals, goal_loss
+from components.model.unrolled.estimate import EstimatorConfig
 from components.model.unrolled.network import Passes, UnrolledConfig
 from components.training.worlds import __main__ as command
 from components.training.worlds.config import WorldsConfig
@@ -18,7 +19,9 @@ from gfm_ra.goals import AlphaFair, ProportionalFair, QoS, SumRate
 from gfm_ra.units import db_to_linear
 
 TINY = WorldsConfig(
-    network=UnrolledConfig(width=12, hidden=16, steps=3, estimate_rank=2, estimate_steps=(1,)),
+    network=UnrolledConfig(
+        width=12, hidden=16, steps=3, estimator=EstimatorConfig(width=6, hidden=6, rounds=1, rank=2)
+    ),
     epochs=2, batches=8, batch_size=8, draws=2,
 )  # fmt: skip
 
