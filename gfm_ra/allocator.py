@@ -1,36 +1,23 @@
 """From gains to powers: the network's answer, refined and compared with classical ones by its true utility."""
 
 from collections.abc import Iterable, Iterator
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
-from gfm_ra.candidates import are_powers
 from gfm_ra.doubts import doubts
 from gfm_ra.goal_family import GOAL_OF_NUMBER, numbers_of
 from gfm_ra.goals import Objective, QoS, SumRate, Weighted
 from gfm_ra.inference.allocation import Allocation
-from gfm_ra.inference.comparison import DRAWS, EFFORTS, Effort, compared, refined
-from gfm_ra.inference.prompts import Prompt, goal_of, part_of, prompt_of, selected
-from gfm_ra.inference.unrolled import UnrolledNetwork, noise
+from gfm_ra.inference.answers import PowerNetwork, Question, compiled, composed
+from gfm_ra.inference.comparison import EFFORTS, Effort
+from gfm_ra.inference.prompts import goal_of, part_of
+from gfm_ra.inference.unrolled import UnrolledNetwork
 from gfm_ra.network import Network, Orientation
 from gfm_ra.notes import Remarks
-from gfm_ra.rates import spectral_efficiency
-from gfm_ra.units import LARGEST_GAIN_DB, LEAST_GAIN_DB
 
 _PART_GAINS = 2**19
 """Gains that are worked on at a time: what bounds the memory, however many networks come."""
-
-
-class PowerNetwork(Protocol):
-    """What computes powers in one pass."""
-
-    any_goal: bool
-    takes_unknown: bool
-
-    def powers(self, gain_db: np.ndarray, prompt: Prompt, threads: int | None = None) -> np.ndarray:
-        """Powers float32 [B, K] of gain_db float32 [B, K, K], NaN where unknown; nobody has checked them."""
-        ...
 
 
 class Allocator:
@@ -167,66 +154,21 @@ class Allocator:
         unknown = np.asarray(np.isnan(gain).any((-2, -1)))  # [B]
         if unknown.any() and not self.network.takes_unknown:
             raise ValueError(f"allocate: {self.name} needs every gain, but some are NaN (unknown)")
-        answers = self._answers(network, gain, goal, unknown, effort, seed, threads)  # [B, D, K]
-        power = answers[:, 0].copy()
-        usable = are_powers(power)
-        source = np.where(unknown, "model, unchecked", "model").astype(object)
-        # Full power is the answer that needs no gains.
-        power[~usable & unknown] = 1.0
-        source[~usable & unknown] = "full-reuse"
-        extrapolates = bool(self._beyond(goal))
-        compares = ~unknown & (~usable | (effort != "fast") | extrapolates)
-        checked = np.flatnonzero(compares)
+        beyond = bool(self._beyond(goal))
+        asked = Question(network, gain, unknown, goal, effort, beyond, seed, first_index, threads)
         if isinstance(self.network, UnrolledNetwork) and numbers_of(goal) is not None:
-            last = ~unknown & ~compares
-            if last.all():
-                power = refined(power, gain, goal, threads)
-            elif last.any():
-                power[last] = refined(power[last], gain[last], selected(goal, last), threads)
-        if checked.size:
-            least: Effort = "balanced" if effort == "fast" else effort
-            power[checked], source[checked] = compared(
-                answers[checked],
-                gain[checked],
-                selected(goal, checked),
-                least,
-                seed,
-                first_index + checked,
-                threads,
-            )
-        exact = gain.astype(np.float64)
-        rate = spectral_efficiency(power.astype(np.float64), exact)
-        rate[unknown] = np.nan
-        utility = np.asarray(goal.utility(rate))
-        if extrapolates:
+            found = compiled(self.network, asked)
+        else:
+            found = composed(self.network, asked)
+        rate = found.rate
+        if unknown.any():
+            rate[unknown] = np.nan
+        source = found.source
+        if beyond:
             source = np.array([f"{name}, extrapolated" for name in source], dtype=object)
-        remarks.add(network, first_index, unknown, ~usable)
-        return Allocation(power, rate, utility, source, _missed(rate, goal))
-
-    def _answers(
-        self,
-        network: Network,
-        gain: np.ndarray,
-        goal: Objective,
-        unknown: np.ndarray,
-        effort: Effort,
-        seed: int,
-        threads: int | None,
-    ) -> np.ndarray:
-        """What the network says, [B, D, K]: several answers if it takes noise, and all gains are known."""
-        prompt = prompt_of(goal, len(network), network.links)
-        if not isinstance(self.network, UnrolledNetwork):
-            limited = np.clip(network.gain_db, LEAST_GAIN_DB, LARGEST_GAIN_DB).astype(np.float32)  # NaN stays
-            return self.network.powers(limited, prompt, threads)[:, None]
-        draws = DRAWS[effort]
-        answers = self.network.draws(gain, prompt, noise(seed, draws, network.links), threads)
-        if draws > 1 and unknown.any():
-            # As effort fast answers them: estimates of unknown gains are the draws' mean.
-            chosen = Prompt(prompt.parameters[unknown], prompt.weights[unknown])
-            answers[unknown] = self.network.draws(
-                gain[unknown], chosen, noise(seed, 1, network.links), threads
-            )
-        return answers
+        remarks.add(network, first_index, unknown, found.refused)
+        utility = np.asarray(goal.utility(rate))
+        return Allocation(found.power, rate, utility, source, _missed(rate, goal))
 
     def _beyond(self, goal: Objective) -> list[str]:
         """Numbers of the goal that lie outside what the network was trained for, in words."""

@@ -12,6 +12,7 @@ import numpy as np
 from gfm_ra.core import loader
 from gfm_ra.errors import InputError
 from gfm_ra.inference.prompts import Prompt
+from gfm_ra.solvers.binding import address
 from gfm_ra.solvers.threads import spread
 from gfm_ra.units import db_to_linear
 
@@ -50,7 +51,10 @@ class _Estimator(ctypes.Structure):
     )
 
 
-class _Task(ctypes.Structure):
+class NetworkTask(ctypes.Structure):
+    """The struct of the same name in gfm_ra/core/network/pass.hpp; the arrays must outlive it."""
+
+    kept: tuple[np.ndarray, ...]  # of them, those that nobody else keeps
     _fields_ = (
         *((name, ctypes.c_void_p) for name in ("gain", "parameters", "weights", "noise", "power")),
         *((name, _Layer) for name in ("start_into", "start_outof", "power_layer")),
@@ -159,25 +163,34 @@ class UnrolledNetwork:
         gain : [B, K, K], linear, NaN where unknown; gains beyond -100 and 200 dB count as these.
         """
         gain = np.ascontiguousarray(gain, dtype=np.float32)
-        given = np.ascontiguousarray(given, dtype=np.float32)
         (count, links, _), draws = gain.shape, len(given)
         power = np.empty((count, draws, links), dtype=np.float32)
-        parameters = np.ascontiguousarray(prompt.parameters)
-        weights = np.ascontiguousarray(prompt.weights)
-        task = _Task(
-            gain=_address(gain),
-            parameters=_address(parameters),
-            weights=_address(weights),
-            noise=_address(given),
-            power=_address(power),
-            links=links,
-            draws=draws,
+        task = self.task(gain, prompt, given, power)
+        spread(lambda begin, end: _run(task, begin, end), count, self.work(count, links, draws), threads)
+        return power
+
+    def task(self, gain: np.ndarray, prompt: Prompt, given: np.ndarray, power: np.ndarray) -> NetworkTask:
+        """What is to be computed: gain [B, K, K], noise [D, K, 2] given, power [B, D, K] for the answers; float32,
+        contiguous. The task keeps what it points to, but for gain and power."""
+        given = np.ascontiguousarray(given, dtype=np.float32)
+        parameters, weights = np.ascontiguousarray(prompt.parameters), np.ascontiguousarray(prompt.weights)
+        task = NetworkTask(
+            gain=address(gain),
+            parameters=address(parameters),
+            weights=address(weights),
+            noise=address(given),
+            power=address(power),
+            links=gain.shape[-1],
+            draws=len(given),
             weight_rows=len(weights),
             **self._fixed,
         )
-        work = count * draws * links * (self._work_per_link + self.architecture.steps * 60 * links)
-        spread(lambda begin, end: _run(task, begin, end), count, work, threads)
-        return power
+        task.kept = (parameters, weights, given)
+        return task
+
+    def work(self, count: int, links: int, draws: int) -> int:
+        """Multiply-adds of passes."""
+        return count * draws * links * (self._work_per_link + self.architecture.steps * 60 * links)
 
     def _step(self, number: int) -> _Step:
         name = f"steps.{number}"
@@ -219,7 +232,7 @@ class UnrolledNetwork:
 
     def _keep(self, array: np.ndarray) -> int:
         self._kept.append(np.ascontiguousarray(array, dtype=np.float32))
-        return _address(self._kept[-1])
+        return address(self._kept[-1])
 
 
 def read(path: Path, architecture: dict[str, Any]) -> UnrolledNetwork:
@@ -232,7 +245,8 @@ def read(path: Path, architecture: dict[str, Any]) -> UnrolledNetwork:
         sizes = Architecture(**{**architecture, "estimator": EstimatorSizes(**architecture["estimator"])})
     except (TypeError, KeyError):
         raise InputError(
-            f"{path}: the card names an architecture that this program does not know: upgrade gfm-ra"
+            f"{path}: the card names an architecture that this version of gfm-ra does not compute: use the version "
+            "that made it, or newer weights"
         ) from None
     try:
         with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
@@ -255,7 +269,7 @@ def _linear(name: str, rows: int, terms: int) -> dict[str, tuple[int, ...]]:
     return {f"{name}.weight": (rows, terms), f"{name}.bias": (rows,)}
 
 
-def _run(task: _Task, begin: int, end: int) -> None:
+def _run(task: NetworkTask, begin: int, end: int) -> None:
     if _core().gfm_ra_network(ctypes.byref(task), begin, end) != 0:
         raise MemoryError(
             "the compiled network found no memory for its work arrays: answer fewer links at once"
@@ -270,7 +284,3 @@ def _core() -> ctypes.CDLL:
 def _typed(core: ctypes.CDLL) -> ctypes.CDLL:
     core.gfm_ra_network.argtypes = (ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
     return core
-
-
-def _address(array: np.ndarray) -> int:
-    return array.__array_interface__["data"][0]

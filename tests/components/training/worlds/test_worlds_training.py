@@ -27,7 +27,9 @@ TINY = WorldsConfig(
 
 
 def test_a_few_steps_beat_what_they_started_from() -> None:
-    loop = WorldsTraining(TINY.model_copy(update={"epochs": 3, "batches": 40}), 1, Group())
+    loop = WorldsTraining(
+        TINY.model_copy(update={"epochs": 3, "batches": 40, "learning_rate": 1e-2}), 1, Group()
+    )
     before = loop.validator.measure(loop.network, torch.device("cpu"))["validation_loss"]
     history = loop.run(lambda *_: None, lambda *_: None)
     assert history[-1]["validation_loss"] < before - 0.02
