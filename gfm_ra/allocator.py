@@ -151,8 +151,11 @@ class Allocator:
     ) -> Allocation:
         """Answers for [B, K, K] networks, known and unknown gains mixed."""
         gain = network.gain
-        unknown = np.asarray(np.isnan(gain).any((-2, -1)))  # [B]
-        if unknown.any() and not self.network.takes_unknown:
+        if network.survey.unknown:
+            unknown = np.asarray(np.isnan(gain).any((-2, -1)))  # [B]
+        else:
+            unknown = np.zeros(len(gain), dtype=bool)
+        if network.survey.unknown and not self.network.takes_unknown:
             raise ValueError(f"allocate: {self.name} needs every gain, but some are NaN (unknown)")
         beyond = bool(self._beyond(goal))
         asked = Question(network, gain, unknown, goal, effort, beyond, seed, first_index, threads)
@@ -161,7 +164,7 @@ class Allocator:
         else:
             found = composed(self.network, asked)
         rate = found.rate
-        if unknown.any():
+        if network.survey.unknown:
             rate[unknown] = np.nan
         source = found.source
         if beyond:
@@ -215,6 +218,8 @@ def _together(parts: list[Allocation], network: Network, notes: tuple[str, ...])
     shape, links = network.shape, network.links
 
     def joined(name: str) -> np.ndarray:
+        if len(parts) == 1:
+            return getattr(parts[0], name)
         return np.concatenate([getattr(part, name) for part in parts])
 
     return Allocation(

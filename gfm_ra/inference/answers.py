@@ -9,7 +9,7 @@ from gfm_ra.candidates import are_powers
 from gfm_ra.goals import Objective
 from gfm_ra.inference import efforts
 from gfm_ra.inference.comparison import DRAWS, Effort, compared
-from gfm_ra.inference.prompts import Prompt, prompt_of, selected
+from gfm_ra.inference.prompts import Prompt, part_of, prompt_of, selected
 from gfm_ra.inference.unrolled import UnrolledNetwork, noise
 from gfm_ra.network import Network
 from gfm_ra.rates import spectral_efficiency
@@ -54,7 +54,7 @@ class Question(NamedTuple):
 
 def compiled(model: UnrolledNetwork, asked: Question) -> Answers:
     """Answers under a goal of the family, networks with unknown gains apart from the others."""
-    if not asked.unknown.any():
+    if not asked.network.survey.unknown:
         return _known(model, asked, slice(0, len(asked.gain)))
     count, links, _ = asked.gain.shape
     found = Answers(
@@ -100,7 +100,7 @@ def composed(model: PowerNetwork, asked: Question) -> Answers:
 
 def _known(model: UnrolledNetwork, asked: Question, rows: slice) -> Answers:
     gain = asked.gain[rows]
-    goal = selected(asked.goal, np.arange(rows.start, rows.stop))
+    goal = part_of(asked.goal, rows.start, rows.stop)
     found = efforts.answers(
         model,
         gain,
@@ -119,7 +119,7 @@ def _unknown(model: UnrolledNetwork, asked: Question, rows: slice) -> Answers:
     """Whatever the effort, one pass: without the gains nothing can be compared."""
     gain = asked.gain[rows]
     count, links, _ = gain.shape
-    goal = selected(asked.goal, np.arange(rows.start, rows.stop))
+    goal = part_of(asked.goal, rows.start, rows.stop)
     power = model.draws(gain, prompt_of(goal, count, links), noise(asked.seed, 1, links), asked.threads)[:, 0]
     usable = are_powers(power)
     power[~usable] = 1.0

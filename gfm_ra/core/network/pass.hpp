@@ -36,15 +36,14 @@ template <class F> class Pass {
     void place(Workspace& memory) {
         channel_.place(memory, task_.links);
         const int64_t stride = channel_.stride;
-        rows_ = width_ + feature_count + message_kinds * sent_;
-        const int64_t start_rows = start_feature_count + noise_count;
-        start_ = memory.array(start_rows * stride);
-        input_ = memory.array(task_.draws * rows_ * stride);
+        across_ = task_.draws * stride;
+        start_ = memory.array((start_feature_count + noise_count) * across_);
+        input_ = memory.array((width_ + feature_count + message_kinds * sent_) * across_);
         for (float** array : {&weight_, &power_, &interference_, &rate_, &sinr_, &total_, &slope_, &stake_, &pressure_,
                               &harm_, &benefit_, &near_stake_})
             *array = memory.array(stride);
         for (float** array : {&heard_, &harmed_, &near_}) *array = memory.array(task_.links * padded_);
-        value_ = memory.array(padded_ * stride);
+        value_ = memory.array(padded_ * across_);
         estimate_.place(memory, task_.estimator, task_.links, stride);
         int64_t hidden = task_.start_into.rows;
         for (int64_t step = 0; step < task_.step_count; ++step)
@@ -62,8 +61,7 @@ template <class F> class Pass {
         const float* weights = task_.weights + (task_.weight_rows > 1 ? index : 0) * task_.links;
         std::memcpy(weight_, weights, task_.links * sizeof(float));
         start();
-        for (int64_t step = 0; step < task_.step_count; ++step)
-            for (int64_t draw = 0; draw < task_.draws; ++draw) advance(task_.steps[step], state_of(draw));
+        for (int64_t step = 0; step < task_.step_count; ++step) advance(task_.steps[step]);
         for (int64_t draw = 0; draw < task_.draws; ++draw) {
             set_powers(task_.power_layer, state_of(draw));
             std::memcpy(task_.power + (index * task_.draws + draw) * task_.links, power_, task_.links * sizeof(float));
@@ -71,7 +69,8 @@ template <class F> class Pass {
     }
 
   private:
-    float* state_of(int64_t draw) const { return input_ + draw * rows_ * channel_.stride; }
+    // Draws lie side by side in a row: layers see one row of links, whatever their number.
+    float* state_of(int64_t draw) const { return input_ + draw * channel_.stride; }
 
     void start() {
         const int64_t links = task_.links, stride = channel_.stride;
@@ -94,7 +93,10 @@ template <class F> class Pass {
         const float shared[] = {goal_.alpha / 2.0f, scalar_log(1.0f + goal_.penalty) / 3.0f,
                                 scalar_log(1.0f + 10.0f * goal_.min_rate) / 2.0f};
         for (int64_t k = 0; k < stride; k += lanes<F>) {
-            const auto keep = [&](int feature, F value) GFM_RA_LAMBDA { store(start_ + feature * stride + k, value); };
+            const auto keep = [&](int feature, F value) GFM_RA_LAMBDA {
+                for (int64_t draw = 0; draw < task_.draws; ++draw)
+                    store(start_ + feature * across_ + draw * stride + k, value);
+            };
             keep(0, logarithm(load<F>(channel_.own + k)));
             keep(1, logarithm(load<F>(row_sum + k) + 1.0f));
             keep(2, logarithm(load<F>(row_max + k) + 1.0f));
@@ -107,12 +109,12 @@ template <class F> class Pass {
             for (int feature = 9; feature < start_feature_count; ++feature) keep(feature, all<F>(0.0f));
         }
         if (channel_.any_unknown) doubt();
-        for (int64_t draw = 0; draw < task_.draws; ++draw) {
+        for (int64_t draw = 0; draw < task_.draws; ++draw)
             for (int64_t k = 0; k < links; ++k)
                 for (int i = 0; i < noise_count; ++i)
-                    start_[(start_feature_count + i) * stride + k] = task_.noise[(draw * links + k) * noise_count + i];
-            two_layers<F, false>(task_.start_into, task_.start_outof, start_, state_of(draw), hidden_, stride);
-        }
+                    start_[(start_feature_count + i) * across_ + draw * stride + k] =
+                        task_.noise[(draw * links + k) * noise_count + i];
+        two_layers<F, false>(task_.start_into, task_.start_outof, start_, input_, hidden_, across_);
     }
 
     // Shares of what a link hears, and of what is heard of it, that are estimated: the last two features of the start.
@@ -130,10 +132,11 @@ template <class F> class Pass {
                 heard[k] += estimated;
                 harmed[j] += estimated;
             }
-        for (int64_t k = 0; k < stride; ++k) {
-            start_[12 * stride + k] = heard[k] / (heard_all[k] + 1.0f);
-            start_[13 * stride + k] = harmed[k] / (harmed_all[k] + 1.0f);
-        }
+        for (int64_t draw = 0; draw < task_.draws; ++draw)
+            for (int64_t k = 0; k < stride; ++k) {
+                start_[12 * across_ + draw * stride + k] = heard[k] / (heard_all[k] + 1.0f);
+                start_[13 * across_ + draw * stride + k] = harmed[k] / (harmed_all[k] + 1.0f);
+            }
     }
 
     static float scalar_log(float value) { return natural_log(all<Float4>(value))[0]; }
@@ -141,14 +144,34 @@ template <class F> class Pass {
     // Powers that a state means, into `power_`; links that do not exist are silent.
     void set_powers(const Layer& layer, const float* state) {
         const int64_t stride = channel_.stride;
-        multiply_columns<F>(layer.weights, state, stride, width_, layer.bias[0], power_);
+        weigh(layer, state);
         for (int64_t k = 0; k < stride; k += lanes<F>) store(power_ + k, sigmoid(load<F>(power_ + k)));
         for (int64_t k = task_.links; k < stride; ++k) power_[k] = 0.0f;
     }
 
-    void advance(const StepLayers& step, float* state) {
+    // One row of a layer for one draw, into `power_`.
+    void weigh(const Layer& layer, const float* state) {
+        for_links<F>(channel_.stride, [&](int64_t first, auto count) GFM_RA_LAMBDA {
+            constexpr int vectors = decltype(count)::value;
+            F sum[vectors];
+            for (int v = 0; v < vectors; ++v) sum[v] = all<F>(layer.bias[0]);
+            const float* in = state + first;
+            for (int64_t term = 0; term < width_; ++term, in += across_)
+                for (int v = 0; v < vectors; ++v) sum[v] = fma(all<F>(layer.weights[term]), load<F>(in + v * lanes<F>), sum[v]);
+            for (int v = 0; v < vectors; ++v) store(power_ + first + v * lanes<F>, sum[v]);
+        });
+    }
+
+    void advance(const StepLayers& step) {
+        if (step.value.rows > 0) bounded_layer<F>(step.value, input_, value_, across_);
+        for (int64_t draw = 0; draw < task_.draws; ++draw) exchange(step, state_of(draw), value_ + draw * channel_.stride);
+        two_layers<F, true>(step.into, step.outof, input_, input_, hidden_, across_);
+    }
+
+    // What follows from the powers of one draw, and what its links receive of each other.
+    void exchange(const StepLayers& step, float* state, const float* value) {
         const int64_t links = task_.links, stride = channel_.stride;
-        float* feature = state + width_ * stride;
+        float* feature = state + width_ * across_;
         set_powers(step.power, state);
         multiply_columns<F>(power_, channel_.transposed, stride, links, 1.0f, interference_);
         for (int64_t k = 0; k < stride; k += lanes<F>) {
@@ -179,21 +202,19 @@ template <class F> class Pass {
                                         load<F>(slope_ + k), load<F>(stake_ + k)};
             features<F>(found, load<F>(channel_.own + k), load<F>(power_ + k), load<F>(interference_ + k),
                         load<F>(benefit_ + k), load<F>(harm_ + k), load<F>(near_stake_ + k), reach_, goal_,
-                        [&](int number, F value) GFM_RA_LAMBDA { store(feature + number * stride + k, value); });
+                        [&](int number, F value) GFM_RA_LAMBDA { store(feature + number * across_ + k, value); });
         }
-        if (step.value.rows > 0) bounded_layer<F>(step.value, state, value_, stride);
-        send(feature);
-        receive(feature, feature + feature_count * stride);
-        two_layers<F, true>(step.into, step.outof, state, state, hidden_, stride);
+        send(feature, value);
+        receive(feature, value, feature + feature_count * across_);
     }
 
     // What every link sends, link by link, with the factors that its receivers' averages have.
-    void send(const float* feature) {
-        const int64_t links = task_.links, stride = channel_.stride;
+    void send(const float* feature, const float* value) {
+        const int64_t links = task_.links;
         for (int64_t j = 0; j < links; ++j) {
             float* to = near_ + j * padded_;
-            for (int i = 0; i < feature_count; ++i) to[i] = feature[i * stride + j];
-            for (int64_t i = 0; i < task_.values; ++i) to[feature_count + i] = value_[i * stride + j];
+            for (int i = 0; i < feature_count; ++i) to[i] = feature[i * across_ + j];
+            for (int64_t i = 0; i < task_.values; ++i) to[feature_count + i] = value[i * across_ + j];
             const float power = power_[j], pressure = pressure_[j];
             for (int64_t i = 0; i < padded_; ++i) {
                 heard_[j * padded_ + i] = power * to[i];
@@ -206,26 +227,25 @@ template <class F> class Pass {
         gather<F>(sent, sent_, padded_, matrix, task_.links, channel_.stride, hand_on);
     }
 
-    void receive(const float* feature, float* message) {
-        const int64_t stride = channel_.stride;
+    void receive(const float* feature, const float* value, float* message) {
         gather_all(heard_, channel_.transposed, [&](int64_t row, int64_t at, F sum) GFM_RA_LAMBDA {
-            store(message + row * stride + at, sum / load<F>(interference_ + at));
+            store(message + row * across_ + at, sum / load<F>(interference_ + at));
         });
-        message += sent_ * stride;
+        message += sent_ * across_;
         gather_all(harmed_, channel_.natural, [&](int64_t row, int64_t at, F sum) GFM_RA_LAMBDA {
             const F share = (load<F>(harm_ + at) + load<F>(benefit_ + at) + network_tiny) * load<F>(near_stake_ + at);
-            store(message + row * stride + at, sum / share);
+            store(message + row * across_ + at, sum / share);
         });
-        message += sent_ * stride;
+        message += sent_ * across_;
         gather_all(near_, channel_.coupling, [&](int64_t row, int64_t at, F sum) GFM_RA_LAMBDA {
-            const float* own = row < feature_count ? feature + row * stride : value_ + (row - feature_count) * stride;
-            store(message + row * stride + at, (sum + load<F>(own + at)) / load<F>(channel_.around + at));
+            const float* own = row < feature_count ? feature + row * across_ : value + (row - feature_count) * across_;
+            store(message + row * across_ + at, (sum + load<F>(own + at)) / load<F>(channel_.around + at));
         });
     }
 
     const NetworkTask& task_;
     const int64_t width_, sent_, padded_;
-    int64_t rows_ = 0;
+    int64_t across_ = 0;  // from row to row: all draws' links
     NetworkChannel<F> channel_;
     HiddenGains<F> estimate_;
     Prompt goal_{};

@@ -82,7 +82,9 @@ def test_neither_batch_nor_threads_nor_unknown_neighbours_change_an_answer(
     unknown[[0, 3]] = True
     gain = asked.gain.copy()
     gain[unknown, 0, 2] = np.nan
-    mixed = compiled(model(), asked._replace(gain=gain, unknown=unknown, threads=threads))
+    mixed = compiled(
+        model(), asked._replace(network=Network(gain), gain=gain, unknown=unknown, threads=threads)
+    )
     assert np.array_equal(mixed.power[~unknown], together.power[~unknown])
     assert list(mixed.source[unknown]) == ["model, unchecked"] * 2
     assert np.isnan(mixed.rate[unknown]).all()
