@@ -11,8 +11,9 @@ from gfm_ra.goal_family import GOAL_OF_NUMBER, numbers_of
 from gfm_ra.goals import Objective, QoS, SumRate, Weighted
 from gfm_ra.inference.allocation import Allocation
 from gfm_ra.inference.comparison import DRAWS, EFFORTS, Effort, compared, refined
+from gfm_ra.inference.noise import noise
 from gfm_ra.inference.prompts import Prompt, goal_of, part_of, prompt_of, selected
-from gfm_ra.inference.unrolled import UnrolledNetwork, noise
+from gfm_ra.inference.unrolled import UnrolledNetwork
 from gfm_ra.network import Network, Orientation
 from gfm_ra.notes import Remarks
 from gfm_ra.rates import spectral_efficiency
