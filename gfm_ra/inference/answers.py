@@ -9,8 +9,9 @@ from gfm_ra.candidates import are_powers
 from gfm_ra.goals import Objective
 from gfm_ra.inference import efforts
 from gfm_ra.inference.comparison import DRAWS, Effort, compared
+from gfm_ra.inference.noise import noise
 from gfm_ra.inference.prompts import Prompt, part_of, prompt_of, selected
-from gfm_ra.inference.unrolled import UnrolledNetwork, noise
+from gfm_ra.inference.unrolled import UnrolledNetwork
 from gfm_ra.network import Network
 from gfm_ra.rates import spectral_efficiency
 from gfm_ra.units import LARGEST_GAIN_DB, LEAST_GAIN_DB

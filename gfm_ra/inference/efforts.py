@@ -15,6 +15,7 @@ from gfm_ra.goal_family import numbers_of
 from gfm_ra.goals import Objective
 from gfm_ra.inference import unrolled
 from gfm_ra.inference.comparison import DRAWS, ITERATIONS, REFINEMENT_ITERATIONS, STARTS, Effort
+from gfm_ra.inference.noise import noise
 from gfm_ra.inference.prompts import Prompt
 from gfm_ra.solvers import binding
 from gfm_ra.solvers.inputs import compiled_form
@@ -81,7 +82,7 @@ def answers(
             np.empty(count, dtype=np.int32),
         ),
     )
-    passes = network.task(gain, prompt, unrolled.noise(seed, draws, links), drawn)
+    passes = network.task(gain, prompt, noise(seed, draws, links), drawn)
     classical = binding.task(
         gain, form, room, None, STARTS[least], ITERATIONS, first_index % 2**64, seed % 2**63
     )

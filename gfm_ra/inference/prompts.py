@@ -106,7 +106,9 @@ def prompt_of(goal: Objective, count: int, links: int) -> Prompt:
 
 @lru_cache(maxsize=16)
 def _unweighted(numbers: tuple[float, float, float], count: int, links: int) -> Prompt:
-    prompt = Prompt(np.tile(np.array(numbers, dtype=np.float32), (count, 1)), np.ones((count, links), dtype=np.float32))
+    prompt = Prompt(
+        np.tile(np.array(numbers, dtype=np.float32), (count, 1)), np.ones((count, links), dtype=np.float32)
+    )
     for array in prompt:
         array.setflags(write=False)
     return prompt

@@ -2,7 +2,7 @@
 
 import ctypes
 import zlib
-from functools import cache, lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 from zipfile import BadZipFile
@@ -11,13 +11,12 @@ import numpy as np
 
 from gfm_ra.core import loader
 from gfm_ra.errors import InputError
+from gfm_ra.inference.noise import NOISE, noise
 from gfm_ra.inference.prompts import Prompt
 from gfm_ra.solvers.binding import address
 from gfm_ra.solvers.threads import spread
 from gfm_ra.units import db_to_linear
 
-NOISE = 2
-"""Random numbers per link and draw, standard normal, by which links that are alike answer differently."""
 _ROWS_PER_BLOCK = 6  # as gfm_ra/core/network/layers.hpp
 _FEATURES, _START_FEATURES, _MESSAGES = 10, 14, 3
 _ESTIMATOR_FEATURES, _ESTIMATOR_KINDS = 6, 6
@@ -254,15 +253,6 @@ def read(path: Path, architecture: dict[str, Any]) -> UnrolledNetwork:
     except (OSError, ValueError, KeyError, BadZipFile, zlib.error) as error:
         raise InputError(f"{path} is damaged ({error}): copy the folder of weights again") from None
     return UnrolledNetwork(sizes, weights)
-
-
-@lru_cache(maxsize=64)
-def noise(seed: int, draws: int, links: int) -> np.ndarray:
-    """Noise [draws, K, 2] float32, keyed by seed, draw and link, the same for every network."""
-    rows = [np.random.default_rng([seed, draw]).standard_normal((links, NOISE)) for draw in range(draws)]
-    found = np.stack(rows).astype(np.float32)
-    found.setflags(write=False)
-    return found
 
 
 def _linear(name: str, rows: int, terms: int) -> dict[str, tuple[int, ...]]:

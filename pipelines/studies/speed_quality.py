@@ -22,11 +22,16 @@ from components.evaluation.scores import score
 from components.model.conditioning import goals_of
 from components.model.export import export_onnx
 from components.model.heads import PowerModel
-from components.model.inference import allocate_batches
+from components.model.inference import AnyGoalModel, allocate_batches
 from components.model.pcgnn.network import PCGNN, PCGNNConfig
 from components.model.prompted import PromptedModel
-from components.training.checkpoint import load_card, load_prompted_model
+from components.model.unrolled.network import UnrolledNetwork
+from components.model.unrolled.single_draw import SEED, SingleDraw
+from components.training.checkpoint import load_card
+from components.training.worlds.folder import load_any_goal_model
 from gfm_ra.goals import OBJECTIVES, Objective, SumRate, by_name
+from gfm_ra.inference.names import NOISE_INPUT
+from gfm_ra.inference.noise import noise
 from gfm_ra.latency import measure
 from gfm_ra.solvers import wmmse
 from gfm_ra.units import to_gain
@@ -99,7 +104,7 @@ def prompted_scores(
     """Scores [N] of a goal-conditioned model, zero-shot and polished."""
     torch.set_num_threads(1)
     gain_db = load_split(data, Manifest.load(data), scenario, "test", config.rows)
-    goal, model = by_name(objective), load_prompted_model(ROOT / config.prompted[label])
+    goal, model = by_name(objective), load_any_goal_model(ROOT / config.prompted[label])
     power = allocate_batches(model, gain_db, goal)
     better = wmmse(
         to_gain(gain_db), goal, iterations=config.refinement_iterations, initial_power=power, threads=1
@@ -112,11 +117,13 @@ def prompted_scores(
 
 def graphs(config: SpeedQualityConfig, scratch: Path) -> dict[str, Path]:
     """Exported graphs by label. A one-goal network's weights do not change its speed: those of the backbone do."""
-    models: dict[str, PowerModel | PromptedModel | PCGNN] = {PCGNN_NAME: PCGNN(PCGNNConfig()).eval()}
+    models: dict[str, PowerModel | PromptedModel | PCGNN | UnrolledNetwork]
+    models = {PCGNN_NAME: PCGNN(PCGNNConfig()).eval()}
     for label, folder in config.one_goal.items():
         models[label] = PowerModel(load_card(ROOT / folder).backbone).eval()
     for label, folder in config.prompted.items():
-        models[label] = load_prompted_model(ROOT / folder)
+        model = load_any_goal_model(ROOT / folder)
+        models[label] = model.network if isinstance(model, SingleDraw) else model
     found = {}
     for label, model in models.items():
         found[label] = scratch / f"{label.replace(':', '-')}.onnx"
@@ -156,10 +163,14 @@ def _network(path: Path) -> Callable[[np.ndarray], Callable[[], np.ndarray]]:
 
     def answer(g: np.ndarray) -> Callable[[], np.ndarray]:
         inputs = {"gain_db": g}
-        if len(runtime.get_inputs()) > 1:
+        names = {node.name for node in runtime.get_inputs()}
+        if len(names) > 1:
             goals = goals_of(SumRate(), *g.shape[:2])
             inputs |= {"parameters": goals.parameters.numpy(), "weights": goals.weights.numpy()}
-        return lambda: np.asarray(runtime.run(["power"], inputs)[0])
+        if NOISE_INPUT in names:
+            inputs[NOISE_INPUT] = noise(SEED, 1, g.shape[-1])
+        # [B, K], or [B, 1, K] of one draw
+        return lambda: np.asarray(runtime.run(["power"], inputs)[0]).reshape(g.shape[:2])
 
     return answer
 
@@ -193,10 +204,10 @@ def on_gpu(config: SpeedQualityConfig) -> Iterator[Timed]:
     """The goal-conditioned models on the GPU, transfers included, where there is one."""
     place = torch.device("cuda")
     for label, folder in config.prompted.items():
-        model = load_prompted_model(ROOT / folder).to(place)
+        model = load_any_goal_model(ROOT / folder).to(place)
 
         @torch.inference_mode()
-        def answer(g: np.ndarray, model: PromptedModel = model) -> np.ndarray:
+        def answer(g: np.ndarray, model: AnyGoalModel = model) -> np.ndarray:
             goals = goals_of(SumRate(), *g.shape[:2]).to(place)
             return model(torch.from_numpy(g).to(place), goals).float().cpu().numpy()
 

@@ -66,7 +66,7 @@ def registry(module_workspace: Path, simulated: Path, solved: Path, run_stage: C
     shutil.copytree(solved, paths.REFERENCES)
     Path("dvc.lock").write_text(yaml.safe_dump(LOCK))
     with pytest.MonkeyPatch.context() as monkeypatch:
-        monkeypatch.setattr(register, "candidates", lambda group: [Candidate("sum-rate", HEAD)])
+        monkeypatch.setattr(register, "candidates", lambda: [Candidate("sum-rate", HEAD)])
         for bias, seed in ((WHISPER, 0), (SHOUT, 0), (WHISPER, 1)):
             make_head(bias, seed)
             run_stage(register.STAGE)

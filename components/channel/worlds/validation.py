@@ -1,5 +1,5 @@
-"""Networks to choose architectures and efforts by: the training families with other seeds, and three kinds that are
-neither trained on nor tested on.
+"""Networks to choose architectures, efforts and champions by: the training families with other seeds, and three kinds
+that are neither trained on nor tested on.
 
 Shapes: N networks, K links; gain_db [N, K, K] float32, row = receiver, column = transmitter.
 """
