@@ -13,6 +13,7 @@ from components.model import export
 from components.model.conditioning import goals_of
 from components.model.export import AGREEMENT, export_onnx
 from components.model.unrolled import packaged
+from components.model.unrolled.estimate import EstimatorConfig
 from components.model.unrolled.network import UnrolledConfig, UnrolledNetwork
 from gfm_ra.goals import AlphaFair, Objective, ProportionalFair, QoS, SumRate, Weighted
 from gfm_ra.inference import unrolled
@@ -35,11 +36,18 @@ GOALS = (
 
 @pytest.fixture(scope="module")
 def network() -> UnrolledNetwork:
-    config = UnrolledConfig(width=12, hidden=16, steps=5, values=2, estimate_rank=4, estimate_steps=(0, 2))
+    config = UnrolledConfig(
+        width=12,
+        hidden=16,
+        steps=5,
+        values=2,
+        estimator=EstimatorConfig(width=9, hidden=11, rounds=2, rank=4),
+    )
     with seeded(5, "test"):
         made = UnrolledNetwork(config).eval()
         for parameter in made.parameters():
-            torch.nn.init.normal_(parameter, std=0.25)
+            torch.nn.init.normal_(parameter, std=0.2)
+        torch.nn.init.constant_(made.power.bias, 5.0)  # else most powers are 0, where nothing could differ
     return made
 
 
@@ -109,7 +117,7 @@ def test_graph_network_and_core_agree(
     assert power.shape == (3, 2, links)
     np.testing.assert_allclose(power, trained(network, gain_db, goal, noise), atol=AGREEMENT)
     np.testing.assert_allclose(power, core(gain_db, goal, noise), atol=AGREEMENT)
-    assert links < 7 or goal != SumRate() or power.std() > 0.01
+    assert links < 7 or goal != SumRate() or spread_db > 20 or power.std() > 0.01
 
 
 def test_gains_at_the_ends_and_steep_weights_agree(
