@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from gfm_ra.doubts import doubts
-from gfm_ra.goal_family import GOAL_OF_NUMBER, numbers_of
+from gfm_ra.goal_family import GOAL_OF_NUMBER, is_ours, numbers_of
 from gfm_ra.goals import Objective, QoS, SumRate, Weighted
 from gfm_ra.inference.allocation import Allocation
 from gfm_ra.inference.answers import PowerNetwork, Question, compiled, composed
@@ -159,7 +159,7 @@ class Allocator:
             raise ValueError(f"allocate: {self.name} needs every gain, but some are NaN (unknown)")
         beyond = bool(self._beyond(goal))
         asked = Question(network, gain, unknown, goal, effort, beyond, seed, first_index, threads)
-        if isinstance(self.network, UnrolledNetwork) and numbers_of(goal) is not None:
+        if isinstance(self.network, UnrolledNetwork) and is_ours(goal):
             found = compiled(self.network, asked)
         else:
             found = composed(self.network, asked)

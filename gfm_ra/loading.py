@@ -56,6 +56,7 @@ def _of_folder(path: Path) -> Allocator:
 def _of_card(card: Card) -> Allocator:
     if card.kind == "unrolled":
         network = unrolled.read(card.network, card.text["network"].get("architecture", {}))
+        network.told.update(card.told)
         return Allocator(network, None, card.envelope, card.full_name)
     return _allocator(OnnxGraph(card.network), card.objective, card.envelope, card.full_name)
 

@@ -106,7 +106,7 @@ def _known(model: UnrolledNetwork, asked: Question, rows: slice) -> Answers:
         model,
         gain,
         goal,
-        prompt_of(goal, *gain.shape[:2]),
+        prompt_of(goal, gain.shape[0], gain.shape[1], model.told),
         asked.effort,
         asked.extrapolates,
         asked.seed,
@@ -121,7 +121,9 @@ def _unknown(model: UnrolledNetwork, asked: Question, rows: slice) -> Answers:
     gain = asked.gain[rows]
     count, links, _ = gain.shape
     goal = part_of(asked.goal, rows.start, rows.stop)
-    power = model.draws(gain, prompt_of(goal, count, links), noise(asked.seed, 1, links), asked.threads)[:, 0]
+    power = model.draws(
+        gain, prompt_of(goal, count, links, model.told), noise(asked.seed, 1, links), asked.threads
+    )[:, 0]
     usable = are_powers(power)
     power[~usable] = 1.0
     source = np.where(usable, _UNCHECKED, "full-reuse").astype(object)
@@ -132,12 +134,13 @@ def _answers(model: PowerNetwork, asked: Question) -> np.ndarray:
     """What the network says, [B, D, K]: several answers if it takes noise, and all gains are known."""
     gain, unknown = asked.gain, asked.unknown
     count, links, _ = gain.shape
-    prompt = prompt_of(asked.goal, count, links)
     if not isinstance(model, UnrolledNetwork):
+        prompt = prompt_of(asked.goal, count, links)
         limited = np.clip(asked.network.gain_db, LEAST_GAIN_DB, LARGEST_GAIN_DB).astype(
             np.float32
         )  # NaN stays
         return model.powers(limited, prompt, asked.threads)[:, None]
+    prompt = prompt_of(asked.goal, count, links, model.told)
     draws = DRAWS[asked.effort]
     answers = model.draws(gain, prompt, noise(asked.seed, draws, links), asked.threads)
     if draws > 1 and unknown.any():

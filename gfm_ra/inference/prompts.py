@@ -1,5 +1,6 @@
 """From what a caller says of a goal to a goal object, and from that to the numbers that the network reads."""
 
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -92,9 +93,19 @@ def selected(goal: Objective, chosen: np.ndarray) -> Objective:
     return goal
 
 
-def prompt_of(goal: Objective, count: int, links: int) -> Prompt:
-    """The goal as the network reads it; a goal that it has no words for is read as sum rate."""
-    numbers = numbers_of(goal) or (0.0, 0.0, 0.0)
+Numbers = tuple[float, float, float]
+"""Alpha, min_rate (bit/s/Hz) and penalty."""
+
+
+def prompt_of(
+    goal: Objective, count: int, links: int, told: Mapping[Numbers | None, Numbers] | None = None
+) -> Prompt:
+    """The goal as the network reads it; a goal that it has no words for is read as sum rate.
+
+    told : what an adapted network is told instead, by the goal's numbers, None for goals without.
+    """
+    own = numbers_of(goal)
+    numbers = (told or {}).get(own, own or (0.0, 0.0, 0.0))
     if not isinstance(goal, Weighted):
         return _unweighted(numbers, count, links)
     weights = normalised_weights(goal.weights).reshape(-1, links)

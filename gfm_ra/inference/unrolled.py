@@ -119,6 +119,8 @@ class UnrolledNetwork:
 
     any_goal = True
     takes_unknown = True
+    told: dict[tuple[float, float, float] | None, tuple[float, float, float]]
+    """Numbers that the network is told instead of a goal's own, by these; None: for goals outside the family."""
 
     def __init__(self, architecture: Architecture, weights: dict[str, np.ndarray]) -> None:
         """A network of its weights.
@@ -134,7 +136,8 @@ class UnrolledNetwork:
                 raise InputError(f"network: weights {name!r} are missing or do not fit the architecture")
             if not np.isfinite(weights[name]).all():
                 raise InputError(f"network: weights {name!r} are not finite")
-        self._weights = weights
+        self.weights = weights
+        self.told = {}
         count = architecture.steps
         steps = (_Step * count)(*(self._step(0 if architecture.shared else step) for step in range(count)))
         self._fixed = {
@@ -211,27 +214,32 @@ class UnrolledNetwork:
             sizes.rounds,
             sizes.width,
             sizes.values,
-            float(self._weights["estimator.reverse"]),
+            float(self.weights["estimator.reverse"]),
         )
 
     def _layer(self, name: str) -> _Layer:
         """A layer as the core reads it: in blocks of rows, term by term."""
-        matrix = self._weights[f"{name}.weight"]
+        matrix = self.weights[f"{name}.weight"]
         rows, terms = matrix.shape
         blocks = -(-rows // _ROWS_PER_BLOCK)
         padded = np.zeros((blocks * _ROWS_PER_BLOCK, terms), dtype=np.float32)
         padded[:rows] = matrix
         packed = padded.reshape(blocks, _ROWS_PER_BLOCK, terms).transpose(0, 2, 1)
-        return _Layer(self._keep(packed), self._keep(self._weights[f"{name}.bias"]), rows, terms)
+        return _Layer(self._keep(packed), self._keep(self.weights[f"{name}.bias"]), rows, terms)
 
     def _row(self, name: str) -> _Layer:
         """A layer of one row, as it is."""
-        matrix = self._weights[f"{name}.weight"]
-        return _Layer(self._keep(matrix), self._keep(self._weights[f"{name}.bias"]), *matrix.shape)
+        matrix = self.weights[f"{name}.weight"]
+        return _Layer(self._keep(matrix), self._keep(self.weights[f"{name}.bias"]), *matrix.shape)
 
     def _keep(self, array: np.ndarray) -> int:
         self._kept.append(np.ascontiguousarray(array, dtype=np.float32))
         return address(self._kept[-1])
+
+
+def sizes_of(architecture: dict[str, Any]) -> Architecture:
+    """Sizes by their names. Raises TypeError or KeyError for others than those that are computed here."""
+    return Architecture(**{**architecture, "estimator": EstimatorSizes(**architecture["estimator"])})
 
 
 def read(path: Path, architecture: dict[str, Any]) -> UnrolledNetwork:
@@ -241,7 +249,7 @@ def read(path: Path, architecture: dict[str, Any]) -> UnrolledNetwork:
         InputError: the file is none, or does not fit the sizes.
     """
     try:
-        sizes = Architecture(**{**architecture, "estimator": EstimatorSizes(**architecture["estimator"])})
+        sizes = sizes_of(architecture)
     except (TypeError, KeyError):
         raise InputError(
             f"{path}: the card names an architecture that this version of gfm-ra does not compute: use the version "

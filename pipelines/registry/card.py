@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from components.evaluation.intervals import Interval
+from components.intervals import Interval
 from pipelines.registry.comparison import REFERENCE_STARTS
 
 PARAMS_OF_ANY_GOAL = (

@@ -8,9 +8,9 @@ import numpy as np
 
 from components.channel.worlds.validation import KINDS, networks
 from components.data.shards import DataError, Manifest, load_split
-from components.evaluation.intervals import Interval, mean_difference, ratio_of_means
 from components.evaluation.references import read_references
 from components.evaluation.scores import score
+from components.intervals import Interval, mean_difference, ratio_of_means
 from components.model.conditioning import goals_of
 from components.training.worlds.validation import score as worlds_score
 from gfm_ra.goals import by_name

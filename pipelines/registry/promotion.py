@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from components.data.shards import sha256_of
-from components.evaluation.intervals import Interval
+from components.intervals import Interval
 from pipelines.registry import versions
 from pipelines.registry.aliases import CHAMPION, Overtaken, alias_version, promote_over
 from pipelines.registry.comparison import Powers, Snapshots, registered_powers

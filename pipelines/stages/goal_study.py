@@ -19,9 +19,9 @@ from components.channel.masking import random_pair_mask
 from components.channel.torch_rng import torch_stream
 from components.config import Strict
 from components.data.shards import Manifest, json_text, load_split
-from components.evaluation.intervals import mean_over_seeds, ratio_of_means
 from components.evaluation.scores import comparable_score
 from components.evaluation.torch_allocator import Allocator
+from components.intervals import mean_over_seeds, ratio_of_means
 from components.model.conditioning import GoalSpec
 from components.model.inference import allocate_batches
 from components.training.worlds.few_samples import FewSamples, FewSamplesConfig, PromptedNetwork
