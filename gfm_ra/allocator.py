@@ -12,6 +12,7 @@ from gfm_ra.goals import Objective, QoS, SumRate, Weighted
 from gfm_ra.inference.allocation import Allocation
 from gfm_ra.inference.comparison import DRAWS, EFFORTS, Effort, compared, refined
 from gfm_ra.inference.noise import noise
+from gfm_ra.inference.onnx_graph import OnnxGraph
 from gfm_ra.inference.prompts import Prompt, goal_of, part_of, prompt_of, selected
 from gfm_ra.inference.unrolled import UnrolledNetwork
 from gfm_ra.network import Network, Orientation
@@ -178,7 +179,7 @@ class Allocator:
         extrapolates = bool(self._beyond(goal))
         compares = ~unknown & (~usable | (effort != "fast") | extrapolates)
         checked = np.flatnonzero(compares)
-        if isinstance(self.network, UnrolledNetwork) and numbers_of(goal) is not None:
+        if _drawing(self.network) is not None and numbers_of(goal) is not None:
             last = ~unknown & ~compares
             if last.all():
                 power = refined(power, gain, goal, threads)
@@ -216,17 +217,16 @@ class Allocator:
     ) -> np.ndarray:
         """What the network says, [B, D, K]: several answers if it takes noise, and all gains are known."""
         prompt = prompt_of(goal, len(network), network.links)
-        if not isinstance(self.network, UnrolledNetwork):
+        drawing = _drawing(self.network)
+        if drawing is None:
             limited = np.clip(network.gain_db, LEAST_GAIN_DB, LARGEST_GAIN_DB).astype(np.float32)  # NaN stays
             return self.network.powers(limited, prompt, threads)[:, None]
         draws = DRAWS[effort]
-        answers = self.network.draws(gain, prompt, noise(seed, draws, network.links), threads)
+        answers = drawing.draws(gain, prompt, noise(seed, draws, network.links), threads)
         if draws > 1 and unknown.any():
             # As effort fast answers them: estimates of unknown gains are the draws' mean.
             chosen = Prompt(prompt.parameters[unknown], prompt.weights[unknown])
-            answers[unknown] = self.network.draws(
-                gain[unknown], chosen, noise(seed, 1, network.links), threads
-            )
+            answers[unknown] = drawing.draws(gain[unknown], chosen, noise(seed, 1, network.links), threads)
         return answers
 
     def _beyond(self, goal: Objective) -> list[str]:
@@ -241,6 +241,13 @@ class Allocator:
             if hasattr(plain, name) and not low <= value <= high:
                 found.append(f"{name} = {value:g} (trained: {low:g} to {high:g})")
         return found
+
+
+def _drawing(network: PowerNetwork) -> UnrolledNetwork | OnnxGraph | None:
+    """The network, if it takes noise: an unrolled one, compiled or as a graph."""
+    if isinstance(network, UnrolledNetwork):
+        return network
+    return network if isinstance(network, OnnxGraph) and network.takes_noise else None
 
 
 def _one_network(
