@@ -12,6 +12,7 @@ import pytest
 import torch
 from rich.console import Console
 
+import gfm_ra
 from components.model.backbone import BackboneConfig
 from components.model.conditioning import goals_of
 from components.model.heads import PowerModel
@@ -22,6 +23,7 @@ from components.training.worlds.config import WorldsConfig
 from components.training.worlds.folder import save_unrolled
 from gfm_ra.goals import OBJECTIVES, AlphaFair, Objective, ProportionalFair, QoS, SumRate, Weighted
 from gfm_ra.inference.noise import noise
+from gfm_ra.inference.unrolled import UnrolledNetwork as CompiledNetwork
 from pipelines.registry import aliases, pyfunc_program, versions
 from pipelines.runtime import paths, runs
 from pipelines.runtime.provenance import dvc_hash
@@ -284,6 +286,25 @@ def test_the_prompted_candidate_knows_what_it_was_trained_on_and_keeps_its_signa
     assert signature.outputs.inputs[0].shape == (-1, -1)
     names = [param.name for param in signature.params.params]
     assert names == ["goal", "alpha", "min_rate", "penalty", "weights"]
+
+
+def test_the_package_loads_the_prompted_candidate_into_the_compiled_core(
+    prompted: SingleDraw, tmp_path: Path
+) -> None:
+    allocator = gfm_ra.load("models:/gfm-ra-prompted@candidate")
+    assert isinstance(allocator.network, CompiledNetwork)
+    assert allocator.envelope["alpha"] == (0.0, 5.0)
+    gain_db = gains_db(3, 4)
+    gain_db[:, 0, 2] = np.nan  # what is unknown ends in no iterations
+    found = allocator.allocate(gain_db=gain_db, goal="qos", effort="fast").power
+    expected = versions.load("models:/gfm-ra-prompted@candidate")(gain_db, goal="qos")
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+    folder = versions.fetch("models:/gfm-ra-prompted@candidate", tmp_path / "copy")
+    weights = folder / "artifacts" / "prompted" / "network.npz"
+    content = weights.read_bytes()
+    weights.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    with pytest.raises(gfm_ra.InputError, match=r"network\.npz is damaged"):
+        gfm_ra.load(folder)
 
 
 def test_the_program_draws_the_package_s_noise() -> None:
