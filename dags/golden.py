@@ -37,7 +37,7 @@ HASHED = {
 }
 SUFFIXES = (".parquet", ".safetensors", ".json", ".csv")
 # Written by other chains into the main one's folder, or with seconds in them.
-FOREIGN = ("metrics/paper_figures", "metrics/sweep")
+FOREIGN = ("metrics/paper_figures", "metrics/sweep", "metrics/train_worlds", "metrics/worlds")
 FOLDER = Path("tests/golden")
 RENAMED = FOLDER / "renamed.json"
 

@@ -9,7 +9,7 @@ import numpy as np
 from components.model.conditioning import GoalEnvelope
 from components.model.heads import PowerModel
 from components.model.inference import AnyGoalModel, allocate_batches
-from components.training.checkpoint import load_card, load_power_model
+from components.training.checkpoint import holds_unrolled, load_card, load_power_model
 from components.training.worlds.folder import goals_known, load_any_goal_model, takes_goals
 from gfm_ra.candidates import are_powers, best_candidate
 from gfm_ra.goals import Objective, SumRate, Weighted, by_name
@@ -64,9 +64,11 @@ class Allocator:
             ValueError: the model was tuned for no objective that this version knows.
         """
         folder = Path(path) if Path(path).is_dir() else Path(path).parent
+        told = None if holds_unrolled(folder) else load_card(folder).objective
+        objective = by_name(told or SumRate.name)
         if takes_goals(folder):
-            return cls.of(load_any_goal_model(folder), SumRate(), goals_known(folder))
-        return cls.of(load_power_model(folder)[0], by_name(load_card(folder).objective or SumRate.name))
+            return cls.of(load_any_goal_model(folder), objective, goals_known(folder))
+        return cls.of(load_power_model(folder)[0], objective)
 
     def allocate(
         self,

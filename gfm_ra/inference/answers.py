@@ -6,10 +6,12 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from gfm_ra.candidates import are_powers
+from gfm_ra.goal_family import is_ours
 from gfm_ra.goals import Objective
 from gfm_ra.inference import efforts
-from gfm_ra.inference.comparison import DRAWS, Effort, compared
+from gfm_ra.inference.comparison import DRAWS, Effort, compared, refined
 from gfm_ra.inference.noise import noise
+from gfm_ra.inference.onnx_graph import OnnxGraph
 from gfm_ra.inference.prompts import Prompt, part_of, prompt_of, selected
 from gfm_ra.inference.unrolled import UnrolledNetwork
 from gfm_ra.network import Network
@@ -84,7 +86,11 @@ def composed(model: PowerNetwork, asked: Question) -> Answers:
     # Full power is the answer that needs no gains.
     power[~usable & unknown] = 1.0
     source[~usable & unknown] = "full-reuse"
-    checked = np.flatnonzero(~unknown & (~usable | (asked.effort != "fast") | asked.extrapolates))
+    compares = ~unknown & (~usable | (asked.effort != "fast") | asked.extrapolates)
+    last = np.flatnonzero(~unknown & ~compares)
+    if last.size and _drawing(model) is not None and is_ours(goal):
+        power[last] = refined(power[last], gain[last], selected(goal, last), asked.threads)
+    checked = np.flatnonzero(compares)
     if checked.size:
         power[checked], source[checked] = compared(
             answers[checked],
@@ -130,21 +136,28 @@ def _unknown(model: UnrolledNetwork, asked: Question, rows: slice) -> Answers:
     return Answers(power, np.full((count, links), np.nan), source, ~usable)
 
 
+def _drawing(model: PowerNetwork) -> UnrolledNetwork | OnnxGraph | None:
+    """The network, if it takes noise: an unrolled one, compiled or as a graph."""
+    if isinstance(model, UnrolledNetwork):
+        return model
+    return model if isinstance(model, OnnxGraph) and model.takes_noise else None
+
+
 def _answers(model: PowerNetwork, asked: Question) -> np.ndarray:
     """What the network says, [B, D, K]: several answers if it takes noise, and all gains are known."""
     gain, unknown = asked.gain, asked.unknown
     count, links, _ = gain.shape
-    if not isinstance(model, UnrolledNetwork):
-        prompt = prompt_of(asked.goal, count, links)
+    prompt = prompt_of(asked.goal, count, links, model.told if isinstance(model, UnrolledNetwork) else None)
+    drawing = _drawing(model)
+    if drawing is None:
         limited = np.clip(asked.network.gain_db, LEAST_GAIN_DB, LARGEST_GAIN_DB).astype(
             np.float32
         )  # NaN stays
         return model.powers(limited, prompt, asked.threads)[:, None]
-    prompt = prompt_of(asked.goal, count, links, model.told)
     draws = DRAWS[asked.effort]
-    answers = model.draws(gain, prompt, noise(asked.seed, draws, links), asked.threads)
+    answers = drawing.draws(gain, prompt, noise(asked.seed, draws, links), asked.threads)
     if draws > 1 and unknown.any():
         # As effort fast answers them.
         chosen = Prompt(prompt.parameters[unknown], prompt.weights[unknown])
-        answers[unknown] = model.draws(gain[unknown], chosen, noise(asked.seed, 1, links), asked.threads)
+        answers[unknown] = drawing.draws(gain[unknown], chosen, noise(asked.seed, 1, links), asked.threads)
     return answers

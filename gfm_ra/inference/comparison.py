@@ -58,6 +58,11 @@ def compared(
     return best, source
 
 
+def refined(power: np.ndarray, gain: np.ndarray, goal: Objective, threads: int | None) -> np.ndarray:
+    """The last part of a pass: WMMSE iterations of the goal from powers [B, K], which are numbers in [0, 1]."""
+    return refine(gain, goal, power, REFINEMENT_ITERATIONS, threads)
+
+
 def _runs(
     gain: np.ndarray, goal: Objective, starts: int, seed: int, indices: np.ndarray, threads: int | None
 ) -> np.ndarray:

@@ -14,6 +14,7 @@ from components.config import Strict
 from components.data.shards import Manifest, load_split
 from components.training.checkpoint import BACKBONE_NAME, CONFIG_NAME, MODEL_NAME
 from components.training.loop import Metrics
+from components.training.worlds.folder import NETWORK_NAME
 from pipelines.cluster.progress_reporter import ProgressReporter
 from pipelines.cluster.room import Need
 from pipelines.cluster.trainer import Algorithm1, Training, TrainingData, make_trainer
@@ -112,7 +113,7 @@ def _history(checkpoint: Path) -> list[Metrics]:
 def _copy_model(checkpoint: Path, folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     for path in checkpoint.iterdir():
-        if path.name in (BACKBONE_NAME, MODEL_NAME, CONFIG_NAME):
+        if path.name in (BACKBONE_NAME, MODEL_NAME, NETWORK_NAME, CONFIG_NAME):
             (folder / path.name).write_bytes(path.read_bytes())
     return folder
 

@@ -5,9 +5,10 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from components.config import Strict
-from components.data.shards import DataError, json_text
+from components.data.shards import DataError, json_text, sha256_of
 from components.model.conditioning import GoalEnvelope
 from components.model.inference import AnyGoalModel
+from components.model.unrolled import packaged
 from components.model.unrolled.network import UnrolledConfig, UnrolledNetwork
 from components.model.unrolled.single_draw import SingleDraw
 from components.training.checkpoint import (
@@ -23,12 +24,15 @@ from components.training.worlds.config import WorldsConfig
 from components.training.worlds.goals import GoalMixture
 from components.training.worlds.loop import WorldsTraining
 
+NETWORK_NAME = "network.npz"  # the weights once more, as the compiled core reads them
+
 
 class UnrolledCard(Strict):
     """What the weights of an unrolled network need to be used: sizes, and the goals that it was trained on."""
 
     unrolled: UnrolledConfig
     goals: GoalEnvelope
+    network_sha256: str  # of NETWORK_NAME
 
 
 class PromptedTraining(WorldsTraining):
@@ -42,7 +46,9 @@ class PromptedTraining(WorldsTraining):
 def save_unrolled(folder: Path, network: UnrolledNetwork, config: WorldsConfig) -> None:
     """Write weights and card of what was trained with `config` into an existing folder."""
     save_tensors(folder / MODEL_NAME, dict(network.state_dict()))
-    card = UnrolledCard(unrolled=config.network, goals=envelope_of(config.goals))
+    packaged.save(network, folder / NETWORK_NAME)
+    digest = sha256_of(folder / NETWORK_NAME)
+    card = UnrolledCard(unrolled=config.network, goals=envelope_of(config.goals), network_sha256=digest)
     (folder / CONFIG_NAME).write_text(json_text(card.model_dump(mode="json")))
 
 

@@ -76,7 +76,8 @@ def test_weights_learn_an_own_utility_beyond_the_prompt_and_equal_seeds_give_equ
         save(found, tmp_path / f"run-{number}")
     assert runs[0].adapted
     assert not np.array_equal(
-        runs[0].network.power.bias.detach().numpy(), load_packaged(catalogue.find()).power.bias.detach().numpy()
+        runs[0].network.power.bias.detach().numpy(),
+        load_packaged(catalogue.find()).power.bias.detach().numpy(),
     )
     assert (tmp_path / "run-0/network.npz").read_bytes() == (tmp_path / "run-1/network.npz").read_bytes()
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from pydantic import ValidationError
 
 from components.channel.torch_rng import torch_stream
 from components.data.batches import Group
@@ -22,7 +23,7 @@ TINY = WorldsConfig(
     network=UnrolledConfig(
         width=12, hidden=16, steps=3, estimator=EstimatorConfig(width=6, hidden=6, rounds=1, rank=2)
     ),
-    epochs=2, batches=8, batch_size=8, draws=2,
+    epochs=2, batches=8, batch_size=8, draws=1, last_epochs=1, last_draws=3,
 )  # fmt: skip
 
 
@@ -61,6 +62,23 @@ def test_a_resumed_run_ends_with_the_same_bits(tmp_path: Path) -> None:
         )
     )
     assert (tmp_path / "whole" / "model" / "model.safetensors").is_file()
+
+
+def test_the_last_epochs_have_their_own_number_of_draws() -> None:
+    assert [TINY.draws_in(epoch) for epoch in range(2)] == [1, 3]
+    loop = WorldsTraining(TINY, 1, Group())
+    seen: list[int] = []
+    forward = loop.forward
+
+    def watch(gain_db: torch.Tensor, goals: Goals, noise: torch.Tensor, hidden: object) -> Passes:
+        seen.append(noise.shape[2])
+        return forward(gain_db, goals, noise, hidden)
+
+    loop.forward = watch
+    loop.run(lambda *_: None, lambda *_: None)
+    assert seen == [1] * 8 + [3] * 8
+    with pytest.raises(ValidationError, match="last_epochs 3 are more than epochs 2"):
+        WorldsConfig(epochs=2, last_epochs=3)
 
 
 @pytest.mark.parametrize(
