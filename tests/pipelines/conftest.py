@@ -47,7 +47,9 @@ PARAMS: Tree = {
             "schedule": {"kind": "cosine", "warmup_steps": 2},
         },
         "prompted": {
-            "network": {"width": 8, "hidden": 8, "steps": 2, "estimator": {"width": 6, "hidden": 6, "rounds": 1, "rank": 2}},
+            "network": {
+                "width": 8, "hidden": 8, "steps": 2, "estimator": {"width": 6, "hidden": 6, "rounds": 1, "rank": 2},
+            },
             "epochs": 2,
             "batches": 3,
             "batch_size": 4,
