@@ -1,6 +1,7 @@
 """From gains to powers: the network's answer, refined and compared with classical ones by its true utility."""
 
 from collections.abc import Iterable, Iterator
+from operator import index
 from typing import Any
 
 import numpy as np
@@ -84,7 +85,8 @@ class Allocator:
             threads: as many as the work is worth unless given.
 
         Raises:
-            ValueError: gains, goal, numbers, weights, effort or orientation that do not fit; one line says what.
+            ValueError: gains, goal, numbers, weights, effort, orientation, seed, first_index or threads that do not
+                fit; one line says what.
         """
         network = _one_network(network, gain, gain_db, orientation)
         if effort not in EFFORTS:
@@ -126,6 +128,8 @@ class Allocator:
         Raises ValueError as `allocate`.
         """
         self._check(goal)
+        seed, first_index = _whole("seed", seed, 0), _whole("first_index", first_index, 0)
+        threads = None if threads is None else _whole("threads", threads, 1)
         begin = 0
         for network in networks:
             aim = part_of(goal, begin, begin + len(network))
@@ -203,6 +207,17 @@ def _one_network(
     if orientation != "rows-are-receivers":
         raise ValueError("allocate: say the orientation where the Network is made")
     return network
+
+
+def _whole(name: str, value: Any, least: int) -> int:  # noqa: ANN401 (whatever Python makes an index of)
+    """A whole number of at least so much, as Python's own: the core's arithmetic leaves NumPy's."""
+    try:
+        found = index(value)
+    except TypeError:
+        found = least - 1
+    if found < least:
+        raise ValueError(f"allocate: {name} must be a whole number from {least} on, got {value!r}")
+    return found
 
 
 def _missed(rate: np.ndarray, goal: Objective) -> np.ndarray:

@@ -81,9 +81,7 @@ def test_unknown_gains_are_hidden_pairs_for_the_model(
 @pytest.mark.parametrize("effort", ["fast", "balanced"])
 def test_an_unrolled_network_answers_alike_as_a_graph_and_in_the_core(tmp_path: Path, effort: str) -> None:
     torch.manual_seed(0)
-    network = UnrolledNetwork(
-        UnrolledConfig(width=8, hidden=8, steps=3)
-    )
+    network = UnrolledNetwork(UnrolledConfig(width=8, hidden=8, steps=3))
     export_onnx(network, tmp_path / "network.onnx")
     as_graph = gfm_ra.load(write_weights(tmp_path / "graph-1", (tmp_path / "network.onnx").read_bytes()))
     packaged.save(network, tmp_path / "network.npz")

@@ -17,9 +17,7 @@ from gfm_ra.inference.prompts import prompt_of
 
 def model() -> SingleDraw:
     with seeded(3, "test"):
-        return SingleDraw(
-            UnrolledNetwork(UnrolledConfig(width=8, hidden=12, steps=4))
-        ).eval()
+        return SingleDraw(UnrolledNetwork(UnrolledConfig(width=8, hidden=12, steps=4))).eval()
 
 
 def gains_db(count: int = 5, links: int = 6) -> np.ndarray:
