@@ -25,7 +25,8 @@ struct EffortTask {
     int64_t compares;  // 0: only where the network has no answer
 };
 
-template <class F> class Effort {
+// `Network` writes the draws of a network of links into `task.network->power`.
+template <class F, class Network = Pass<F>> class Effort {
   public:
     explicit Effort(const EffortTask& task)
         : task_(task), links_(task.network->links), draws_(task.network->draws), pass_(*task.network),
@@ -126,7 +127,7 @@ template <class F> class Effort {
     const EffortTask& task_;
     const int64_t links_, draws_;
     Workspace memory_;
-    Pass<F> pass_;
+    Network pass_;
     LinksAsLanes<F> one_;
     Task refinement_;
     BestOfStarts<F> classical_;

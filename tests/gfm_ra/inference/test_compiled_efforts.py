@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from gfm_ra.core import loader, objects
 from gfm_ra.goals import AlphaFair, Objective, ProportionalFair, QoS, SumRate, Weighted
 from gfm_ra.inference.answers import Question, compiled, composed
 from gfm_ra.inference.comparison import EFFORTS, REFINEMENT_ITERATIONS, Effort
@@ -38,7 +39,7 @@ def question(
 
 @pytest.mark.parametrize("effort", EFFORTS)
 @pytest.mark.parametrize("goal", GOALS, ids=repr)
-@pytest.mark.parametrize(("count", "links"), [(3, 1), (9, 2), (5, 7), (2, 33)])
+@pytest.mark.parametrize(("count", "links"), [(3, 1), (9, 2), (5, 7), (2, 33), (2, 80)])
 def test_one_call_chooses_what_the_parts_choose(
     goal: Objective, effort: Effort, count: int, links: int
 ) -> None:
@@ -104,3 +105,27 @@ def test_weights_that_are_no_numbers_still_give_powers(effort: Effort) -> None:
     found = compiled(network, asked)
     assert ((found.power >= 0) & (found.power <= 1)).all()
     assert (found.rate.sum(-1) > 0).all()
+
+
+@pytest.mark.parametrize("effort", EFFORTS)
+@pytest.mark.parametrize("goal", [SumRate(), QoS(1.0, 5.0), AlphaFair(2.0)], ids=repr)
+@pytest.mark.parametrize("links", [3, 23, 80])
+def test_every_instruction_set_with_fused_products_gives_the_same_answers(
+    goal: Objective, effort: Effort, links: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = question(goal, effort, 5, links)
+    gain = asked.gain.copy()
+    gain[2, 0, 1] = np.nan
+    asked = asked._replace(network=Network(gain), gain=gain, unknown=np.isnan(gain).any((-2, -1)))
+    fused = [name for name in loader.available() if name != objects.BASELINE]
+    if len(fused) < 2:
+        pytest.skip(f"this processor has no two instruction sets with fused multiply-add: {fused}")
+    found = []
+    for name in fused:
+        monkeypatch.setenv(loader.VARIABLE, name)
+        loader.library.cache_clear()
+        found.append(compiled(model(), asked))
+    monkeypatch.undo()
+    loader.library.cache_clear()
+    for first, other in zip(found[0], found[1], strict=True):
+        assert np.array_equal(first, other, equal_nan=first.dtype == np.float64)

@@ -1,5 +1,7 @@
 """Efforts of a network that takes noise: what each promises, whatever the network's own answers are worth."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -78,7 +80,7 @@ def test_the_seed_decides_the_noise() -> None:
 def test_numbers_of_numpy_key_noise_and_starts_as_pythons_own_do(effort: Effort) -> None:
     keys = [allocator().allocate(gain=gains(), effort=effort, seed=3, first_index=2, threads=1)]
     for kind in (np.int64, np.uint8):
-        numbers = {"seed": kind(3), "first_index": kind(2), "threads": kind(1)}
+        numbers: dict[str, Any] = {"seed": kind(3), "first_index": kind(2), "threads": kind(1)}
         keys.append(allocator().allocate(gain=gains(), effort=effort, **numbers))
     assert all(np.array_equal(keys[0].power, found.power) for found in keys[1:])
 
