@@ -6,11 +6,10 @@ import pytest
 from gfm_ra.core import loader, objects
 from gfm_ra.goals import AlphaFair, Objective, ProportionalFair, QoS, SumRate, Weighted
 from gfm_ra.inference.answers import Question, compiled, composed
-from gfm_ra.inference.comparison import EFFORTS, REFINEMENT_ITERATIONS, Effort
+from gfm_ra.inference.comparison import EFFORTS, Effort
 from gfm_ra.inference.unrolled import Architecture, EstimatorSizes, UnrolledNetwork
 from gfm_ra.network import Network
 from gfm_ra.rates import spectral_efficiency
-from gfm_ra.solvers import wmmse
 
 SIZES = Architecture(8, 12, 3, 0, False, EstimatorSizes(5, 6, 1, 2, 2))
 GOALS: list[Objective] = [
@@ -45,10 +44,8 @@ def test_one_call_chooses_what_the_parts_choose(
 ) -> None:
     asked = question(goal, effort, count, links)
     found, expected = compiled(model(), asked), composed(model(), asked)
-    if effort == "fast":  # the last part of a pass
-        power = wmmse(asked.gain, goal, iterations=REFINEMENT_ITERATIONS, initial_power=expected.power)
-        assert np.array_equal(found.power, power)
-        return
+    if effort == "fast":
+        assert np.array_equal(found.power, expected.power)
     merits = [goal.merit(answer.rate) for answer in (found, expected)]
     np.testing.assert_allclose(*merits, rtol=1e-12, atol=1e-12)
     # Where candidates are equally good to the last digits, either may be taken.
