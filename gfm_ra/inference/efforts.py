@@ -1,7 +1,9 @@
 """Efforts of the unrolled network in the core: draws, refinement, classical answers and the choice in one call.
 
 What is computed is that of gfm_ra/inference/comparison.py, which answers for goals written in Python and for other
-networks; gfm_ra/core/efforts says how.
+networks; gfm_ra/core/efforts says how. Candidates are the same to the bit. Rates and merits add up in another order,
+both in double precision: of candidates whose merits agree to about 1e-12, either may win. Effort fast ends in
+iterations here alone.
 """
 
 import ctypes
