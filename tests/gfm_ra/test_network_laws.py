@@ -112,7 +112,8 @@ DROWNED = pytest.mark.xfail(
 
 
 @pytest.mark.parametrize(
-    "goal", [pytest.param(goal, marks=DROWNED if goal == AlphaFair(2.0) else (), id=repr(goal)) for goal in GOALS]
+    "goal",
+    [pytest.param(goal, marks=DROWNED if goal == AlphaFair(2.0) else (), id=repr(goal)) for goal in GOALS],
 )
 def test_a_link_that_nobody_hears_changes_no_power(
     allocator: Allocator, gain: np.ndarray, goal: Objective
