@@ -10,7 +10,7 @@ export DVC_NO_ANALYTICS := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 export RAY_USAGE_STATS_ENABLED := 0
 
-.PHONY: help audit docs image manifests install install-runtime wheel repro promote sweep figures release check format test test-unit test-all release-check accept restore deps lock readme ui clean
+.PHONY: help audit docs image manifests install install-runtime wheel repro promote sweep figures release worlds check format test test-unit test-all release-check accept restore deps lock readme ui clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -67,6 +67,10 @@ release: install-runtime ## The weights in the package: trains the network for a
 	$(BIN)/dvc repro dags/release/dvc.yaml
 	$(if $(PROFILE),,$(BIN)/python -m dags.package)
 
+worlds: install-runtime ## The suite of test worlds: trains peers, measures them, our weights and the references; PROFILE=... as above
+	$(if $(PROFILE),$(BIN)/python -m dags.profile $(PROFILE) dags/worlds)
+	$(BIN)/dvc repro dags/worlds/dvc.yaml
+
 check: install ## Format, lint, types, layers, and the dependencies that dvc.yaml lists
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -76,6 +80,7 @@ check: install ## Format, lint, types, layers, and the dependencies that dvc.yam
 	$(BIN)/python -m dags.dependencies dags/sweep/dvc.yaml
 	$(BIN)/python -m dags.dependencies dags/figures/dvc.yaml
 	$(BIN)/python -m dags.dependencies dags/release/dvc.yaml
+	$(BIN)/python -m dags.dependencies dags/worlds/dvc.yaml
 
 format: install ## Format the code and mend what the linter can
 	$(BIN)/ruff check --fix .
@@ -101,6 +106,7 @@ deps: install ## Write every stage's code dependencies into dvc.yaml
 	$(BIN)/python -m dags.dependencies dags/sweep/dvc.yaml --write
 	$(BIN)/python -m dags.dependencies dags/figures/dvc.yaml --write
 	$(BIN)/python -m dags.dependencies dags/release/dvc.yaml --write
+	$(BIN)/python -m dags.dependencies dags/worlds/dvc.yaml --write
 
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
 

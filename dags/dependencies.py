@@ -13,16 +13,17 @@ from pathlib import Path
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedSeq
 
-from pipelines.runtime.import_closure import import_closure
+from pipelines.runtime.import_closure import ROOT, import_closure
 
 # Files that a stage reads without importing them.
 READ_AS_FILES = {
     "register": ("pipelines/registry/pyfunc_model.py",),
     "report": ("pipelines/reporting/report_page.html",),
+    "benchmarks.worlds.__main__": ("gfm_ra/weights",),
 }
 # The locked versions of the libraries that can change bytes; every stage but `check` works with them.
 VERSIONS = "versions.yaml"
-SOURCES = ("gfm_ra/", "components/", "pipelines/", "dags/")
+SOURCES = ("gfm_ra/", "components/", "pipelines/", "dags/", "benchmarks/")
 SUFFIXES = (".py", ".html")
 # What no output's bytes depend on.
 MACHINERY = (
@@ -55,7 +56,10 @@ def module_of(command: str) -> str:
     """The module that a stage's command runs: the word after `python -m`, or what `dags.within` is told to run."""
     words = command.split()
     first = words.index("-m") + 1
-    return words[first + 2] if words[first] == WITHIN else words[first]
+    module = words[first + 2] if words[first] == WITHIN else words[first]
+    # A folder runs as a program by the module of this name in it.
+    program = Path(*module.split("."), "__main__.py")
+    return f"{module}.__main__" if (ROOT / program).is_file() else module
 
 
 def counts(path: str) -> bool:
@@ -70,7 +74,7 @@ def expected(module: str) -> list[str]:
     rooms: dict[str, list[str]] = {}
     for path in files:
         rooms.setdefault(str(Path(path).parent), []).append(path)
-    found = {*READ_AS_FILES.get(name, ()), VERSIONS}
+    found = {*READ_AS_FILES.get(name, ()), *READ_AS_FILES.get(module, ()), VERSIONS}
     for room, inside in rooms.items():
         whole = len(inside) > 1 and room not in (*BY_MODULE, *EXACT.get(name, ()))
         found |= {room} if whole else set(inside)

@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.worlds import report
-from benchmarks.worlds.allocators import of_function, of_package
+from benchmarks.worlds.allocators import Method, of_function, of_package
+from benchmarks.worlds.peers import of_folder, trained_for
 from benchmarks.worlds.run import GOALS, Row, measure
 from benchmarks.worlds.table import WORLDS
 from gfm_ra.errors import InputError, UserError, one_line
@@ -38,6 +39,10 @@ def parser() -> argparse.ArgumentParser:
     words.add_argument(
         "--allocator", metavar="MODULE:FUNCTION", help="f(gain [B, K, K], goal) -> power [B, K]"
     )
+    words.add_argument(
+        "--peers", type=Path, metavar="FOLDER", help="learned peers that `make worlds` trained"
+    )
+    words.add_argument("--metrics", type=Path, metavar="JSON", help="the rows that are committed, rounded")
     words.add_argument("--out", type=Path, metavar="JSON", help="all rows")
     words.add_argument("--plot", type=Path, metavar="PNG", help="one picture")
     return words
@@ -51,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         raise InputError(f"--worlds {' '.join(unknown)}: unknown; there are {', '.join(WORLDS)}")
     if given.count < 1:
         raise InputError(f"--count must be at least 1, got {given.count}")
-    for path in (given.out, given.plot):
+    for path in (given.out, given.plot, given.metrics):
         if path is not None:
             report.check_target(path)
     if given.plot is not None:
@@ -59,15 +64,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     methods = of_package(given.weights, given.efforts)
     if given.allocator is not None:
         methods[given.allocator] = of_function(given.allocator)
+    peers: dict[str, Method] = {} if given.peers is None else of_folder(given.peers)
     rows: list[Row] = []
     print(report.HEADER)
     chosen = [WORLDS[name] for name in dict.fromkeys(given.worlds)]
-    for some in measure(chosen, list(dict.fromkeys(given.goals)), given.count, methods):
+    goals = list(dict.fromkeys(given.goals))
+    for some in measure(chosen, goals, given.count, methods | peers, trained_for(peers)):
         rows += some
         print(*map(report.line, some), sep="\n", flush=True)
     print("", *report.summary(rows), sep="\n")
     if given.out is not None:
         report.write_json(given.out, rows, given.count)
+    if given.metrics is not None:
+        report.write_metrics(given.metrics, rows, given.count)
     if given.plot is not None:
         report.write_plot(given.plot, rows)
 

@@ -7,10 +7,10 @@ from typing import cast
 
 import numpy as np
 
-import gfm_ra
 from gfm_ra.errors import InputError
 from gfm_ra.goals import Objective
 from gfm_ra.inference.comparison import Effort
+from gfm_ra.loading import load
 
 Method = Callable[[np.ndarray, Objective], np.ndarray]
 """Gain float32 [N, K, K] and goal -> power [N, K]."""
@@ -21,7 +21,7 @@ def of_package(source: str | None, efforts: Sequence[str]) -> dict[str, Method]:
     """A model that `gfm_ra.load` finds, once per effort."""
     if not efforts:
         return {}
-    allocator = gfm_ra.load(source)
+    allocator = load(source)
 
     def method(effort: str) -> Method:
         return lambda gain, goal: allocator.allocate(gain=gain, goal=goal, effort=cast(Effort, effort)).power

@@ -42,6 +42,12 @@ class Row(NamedTuple):
     first_percentile: float  # of the networks' own ratios
     cell_edge: float  # 5th percentile of all rates, bit/s/Hz
     setting: PowerControl | None = None  # of the power control that was tuned
+    trained_for: str | None = None  # the one goal that a learned method is made for
+
+    @property
+    def foreign(self) -> bool:
+        """Whether a method is measured under a goal that it is not made for."""
+        return self.trained_for not in (None, self.goal)
 
 
 def published(world: World, count: int) -> np.ndarray:
@@ -59,9 +65,13 @@ def published(world: World, count: int) -> np.ndarray:
 
 
 def measure(
-    worlds: Sequence[World], goals: Sequence[str], count: int, methods: Mapping[str, Method]
+    worlds: Sequence[World],
+    goals: Sequence[str],
+    count: int,
+    methods: Mapping[str, Method],
+    trained_for: Mapping[str, str] | None = None,
 ) -> Iterator[list[Row]]:
-    """Rows of each world and goal, one goal after the other."""
+    """Rows of each world and goal, one goal after the other; `trained_for` names the goal of methods for one alone."""
     for world in worlds:
         gain = to_gain(published(world, count))
         tuning = to_gain(networks(world, TUNING_NETWORKS, TUNING_SEED))
@@ -71,7 +81,8 @@ def measure(
             power = {method: solve(gain, goal) for method, solve in SOLVERS.items()}
             power |= {method: setting.power(gain) for method, setting in settings.items()}
             power |= {method: solve(gain, goal) for method, solve in methods.items()}
-            yield _rows(world, name, gain, power, settings)
+            rows = _rows(world, name, gain, power, settings)
+            yield [row._replace(trained_for=(trained_for or {}).get(row.method)) for row in rows]
 
 
 def _rows(

@@ -19,6 +19,7 @@ from components.model.lora import LoRAConfig, add_adapters, merge_adapters
 from components.model.pcgnn.network import PCGNN
 from components.model.prompted import FixedGoal
 from components.model.rates import spectral_efficiency
+from components.model.unfolded_wmmse.network import UnfoldedWMMSE
 from components.training.loop import Epoch, LoopConfig, Loss, Metrics, Report, Tick, TrainingLoop
 from gfm_ra.goals import Objective
 from gfm_ra.units import db_to_linear
@@ -58,7 +59,7 @@ class FinetuningConfig(Strict):
         return self.model_copy(update={"warmup_epochs": warmup, "epochs": epochs})
 
 
-TunableModel = PowerModel | FixedGoal | PCGNN
+TunableModel = PowerModel | FixedGoal | PCGNN | UnfoldedWMMSE
 
 
 class Finetuning(TrainingLoop):

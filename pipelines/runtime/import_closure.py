@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-LAYERS = ("gfm_ra", "components", "pipelines", "dags")
+LAYERS = ("gfm_ra", "components", "pipelines", "dags", "benchmarks")
 STAGE_ROOMS = ("pipelines.stages", "pipelines.studies")
 # Compiled sources that a module calls without importing them: folders of C++ below gfm_ra/core.
 COMPILED = {

@@ -18,6 +18,8 @@ REPORT = Path("artifacts/report")
 # The network for any world, and the folders of weights as they travel in the package.
 TRAIN_WORLDS = Path("artifacts/train_worlds")
 RELEASE = Path("artifacts/release")
+# Learned allocators of the literature, of the DAG of the test worlds.
+TRAIN_PEERS = Path("artifacts/train_peers")
 METRICS = Path("metrics")
 # Every method's means and ratios with intervals, committed; metrics("evaluate") is the headline of it.
 RATIOS = METRICS / "ratios.json"
@@ -29,11 +31,17 @@ OVERRIDES = Path("dags/overrides")
 # What pre-training makes: Algorithm 1's backbone, and the unrolled network for any goal beyond the paper.
 HYBRID, PROMPTED = "hybrid", "prompted"
 RELEASE_PARAMS = Path("dags/release/params.yaml")
+WORLDS_PARAMS = Path("dags/worlds/params.yaml")
 
 
 def pretrained(model: str) -> Path:
     """The model folder of a pre-training run."""
     return PRETRAINED / model
+
+
+def peer(name: str, run: int) -> Path:
+    """The folder of one run of a peer's training."""
+    return TRAIN_PEERS / name / str(run)
 
 
 def overrides(from_sweep: bool) -> Path:
