@@ -112,16 +112,16 @@ def on_front(points: Sequence[Point]) -> list[Point]:
 
 
 def better_than_ours(points: Sequence[Point]) -> list[tuple[Point, float]]:
-    """Foreign points from the time of our fastest answer up that beat all of ours in that time, and by how much."""
+    """Foreign points on the others' own front that are ahead of ours from the time of our fastest answer up, and by how
+    much: a faster one is compared with that answer, others with the best of ours in their time."""
     ours = [point for point in points if point.ours]
     first_ms = min(point.ms for point in ours)
     found = []
-    for point in points:
-        if not point.ours and point.ms >= first_ms:
-            ahead = point.ratio - max(own.ratio for own in ours if own.ms <= point.ms)
-            if ahead > TIE:
-                found.append((point, ahead))
-    return sorted(found, key=lambda pair: pair[0].ms)
+    for point in on_front([point for point in points if not point.ours]):
+        ahead = point.ratio - max(own.ratio for own in ours if own.ms <= max(point.ms, first_ms))
+        if ahead > TIE:
+            found.append((point, ahead))
+    return found
 
 
 def told(points: Sequence[Point]) -> list[str]:

@@ -40,6 +40,11 @@ def test_ours_is_behind_where_a_foreign_point_beats_all_of_ours_in_its_time() ->
     assert better_than_ours([each for each in POINTS if each.method not in ("between", "long")]) == []
 
 
+def test_a_faster_point_that_is_better_than_our_fastest_answer_is_ahead_of_it() -> None:
+    found = better_than_ours([*POINTS, point("quicker", 0.2, 1.005)])
+    assert next((each.method, round(ahead, 6)) for each, ahead in found) == ("quicker", 0.005)
+
+
 def test_one_command_measures_times_and_ratios(root: Path, tmp_path: Path) -> None:
     words = (
         "--worlds log-normal --goals sum-rate proportional-fair --count 3 --out front.json --plot front.png"
