@@ -10,7 +10,7 @@ export DVC_NO_ANALYTICS := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 export RAY_USAGE_STATS_ENABLED := 0
 
-.PHONY: help audit docs image manifests install install-runtime wheel repro promote sweep compact figures release worlds check format test test-unit test-all release-check accept restore deps lock readme ui clean
+.PHONY: help audit docs image manifests install install-runtime wheel repro promote sweep figures release worlds check format test test-unit test-all release-check accept restore deps lock readme ui clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -56,10 +56,6 @@ sweep: install-runtime ## The full sweep, figures 9 and 10; PROFILE=smoke|laptop
 	$(if $(PROFILE),$(BIN)/python -m dags.profile $(PROFILE) dags/sweep)
 	$(BIN)/dvc repro dags/sweep/dvc.yaml
 
-compact: install-runtime ## The small model, distilled from the prompted one; PROFILE=... puts that profile into dags/compact/params.yaml first
-	$(if $(PROFILE),$(BIN)/python -m dags.profile $(PROFILE) dags/compact)
-	$(BIN)/dvc repro dags/compact/dvc.yaml
-
 figures: install-runtime ## Figures 4 to 11, quality against time and the status of the claims; PROFILE=... puts that profile into dags/figures/params.yaml first
 	$(if $(PROFILE),$(BIN)/python -m dags.profile $(PROFILE) dags/figures)
 	$(BIN)/dvc repro dags/figures/dvc.yaml
@@ -82,7 +78,6 @@ check: install ## Format, lint, types, layers, and the dependencies that dvc.yam
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python -m dags.dependencies
 	$(BIN)/python -m dags.dependencies dags/sweep/dvc.yaml
-	$(BIN)/python -m dags.dependencies dags/compact/dvc.yaml
 	$(BIN)/python -m dags.dependencies dags/figures/dvc.yaml
 	$(BIN)/python -m dags.dependencies dags/release/dvc.yaml
 	$(BIN)/python -m dags.dependencies dags/worlds/dvc.yaml
@@ -109,7 +104,6 @@ accept: install ## Sign dvc.lock after a change that leaves results as they are:
 deps: install ## Write every stage's code dependencies into dvc.yaml
 	$(BIN)/python -m dags.dependencies --write
 	$(BIN)/python -m dags.dependencies dags/sweep/dvc.yaml --write
-	$(BIN)/python -m dags.dependencies dags/compact/dvc.yaml --write
 	$(BIN)/python -m dags.dependencies dags/figures/dvc.yaml --write
 	$(BIN)/python -m dags.dependencies dags/release/dvc.yaml --write
 	$(BIN)/python -m dags.dependencies dags/worlds/dvc.yaml --write

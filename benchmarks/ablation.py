@@ -20,8 +20,8 @@ from components.channel.masking import random_pair_mask
 from components.channel.scenario import SCENARIOS
 from components.channel.simulator import simulate
 from components.data.batches import Group
-from components.evaluation.intervals import mean_over_seeds
 from components.evaluation.scores import comparable_score
+from components.intervals import mean_over_seeds
 from components.model.backbone import BackboneConfig
 from components.model.inference import allocate_batches
 from components.model.prompted import PromptedModel

@@ -1,110 +1,111 @@
-"""From a new objective to a model that serves, in seconds: `python -m benchmarks.adaptation`.
+"""Curves of adaptation: utility over zero-shot against the number of samples, in foreign worlds and for own utilities.
 
-By prompt: the registered model is told the goal. By fine-tuning: 64 snapshots of D16, a head for the goal on a
-backbone of the laptop profile, export, ratios on validation snapshots, registration, first answer.
-Both in a registry of their own, in a temporary folder.
+    python -m benchmarks.adaptation --out adaptation.json
+    python -m benchmarks.adaptation --worlds wyner --goals soft-max-min --ways prompt --samples 64
+
+Networks to learn from are drawn with other seeds than the published ones of `benchmarks.worlds`, and so are the test
+networks. Goals of the family are answered by effort fast (which ends in WMMSE iterations), own utilities by one pass.
 """
 
 import argparse
-import os
+import json
 import time
-from dataclasses import asdict
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from typing import Any
 
+import numpy as np
 import torch
-from rich.console import Console
+from torch import Tensor
 
-from components.channel.scenario import SCENARIOS
-from components.channel.simulator import simulate
-from components.data.shards import Manifest, ScenarioEntry, write_shard
-from components.model.backbone import BackboneConfig
-from components.model.heads import PowerModel
-from components.model.prompted import ConditioningConfig, PromptedModel
-from components.training.checkpoint import MODEL_NAME, ModelCard, save_model
-from components.training.finetuning import Finetuning, FinetuningConfig
-from gfm_ra.goals import by_name
-from gfm_ra.latency import typical_gains
-from gfm_ra.units import to_gain_db
-from pipelines.registry import versions
-from pipelines.runtime import paths, runs
-from pipelines.runtime.stage import Context
-from pipelines.stages.register import Candidate, RegisterConfig, register_one
+from benchmarks.worlds.table import WORLDS
+from benchmarks.worlds.world import networks
+from components.intervals import mean_difference
+from components.training.adaptation.adapt import Adaptation, Way, adapt
+from gfm_ra.loading import load
+from gfm_ra.units import to_gain
 
-LAPTOP = BackboneConfig(layers=3, width=192, heads=6, bias_width=16, node_features="landmarks")
-SCENARIO, GOAL, SHOTS = "D16", "alpha-fair", 64
-RECIPE = FinetuningConfig(
-    warmup_epochs=3, epochs=57, backbone_learning_rate=3e-4, head_learning_rate=1e-3, batch_size=16,
-    schedule="cosine", validate_every=60,
-)  # fmt: skip
+TRAIN_SEED, TEST_SEED = 7001, 7002
+FOREIGN = ("rayleigh-20", "log-normal", "devices-gap", "uma-uplink-7x4", "wyner")
+WAYS: tuple[Way, ...] = ("prompt", "lora", "full")
 
 
-def write_data() -> None:
-    """Validation snapshots where stage simulate would leave them."""
-    paths.DATA.mkdir(parents=True)
-    entry = write_shard(paths.DATA / "val.parquet", simulate(SCENARIOS[SCENARIO], 200, 2), {})
-    scenario = ScenarioEntry(parameters=asdict(SCENARIOS[SCENARIO]), splits={"val": (entry,)})
-    Manifest(seed=1, scenarios={SCENARIO: scenario}).save(paths.DATA)
+def log_capacity(rates: Tensor) -> Tensor:
+    """Sum over links of log2(1 + rate)."""
+    return torch.log2(1.0 + rates).sum(-1)
 
 
-def register(candidate: Candidate, console: Console) -> None:
-    """As the stage does."""
-    scratch = Path("scratch")
-    scratch.mkdir(exist_ok=True)
-    with runs.run("register", {}) as run:
-        register_one(
-            candidate, Context(RegisterConfig(scenarios=(SCENARIO,)), 1, "key", scratch, run, console)
-        )
+def thresholds(rates: Tensor) -> Tensor:
+    """Expected number of links whose rate passes a threshold round 2 bit/s/Hz: not concave."""
+    return torch.sigmoid(2.0 * (rates - 2.0)).sum(-1)
 
 
-def by_prompt(console: Console) -> float:
-    """Seconds from the goal to powers; the model is loaded already, as in a service."""
-    folder = paths.pretrained(paths.PROMPTED)
-    folder.mkdir(parents=True)
-    conditioning = ConditioningConfig()
-    model, card = PromptedModel(LAPTOP, conditioning), ModelCard(backbone=LAPTOP, conditioning=conditioning)
-    save_model(folder, model, card, MODEL_NAME)
-    register(Candidate("prompted", folder), console)
-    allocate, gain_db = versions.load("models:/gfm-ra-prompted@candidate"), typical_gains(1, 50)
-    allocate(gain_db)
-    started = time.perf_counter()
-    allocate(gain_db, goal=GOAL, alpha=1.7)
-    return time.perf_counter() - started
+def soft_max_min(rates: Tensor) -> Tensor:
+    """A smooth least rate, bit/s/Hz."""
+    return -torch.logsumexp(-4.0 * rates, -1) / 4.0
 
 
-def by_fine_tuning(console: Console) -> tuple[float, float]:
-    """Seconds until the head is trained, and until the new model has given its first answer."""
-    gain_db = to_gain_db(simulate(SCENARIOS[SCENARIO], 2 * SHOTS, 1))
-    folder = paths.HEADS / GOAL
-    folder.mkdir(parents=True)
-    started = time.perf_counter()
-    model = PowerModel(LAPTOP)
-    loop = Finetuning(RECIPE, model, by_name(GOAL), [gain_db[:SHOTS]], [gain_db[SHOTS:]], 1)
-    loop.run(lambda metrics, save: None, lambda done, total, count: None)
-    trained = time.perf_counter() - started
-    save_model(folder, model, ModelCard(backbone=LAPTOP, objective=GOAL), MODEL_NAME)
-    register(Candidate(GOAL, folder), console)
-    versions.load(f"models:/gfm-ra-{GOAL}@candidate")(typical_gains(1, 50))
-    return trained, time.perf_counter() - started
+UTILITIES: dict[str, Callable[[Tensor], Tensor]] = {
+    "log-capacity": log_capacity,
+    "thresholds": thresholds,
+    "soft-max-min": soft_max_min,
+}
 
 
-def main() -> None:
-    """Measure and print."""
-    argparse.ArgumentParser(description=__doc__).parse_args()
-    console = Console(highlight=False)
-    torch.manual_seed(0)
-    simulate(SCENARIOS[SCENARIO], 1, 0)  # compiles
-    with TemporaryDirectory() as folder:
-        os.chdir(folder)
-        os.environ["MLFLOW_TRACKING_URI"] = f"sqlite:///{folder}/mlflow.db"
-        runs.connect()
-        write_data()
-        console.print(f"by prompt: {by_prompt(console):.4f} s")
-        trained, served = by_fine_tuning(console)
-        console.print(
-            f"by fine-tuning with {SHOTS} snapshots: {served:.1f} s, {trained:.1f} s of it training"
-        )
-        os.chdir("/")
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Adapt, test, print a line each."""
+    parser = argparse.ArgumentParser("python -m benchmarks.adaptation", description=__doc__)
+    add = parser.add_argument
+    add("--worlds", nargs="+", default=FOREIGN, choices=sorted(WORLDS))
+    add("--goals", nargs="+", default=["sum-rate", *UTILITIES])
+    add("--ways", nargs="+", default=WAYS, choices=WAYS)
+    add("--samples", nargs="+", type=int, default=[64, 256, 2048])
+    add("--count", type=int, default=1000, help="test networks")
+    add("--out", type=Path, help="JSON")
+    chosen = parser.parse_args(arguments)
+    torch.set_num_threads(1)
+    rows = []
+    for world in chosen.worlds:
+        train = networks(WORLDS[world], max(chosen.samples), TRAIN_SEED)
+        test = networks(WORLDS[world], chosen.count, TEST_SEED)
+        for goal in chosen.goals:
+            for samples in chosen.samples:
+                for way in chosen.ways:
+                    rows.append(_row(world, goal, way, train[:samples], test))
+                    print(json.dumps(rows[-1]), flush=True)
+                    if chosen.out is not None:
+                        chosen.out.write_text(json.dumps(rows, indent=1) + "\n")
+
+
+def _row(world: str, goal: str, way: Way, train: np.ndarray, test: np.ndarray) -> dict[str, Any]:
+    begin = time.perf_counter()
+    asked: dict[str, Any] = {"utility": UTILITIES[goal]} if goal in UTILITIES else {"goal": goal}
+    found = adapt(train, way=way, **asked)
+    seconds = time.perf_counter() - begin
+    before, after = _tested(found, test)
+    difference = mean_difference(after, before, 1)
+    return {
+        "world": world,
+        "goal": goal,
+        "way": way,
+        "samples": len(train),
+        "seconds": round(seconds, 2),
+        "kept": found.adapted,
+        "told": found.told,
+        "zero_shot": float(before.mean()),
+        "difference": [float(value) for value in difference],
+    }
+
+
+def _tested(found: Adaptation, test: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Utility of zero-shot and of what was adapted, of every test network."""
+    gain, goal = to_gain(test), found.goal
+    answers = (
+        allocator.allocate(gain=gain, goal=goal, effort="fast").utility  # type: ignore[arg-type]
+        for allocator in (load(), found.allocator())
+    )
+    before, after = answers
+    return np.asarray(before), np.asarray(after)
 
 
 if __name__ == "__main__":

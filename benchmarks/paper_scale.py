@@ -23,9 +23,9 @@ from components.channel.scenario import OUT_OF_DISTRIBUTION, PRETRAINING, SCENAR
 from components.data.batches import Group
 from components.data.online import OnlineSnapshots
 from components.data.shards import json_text, read_json, write_text_atomically
-from components.evaluation.intervals import Interval, ratio_of_means
 from components.evaluation.scores import PAPER_REFERENCE, POLISHED, PROMPTED, score
 from components.evaluation.torch_wmmse import wmmse
+from components.intervals import Interval, ratio_of_means
 from components.model.conditioning import goals_of
 from components.model.heads import PowerModel
 from components.model.inference import allocate_batches

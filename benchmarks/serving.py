@@ -14,6 +14,9 @@ from components.model.backbone import BackboneConfig
 from components.model.export import export_onnx
 from components.model.heads import PowerModel
 from components.model.prompted import ConditioningConfig, PromptedModel
+from components.model.unrolled.network import UnrolledConfig, UnrolledNetwork
+from gfm_ra.inference.names import NOISE_INPUT
+from gfm_ra.inference.noise import noise
 from gfm_ra.latency import measure, typical_gains
 from pipelines.registry.pyfunc_program import open_session
 
@@ -22,20 +25,24 @@ LAPTOP = BackboneConfig(layers=3, width=192, heads=6, bias_width=16, node_featur
 PAPER = BackboneConfig()
 
 
-def models() -> Iterator[tuple[str, PowerModel | PromptedModel]]:
+def models() -> Iterator[tuple[str, PowerModel | PromptedModel | UnrolledNetwork]]:
     """Models of every size, untrained: their values do not change their speed."""
     torch.manual_seed(0)
+    yield "unrolled network", UnrolledNetwork(UnrolledConfig()).eval()
     for label, config in (("small", SMALL), ("laptop", LAPTOP), ("paper", PAPER)):
         yield f"{label}, one goal", PowerModel(config).eval()
-        yield f"{label}, prompted", PromptedModel(config, ConditioningConfig()).eval()
+        yield f"{label}, transformer with goal prompts", PromptedModel(config, ConditioningConfig()).eval()
 
 
 def latency(graph: Path, links: int, threads: int, seconds: float) -> list[str]:
     """Milliseconds of processor time, median and 99th percentile of the clock's, and the file's size."""
     session = open_session(graph, threads)
     inputs = {"gain_db": typical_gains(1, links)}
-    if len(session.get_inputs()) > 1:
+    names = {node.name for node in session.get_inputs()}
+    if len(names) > 1:
         inputs |= {"parameters": np.zeros((1, 3), np.float32), "weights": np.ones((1, links), np.float32)}
+    if NOISE_INPUT in names:
+        inputs[NOISE_INPUT] = noise(0, 1, links)
     found = measure(lambda: session.run(["power"], inputs), 1, seconds)
     return [
         f"{found.cpu_ms:.2f}",

@@ -14,8 +14,6 @@ from pathlib import Path
 from dags.golden import CHAINS, FOLDER, processor
 from pipelines.runtime.errors import UserError
 
-NEEDS = {"compact": ["main"]}  # chains that read what another one made
-
 
 def main() -> None:
     """Run, compare, sign; exit 1 with one line, and nothing signed, where anything differs."""
@@ -44,8 +42,7 @@ def accept(chains: list[str]) -> None:
     with tempfile.TemporaryDirectory(prefix="gfm-ra-accept-") as folder:
         clone = Path(folder) / "clone"
         _output(["git", "clone", "--quiet", str(Path.cwd()), str(clone)])
-        runs = dict.fromkeys([need for chain in chains for need in NEEDS.get(chain, [])] + chains)
-        for chain in runs:
+        for chain in dict.fromkeys(chains):
             _smoke_run(clone, chain)
         _in(clone, [sys.executable, "-m", "dags.golden", "check", *chains])
     for chain in chains:

@@ -38,7 +38,6 @@ MACHINERY = (
 BY_MODULE = (
     "gfm_ra",
     "gfm_ra/core",
-    "gfm_ra/inference",
     "gfm_ra/weights",
     "components",
     "pipelines",

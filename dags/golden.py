@@ -22,7 +22,6 @@ from components.data.shards import json_text
 CHAINS = {
     "main": Path("."),
     "sweep": Path("dags/sweep"),
-    "compact": Path("dags/compact"),
     "figures": Path("dags/figures"),
 }
 HASHED = {
@@ -34,12 +33,11 @@ HASHED = {
         "metrics/*",
     ),
     "sweep": ("data/**/*", "artifacts/sweep/best.json", "metrics/*"),
-    "compact": ("artifacts/distil/**/*", "metrics/distil*"),
     "figures": ("data/**/*", "artifacts/ablations/**/*", "artifacts/few_shot/**/*"),
 }
 SUFFIXES = (".parquet", ".safetensors", ".json", ".csv")
 # Written by other chains into the main one's folder, or with seconds in them.
-FOREIGN = ("metrics/distil", "metrics/paper_figures", "metrics/sweep", "metrics/worlds")
+FOREIGN = ("metrics/paper_figures", "metrics/sweep", "metrics/train_worlds", "metrics/worlds")
 FOLDER = Path("tests/golden")
 RENAMED = FOLDER / "renamed.json"
 
@@ -98,10 +96,9 @@ def _old_name(name: str) -> str:
 def hashes(chain: str) -> dict[str, str]:
     """Hash by path, relative to the chain's folder, of everything that counts."""
     folder, found = CHAINS[chain], {}
-    top = Path(".") if chain == "compact" else folder
     for pattern in HASHED[chain]:
-        for path in sorted(top.glob(pattern)):
-            name = path.relative_to(top).as_posix()
+        for path in sorted(folder.glob(pattern)):
+            name = path.relative_to(folder).as_posix()
             foreign = chain == "main" and name.startswith(FOREIGN)
             if path.is_file() and path.suffix in SUFFIXES and not foreign:
                 found[_old_name(name)] = hash_of(path)

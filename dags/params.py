@@ -22,7 +22,6 @@ from pipelines.stages.simulate import SimulateConfig
 from pipelines.stages.solve import SolveConfig
 from pipelines.stages.sweep import SweepConfig
 from pipelines.studies.ablations import AblationsConfig
-from pipelines.studies.distil import DistilConfig
 from pipelines.studies.few_shot_config import FewShotStudyConfig, Study
 from pipelines.studies.paper_figures import PaperFiguresConfig
 from pipelines.studies.release import ReleaseConfig
@@ -73,14 +72,6 @@ class SweepParams(Strict):
     def _data_will_be_there(self) -> "SweepParams":
         check_data(self.simulate, sweep_needs(self.sweep))
         return self
-
-
-class CompactParams(Strict):
-    """The whole of dags/compact/params.yaml."""
-
-    seed: int = Field(ge=0)
-    distil: DistilConfig
-    register_: RegisterConfig = Field(alias="register")
 
 
 class ReleaseParams(Strict):
@@ -221,9 +212,8 @@ class Params(Strict):
         shots = self.finetune.shots
         needs: list[Need] = [*sweep_needs(self.sweep)]
         needs += [
-            (f"pretrain.{model}.scenarios", name, split, 1)
-            for model in self.pretrain.models
-            for name in self.pretrain.model(model).scenarios
+            ("pretrain.hybrid.scenarios", name, split, 1)
+            for name in self.pretrain.of_hybrid().scenarios
             for split in ("train", "val")
         ]
         needs += [("finetune.shots", name, "train", shots) for name in self.finetune.scenarios]
@@ -284,11 +274,6 @@ def load(path: Path) -> Params:
 def load_sweep(path: Path) -> SweepParams:
     """The same for the parameters of the sweep's own DAG."""
     return parse_as(SweepParams, read_params(path), path)
-
-
-def load_compact(path: Path) -> CompactParams:
-    """The same for the parameters of the small model's DAG."""
-    return parse_as(CompactParams, read_params(path), path)
 
 
 def load_release(path: Path) -> ReleaseParams:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from components.config import Strict
-from dags.params import load, load_compact, load_figures, load_release, load_sweep
+from dags.params import load, load_figures, load_release, load_sweep
 from dags.worlds_params import load_worlds
 from pipelines.runtime.errors import UserError
 from pipelines.runtime.text import read_text
@@ -26,12 +26,11 @@ DURATION = {
     "paper": "for a cluster of GPUs",
 }
 # A DAG's folder -> its profiles, its parameter file and what reads that.
-MAIN, SWEEP, COMPACT, FIGURES, RELEASE = ".", "dags/sweep", "dags/compact", "dags/figures", "dags/release"
+MAIN, SWEEP, FIGURES, RELEASE = ".", "dags/sweep", "dags/figures", "dags/release"
 WORLDS = "dags/worlds"
 DAGS: dict[str, tuple[Path, Path, Callable[[Path], Strict]]] = {
     MAIN: (PROFILES, PARAMS, load),
     SWEEP: (Path(SWEEP) / "profiles", Path(SWEEP) / PARAMS, load_sweep),
-    COMPACT: (Path(COMPACT) / "profiles", Path(COMPACT) / PARAMS, load_compact),
     FIGURES: (Path(FIGURES) / "profiles", Path(FIGURES) / PARAMS, load_figures),
     RELEASE: (Path(RELEASE) / "profiles", Path(RELEASE) / PARAMS, load_release),
     WORLDS: (Path(WORLDS) / "profiles", Path(WORLDS) / PARAMS, load_worlds),
@@ -123,7 +122,7 @@ def main() -> None:
     choices = "|".join([*names(), "restore", "show"])
     try:
         if len(sys.argv) not in (2, 3):
-            raise UserError(f"usage: python -m dags.profile {choices} [{SWEEP}|{COMPACT}|{FIGURES}]")
+            raise UserError(f"usage: python -m dags.profile {choices} [{SWEEP}|{FIGURES}|{RELEASE}]")
         action, dag = sys.argv[1], [*sys.argv, MAIN][2]
         if action == "show":
             print(describe(dag))  # noqa: T201 (what the command is for)

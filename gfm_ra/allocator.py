@@ -1,36 +1,24 @@
 """From gains to powers: the network's answer, refined and compared with classical ones by its true utility."""
 
 from collections.abc import Iterable, Iterator
-from typing import Any, Protocol
+from operator import index
+from typing import Any
 
 import numpy as np
 
-from gfm_ra.candidates import are_powers
 from gfm_ra.doubts import doubts
-from gfm_ra.goal_family import GOAL_OF_NUMBER, numbers_of
+from gfm_ra.goal_family import GOAL_OF_NUMBER, is_ours, numbers_of
 from gfm_ra.goals import Objective, QoS, SumRate, Weighted
 from gfm_ra.inference.allocation import Allocation
-from gfm_ra.inference.comparison import DRAWS, EFFORTS, Effort, compared, refined
-from gfm_ra.inference.prompts import Prompt, goal_of, part_of, prompt_of, selected
-from gfm_ra.inference.unrolled import UnrolledNetwork, noise
+from gfm_ra.inference.answers import PowerNetwork, Question, compiled, composed
+from gfm_ra.inference.comparison import EFFORTS, Effort
+from gfm_ra.inference.prompts import goal_of, part_of
+from gfm_ra.inference.unrolled import UnrolledNetwork
 from gfm_ra.network import Network, Orientation
 from gfm_ra.notes import Remarks
-from gfm_ra.rates import spectral_efficiency
-from gfm_ra.units import LARGEST_GAIN_DB, LEAST_GAIN_DB
 
 _PART_GAINS = 2**19
 """Gains that are worked on at a time: what bounds the memory, however many networks come."""
-
-
-class PowerNetwork(Protocol):
-    """What computes powers in one pass."""
-
-    any_goal: bool
-    takes_unknown: bool
-
-    def powers(self, gain_db: np.ndarray, prompt: Prompt, threads: int | None = None) -> np.ndarray:
-        """Powers float32 [B, K] of gain_db float32 [B, K, K], NaN where unknown; nobody has checked them."""
-        ...
 
 
 class Allocator:
@@ -89,15 +77,16 @@ class Allocator:
             min_rate: least rate of "qos", bit/s/Hz.
             penalty: of "qos", per missing bit/s/Hz.
             weights: priorities of the links, [K] or [..., K]; only their ratios matter.
-            effort: "fast" is one pass and compares nothing; "balanced" is never worse than one WMMSE run or full power,
-                "best" never worse than the best of 100 WMMSE runs.
+            effort: "fast" is one pass, ended by WMMSE iterations of the goal, and compares nothing; "balanced" is never
+                worse than one WMMSE run or full power, "best" never worse than the best of 100 WMMSE runs.
             seed: of the noise that tells alike links apart, and of the random starts of "best".
             first_index: number of the first network where the call answers a part of more: the random starts are
                 keyed by it.
             threads: as many as the work is worth unless given.
 
         Raises:
-            ValueError: gains, goal, numbers, weights, effort or orientation that do not fit; one line says what.
+            ValueError: gains, goal, numbers, weights, effort, orientation, seed, first_index or threads that do not
+                fit; one line says what.
         """
         network = _one_network(network, gain, gain_db, orientation)
         if effort not in EFFORTS:
@@ -139,6 +128,8 @@ class Allocator:
         Raises ValueError as `allocate`.
         """
         self._check(goal)
+        seed, first_index = _whole("seed", seed, 0), _whole("first_index", first_index, 0)
+        threads = None if threads is None else _whole("threads", threads, 1)
         begin = 0
         for network in networks:
             aim = part_of(goal, begin, begin + len(network))
@@ -164,69 +155,27 @@ class Allocator:
     ) -> Allocation:
         """Answers for [B, K, K] networks, known and unknown gains mixed."""
         gain = network.gain
-        unknown = np.asarray(np.isnan(gain).any((-2, -1)))  # [B]
-        if unknown.any() and not self.network.takes_unknown:
+        if network.survey.unknown:
+            unknown = np.asarray(np.isnan(gain).any((-2, -1)))  # [B]
+        else:
+            unknown = np.zeros(len(gain), dtype=bool)
+        if network.survey.unknown and not self.network.takes_unknown:
             raise ValueError(f"allocate: {self.name} needs every gain, but some are NaN (unknown)")
-        answers = self._answers(network, gain, goal, unknown, effort, seed, threads)  # [B, D, K]
-        power = answers[:, 0].copy()
-        usable = are_powers(power)
-        source = np.where(unknown, "model, unchecked", "model").astype(object)
-        # Full power is the answer that needs no gains.
-        power[~usable & unknown] = 1.0
-        source[~usable & unknown] = "full-reuse"
-        extrapolates = bool(self._beyond(goal))
-        compares = ~unknown & (~usable | (effort != "fast") | extrapolates)
-        checked = np.flatnonzero(compares)
-        if isinstance(self.network, UnrolledNetwork) and numbers_of(goal) is not None:
-            last = ~unknown & ~compares
-            if last.all():
-                power = refined(power, gain, goal, threads)
-            elif last.any():
-                power[last] = refined(power[last], gain[last], selected(goal, last), threads)
-        if checked.size:
-            least: Effort = "balanced" if effort == "fast" else effort
-            power[checked], source[checked] = compared(
-                answers[checked],
-                gain[checked],
-                selected(goal, checked),
-                least,
-                seed,
-                first_index + checked,
-                threads,
-            )
-        exact = gain.astype(np.float64)
-        rate = spectral_efficiency(power.astype(np.float64), exact)
-        rate[unknown] = np.nan
-        utility = np.asarray(goal.utility(rate))
-        if extrapolates:
+        beyond = bool(self._beyond(goal))
+        asked = Question(network, gain, unknown, goal, effort, beyond, seed, first_index, threads)
+        if isinstance(self.network, UnrolledNetwork) and is_ours(goal):
+            found = compiled(self.network, asked)
+        else:
+            found = composed(self.network, asked)
+        rate = found.rate
+        if network.survey.unknown:
+            rate[unknown] = np.nan
+        source = found.source
+        if beyond:
             source = np.array([f"{name}, extrapolated" for name in source], dtype=object)
-        remarks.add(network, first_index, unknown, ~usable)
-        return Allocation(power, rate, utility, source, _missed(rate, goal))
-
-    def _answers(
-        self,
-        network: Network,
-        gain: np.ndarray,
-        goal: Objective,
-        unknown: np.ndarray,
-        effort: Effort,
-        seed: int,
-        threads: int | None,
-    ) -> np.ndarray:
-        """What the network says, [B, D, K]: several answers if it takes noise, and all gains are known."""
-        prompt = prompt_of(goal, len(network), network.links)
-        if not isinstance(self.network, UnrolledNetwork):
-            limited = np.clip(network.gain_db, LEAST_GAIN_DB, LARGEST_GAIN_DB).astype(np.float32)  # NaN stays
-            return self.network.powers(limited, prompt, threads)[:, None]
-        draws = DRAWS[effort]
-        answers = self.network.draws(gain, prompt, noise(seed, draws, network.links), threads)
-        if draws > 1 and unknown.any():
-            # As effort fast answers them: estimates of unknown gains are the draws' mean.
-            chosen = Prompt(prompt.parameters[unknown], prompt.weights[unknown])
-            answers[unknown] = self.network.draws(
-                gain[unknown], chosen, noise(seed, 1, network.links), threads
-            )
-        return answers
+        remarks.add(network, first_index, unknown, found.refused)
+        utility = np.asarray(goal.utility(rate))
+        return Allocation(found.power, rate, utility, source, _missed(rate, goal))
 
     def _beyond(self, goal: Objective) -> list[str]:
         """Numbers of the goal that lie outside what the network was trained for, in words."""
@@ -260,6 +209,17 @@ def _one_network(
     return network
 
 
+def _whole(name: str, value: Any, least: int) -> int:  # noqa: ANN401 (whatever Python makes an index of)
+    """A whole number of at least so much, as Python's own: the core's arithmetic leaves NumPy's."""
+    try:
+        found = index(value)
+    except TypeError:
+        found = least - 1
+    if found < least:
+        raise ValueError(f"allocate: {name} must be a whole number from {least} on, got {value!r}")
+    return found
+
+
 def _missed(rate: np.ndarray, goal: Objective) -> np.ndarray:
     """How many links stay below the goal's least rate, [B]."""
     plain = goal.objective if isinstance(goal, Weighted) else goal
@@ -273,6 +233,8 @@ def _together(parts: list[Allocation], network: Network, notes: tuple[str, ...])
     shape, links = network.shape, network.links
 
     def joined(name: str) -> np.ndarray:
+        if len(parts) == 1:
+            return getattr(parts[0], name)
         return np.concatenate([getattr(part, name) for part in parts])
 
     return Allocation(

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from gfm_ra.network import Network
-from gfm_ra.units import LARGEST_GAIN_DB, LEAST_GAIN_DB, db_to_linear, linear_to_db
+from gfm_ra.survey import Survey, survey
+from gfm_ra.units import LARGEST_GAIN_DB, LEAST_GAIN_DB, linear_to_db
 
 LEAST_OWN_DB = -30.0
 """No own gain above this, and gains have hardly been divided by the noise."""
@@ -27,23 +28,20 @@ class Findings:
     best_columns: int = 0  # transmitters that are received best by their own receiver
 
     def add(self, part: np.ndarray) -> None:
-        """Look at networks [n, K, K]."""
-        if not part.size:
-            return
-        own = np.diagonal(part, axis1=1, axis2=2)  # [n, K]
-        strongest = np.fmax.reduce(part, axis=2)  # [n, K]
-        least, largest = float(np.fmin.reduce(part, axis=None)), float(np.fmax.reduce(strongest, axis=None))
-        self.unknown += int(np.count_nonzero(np.isnan(part)))
-        self.least, self.largest = float(np.fmin(self.least, least)), float(np.fmax(self.largest, largest))
-        self.largest_own = float(np.fmax(self.largest_own, np.fmax.reduce(own, axis=None)))
-        self.rows += own.size - int(np.count_nonzero(np.isnan(own)))
-        self.best_rows += int(np.count_nonzero(own >= strongest))
-        self.best_columns += int(np.count_nonzero(own >= np.fmax.reduce(part, axis=1)))
-        zero, limits = (-np.inf, (LEAST_GAIN_DB, LARGEST_GAIN_DB)) if self.given_db else (0.0, _LINEAR_LIMITS)
-        if least < limits[0]:
-            self.below += int(np.count_nonzero((part > zero) & (part < limits[0])))
-        if largest > limits[1]:
-            self.above += int(np.count_nonzero(part > limits[1]))
+        """Look at networks [n, K, K], float32 or float64."""
+        if part.size:
+            self.add_survey(survey(part, self.given_db), part.shape[0] * part.shape[1])
+
+    def add_survey(self, seen: Survey, rows: int) -> None:
+        """Add what a survey of networks found that have so many rows in all."""
+        self.unknown += seen.unknown
+        self.least, self.largest = min(self.least, seen.least), max(self.largest, seen.largest)
+        self.largest_own = max(self.largest_own, seen.largest_own)
+        self.rows += rows - seen.unknown_own
+        self.best_rows += seen.best_rows
+        self.best_columns += seen.best_columns
+        self.below += seen.below
+        self.above += seen.above
 
     def in_db(self, value: float) -> float:
         """A value in the unit of the gains in dB."""
@@ -65,14 +63,10 @@ class Findings:
         return 2 * self.best_rows < self.rows
 
 
-_LINEAR_LIMITS = (db_to_linear(LEAST_GAIN_DB), db_to_linear(LARGEST_GAIN_DB))
-
-
 def doubts(network: Network) -> list[str]:
     """What looks wrong about a network's gains but may be meant, each in one line."""
-    flat = network.flattened()
-    findings = Findings(flat.given_db)
-    findings.add(flat.gain_db if flat.given_db else flat.gain)
+    findings = Findings(network.given_db)
+    findings.add_survey(network.survey, int(np.prod(network.shape)) * network.links)
     found = []
     if findings.not_over_noise:
         found.append(

@@ -36,6 +36,12 @@ def numbers_of(goal: Objective) -> tuple[float, float, float] | None:
     return None
 
 
+def is_ours(goal: object) -> bool:
+    """Whether a goal is one of this package, weighted or not, and no class of another one that inherits from it."""
+    plain = goal.objective if isinstance(goal, Weighted) else goal
+    return type(plain).__module__ == SumRate.__module__
+
+
 def _check(name: str, value: float, largest: float) -> None:
     if value > largest:
         raise ValueError(f"goal: {name} must be at most {largest:g} for a model, got {value:g}")

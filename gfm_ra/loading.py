@@ -14,6 +14,8 @@ from gfm_ra.weights.card import NAME, Card, check_bytes, read_card
 
 REGISTRY = "models:/"
 _MLFLOW_CARD, _EXPORTED_CARD = "MLmodel", "config.json"
+_UNROLLED, _UNROLLED_NETWORK = "unrolled", "network.npz"
+"""Key of an exported card with the sizes of an unrolled network, and its weights beside the card."""
 
 
 def load(source: str | Path | None = None) -> Allocator:
@@ -56,6 +58,7 @@ def _of_folder(path: Path) -> Allocator:
 def _of_card(card: Card) -> Allocator:
     if card.kind == "unrolled":
         network = unrolled.read(card.network, card.text["network"].get("architecture", {}))
+        network.told.update(card.told)
         return Allocator(network, None, card.envelope, card.full_name)
     return _allocator(OnnxGraph(card.network), card.objective, card.envelope, card.full_name)
 
@@ -68,8 +71,13 @@ def _of_export(folder: Path, name: str) -> Allocator:
     if len(graphs) != 1 or len(checksums) != 1 or len(cards) > 1:
         raise InputError(f"{name} is no model of gfm-ra: artifacts/ must hold one graph and its checksum")
     check_bytes(graphs[0], checksums[0].read_text().strip())
-    network = OnnxGraph(graphs[0])
     card = _exported_card(cards[0]) if cards else {}
+    if _UNROLLED in card:
+        # The graph is for runtimes without this package: the core is some ten times as fast.
+        weights = cards[0].with_name(_UNROLLED_NETWORK)
+        check_bytes(weights, str(card.get("network_sha256")))
+        return Allocator(unrolled.read(weights, card[_UNROLLED]), None, _envelope(card["goals"]), name)
+    network = OnnxGraph(graphs[0])
     if not network.any_goal and not card:
         raise InputError(
             f"{name} does not say what it was tuned for: artifacts/*/{_EXPORTED_CARD} is missing"

@@ -4,6 +4,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
+from gfm_ra.survey import Survey, survey
 from gfm_ra.units import LARGEST_GAIN, db_to_linear, dbm_to_w, linear_to_db
 
 Orientation = Literal["rows-are-receivers", "rows-are-transmitters"]
@@ -57,7 +58,8 @@ class Network:
             values = values.swapaxes(-1, -2)
         self.given_db = gain_db is not None
         self._values = values
-        _check_gains(values, self.given_db)
+        self.survey = survey(values, self.given_db)
+        _check_gains(values, self.given_db, self.survey)
         _check_not_possible_yet(limit, groups)
         self.transmit_power_w = _powers(transmit_power_w, transmit_power_dbm, values.shape[:-1])
 
@@ -87,6 +89,10 @@ class Network:
         """Some of several networks that lie in one row, [B, K, K]."""
         part = object.__new__(Network)
         part.given_db, part._values = self.given_db, self._values[index]
+        if part._values.size == self._values.size:
+            part.survey = self.survey
+        else:
+            part.survey = survey(part._values, part.given_db)
         power = self.transmit_power_w
         part.transmit_power_w = None if power is None else power[index]
         return part
@@ -95,6 +101,7 @@ class Network:
         """The same networks in one row, [B, K, K]."""
         flat = object.__new__(Network)
         flat.given_db, flat._values = self.given_db, self._values.reshape(-1, self.links, self.links)
+        flat.survey = self.survey
         power = self.transmit_power_w
         flat.transmit_power_w = None if power is None else power.reshape(-1, self.links)
         return flat
@@ -164,24 +171,22 @@ def _array(name: str, given: object) -> np.ndarray:
     return values.astype(values.dtype.newbyteorder("="), copy=False)
 
 
-def _check_gains(values: np.ndarray, in_db: bool) -> None:
+def _check_gains(values: np.ndarray, in_db: bool, seen: Survey) -> None:
     name = "gain_db" if in_db else "gain"
-    own = np.diagonal(values, axis1=-2, axis2=-1)
-    if np.isnan(own).any():
-        where = _place(np.isnan(own))
+    if seen.unknown_own:
+        where = _place(np.isnan(np.diagonal(values, axis1=-2, axis2=-1)))
         raise ValueError(
             f"network: {name} of link {where} itself is unknown: a link's own gain must be known"
         )
-    wrong = (values == np.inf) | ((values == -np.inf) | (values < 0) if not in_db else False)
-    if wrong.any():
-        place = np.argwhere(wrong)[0]
+    if seen.largest == np.inf or (not in_db and seen.least < 0):
+        place = np.argwhere((values == np.inf) | ((values < 0) if not in_db else False))[0]
         value = values[tuple(place)]
         hint = ": linear gains are not negative; are these dB (gain_db=)?" if value < 0 else ""
         raise ValueError(f"network: {name}[{', '.join(map(str, place))}] is {value:g}{hint}")
     most = float(linear_to_db(LARGEST_GAIN)) if in_db else LARGEST_GAIN
-    if (values > most).any():
+    if seen.largest > most:
         hint = ": are these linear gains (gain=)?" if in_db else ": are these dB (gain_db=)?"
-        raise ValueError(f"network: {name} holds {np.nanmax(values):g}, more than {most:g}{hint}")
+        raise ValueError(f"network: {name} holds {seen.largest:g}, more than {most:g}{hint}")
 
 
 def _place(wrong: np.ndarray) -> str:

@@ -13,14 +13,14 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from benchmarks.worlds.validation import KINDS, networks
+from components.channel.worlds.validation import KINDS, networks
 from components.model.conditioning import goals_of
 from components.model.unrolled.network import UnrolledNetwork
 from components.training.checkpoint import CONFIG_NAME, MODEL_NAME, load_weights
 from components.training.worlds.config import WorldsConfig
 from components.training.worlds.validation import score
 from gfm_ra.goals import AlphaFair, Objective, ProportionalFair, QoS, SumRate
-from gfm_ra.inference.unrolled import noise
+from gfm_ra.inference.noise import noise
 from gfm_ra.rates import spectral_efficiency
 from gfm_ra.solvers import wmmse
 from gfm_ra.units import to_gain

@@ -12,7 +12,7 @@ from benchmarks.worlds.allocators import Method
 from benchmarks.worlds.references import BEST, SOLVERS, PowerControl, tuned
 from benchmarks.worlds.table import SHA256
 from benchmarks.worlds.world import SEED, TUNING_SEED, World, digest, networks
-from components.evaluation.intervals import ratio_of_means
+from components.intervals import ratio_of_means
 from components.training.worlds.validation import score
 from gfm_ra.errors import InputError
 from gfm_ra.goals import AlphaFair, Objective, ProportionalFair, QoS, SumRate

@@ -14,8 +14,10 @@ from components.evaluation.few_shot import hidden_pairs
 from components.evaluation.scores import comparable_score, score_of_rates
 from components.model.pcgnn.network import PCGNNConfig, fresh_pcgnn
 from components.model.prompted import FixedGoal
-from components.training.checkpoint import load_card, load_prompted_model, model_from_backbone
+from components.model.unrolled.single_draw import SingleDraw, SingleDrawOfGoal
+from components.training.checkpoint import model_from_backbone
 from components.training.finetuning import TunableModel
+from components.training.worlds.folder import load_any_goal_model, takes_goals
 from gfm_ra.goals import Objective, QoS, SumRate
 from gfm_ra.rates import spectral_efficiency
 from gfm_ra.solvers import wmmse
@@ -54,8 +56,8 @@ class Entry(NamedTuple):
 
 def start_model(
     start: str, folder: Path, objective: Objective, seed: int, pcgnn: PCGNNConfig
-) -> TunableModel:
-    """The model that a run starts from.
+) -> TunableModel | SingleDrawOfGoal:
+    """The model that a run starts from; an unrolled network is only evaluated, not tuned further here.
 
     Raises:
         DataError: files in `folder` are missing or damaged.
@@ -64,9 +66,12 @@ def start_model(
         return fresh_pcgnn(pcgnn, seed)
     if start == SCRATCH:
         return model_from_backbone(folder, seed, pretrained=False)
-    if load_card(folder).conditioning is not None:
-        return FixedGoal(load_prompted_model(folder), objective)
-    return model_from_backbone(folder, seed)
+    if not takes_goals(folder):
+        return model_from_backbone(folder, seed)
+    model = load_any_goal_model(folder)
+    return (
+        SingleDrawOfGoal(model, objective) if isinstance(model, SingleDraw) else FixedGoal(model, objective)
+    )
 
 
 def imputed_answers(

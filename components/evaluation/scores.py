@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from components.evaluation.intervals import Interval, ratio_of_means
+from components.intervals import Interval, ratio_of_means
 from gfm_ra.goals import (
     AlphaFair,
     Objective,

@@ -8,9 +8,9 @@ import numpy as np
 
 from components.model.conditioning import GoalEnvelope
 from components.model.heads import PowerModel
-from components.model.inference import allocate_batches
-from components.model.prompted import PromptedModel
-from components.training.checkpoint import load_card, load_power_model, load_prompted_model
+from components.model.inference import AnyGoalModel, allocate_batches
+from components.training.checkpoint import holds_unrolled, load_card, load_power_model
+from components.training.worlds.folder import goals_known, load_any_goal_model, takes_goals
 from gfm_ra.candidates import are_powers, best_candidate
 from gfm_ra.goals import Objective, SumRate, Weighted, by_name
 from gfm_ra.solvers import full_reuse, wmmse
@@ -42,13 +42,13 @@ class Allocator:
 
     @classmethod
     def of(
-        cls, model: PowerModel | PromptedModel, objective: Objective, envelope: GoalEnvelope | None = None
+        cls, model: PowerModel | AnyGoalModel, objective: Objective, envelope: GoalEnvelope | None = None
     ) -> "Allocator":
         """The allocator of a model; `objective` is what it was tuned for, or what it is told unless told otherwise.
 
         envelope: of a model for any goal; the usual one unless given.
         """
-        any_goal = isinstance(model, PromptedModel)
+        any_goal = isinstance(model, AnyGoalModel)
 
         def powers(gain_db: np.ndarray, goal: Objective, hidden: np.ndarray | None) -> np.ndarray:
             return allocate_batches(model, gain_db, goal if any_goal else None, hidden)
@@ -64,10 +64,10 @@ class Allocator:
             ValueError: the model was tuned for no objective that this version knows.
         """
         folder = Path(path) if Path(path).is_dir() else Path(path).parent
-        card = load_card(folder)
-        objective = by_name(card.objective or SumRate.name)
-        if card.conditioning is not None:
-            return cls.of(load_prompted_model(folder), objective, card.goals)
+        told = None if holds_unrolled(folder) else load_card(folder).objective
+        objective = by_name(told or SumRate.name)
+        if takes_goals(folder):
+            return cls.of(load_any_goal_model(folder), objective, goals_known(folder))
         return cls.of(load_power_model(folder)[0], objective)
 
     def allocate(

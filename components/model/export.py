@@ -19,7 +19,8 @@ from components.model.conditioning import PARAMETERS, Goals
 from components.model.heads import PowerModel
 from components.model.pcgnn.network import PCGNN
 from components.model.prompted import PromptedModel
-from gfm_ra.inference.names import INPUT, OUTPUT, PROMPT_INPUTS, TAKES_UNKNOWN
+from components.model.unrolled.network import NOISE, UnrolledNetwork
+from gfm_ra.inference.names import INPUT, NOISE_INPUT, OUTPUT, PROMPT_INPUTS, TAKES_UNKNOWN
 
 op: Any = onnxscript.opset20  # its annotations are of arrays; here its operators take values of a graph
 AGREEMENT = 1e-4  # largest difference in power between the graph and the PyTorch model
@@ -43,25 +44,44 @@ class _Flat(nn.Module):
         return self.model(known, *goal, hidden)
 
 
-def export_onnx(model: PowerModel | PromptedModel | PCGNN, path: Path) -> None:
+class _FlatUnrolled(nn.Module):
+    """The same of an unrolled network, with the same noise for every network of a batch; hidden gains are hidden
+    direction by direction."""
+
+    def __init__(self, network: UnrolledNetwork) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, gain_db: Tensor, parameters: Tensor, weights: Tensor, noise: Tensor) -> Tensor:
+        unknown = gain_db.isnan()
+        known, goals = torch.where(unknown, 0.0, gain_db), Goals(parameters, weights)
+        given = noise.transpose(0, 1).unsqueeze(0).expand(gain_db.shape[0], -1, -1, -1)  # [B, K, D, 2]
+        return self.network(known, goals, given, unknown).power.transpose(1, 2)  # [B, D, K]
+
+
+def export_onnx(model: PowerModel | PromptedModel | PCGNN | UnrolledNetwork, path: Path) -> None:
     """Write `model` as ONNX: gain_db [B, K, K] float32 -> power [B, K] float32, any B and K.
 
     A gain that is NaN is unknown, except on the diagonal. A goal-conditioned model has two more inputs: parameters
-    [B, 3] and weights [B, K], as in `Goals`. The graph is checked and compared with the model at other sizes than it
+    [B, 3] and weights [B, K], as in `Goals`. An unrolled network has a fourth, noise [D, K, 2], standard normal, and
+    answers with one power per draw, [B, D, K]. The graph is checked and compared with the model at other sizes than it
     was traced with. Where landmarks (`node_features`) tie to the last bit, as with all gains equal, which of them
     comes first is the runtime's choice, and with it which of the links gets which power.
 
     Raises:
         ValueError: the graph's powers differ from the model's by more than AGREEMENT.
     """
-    prompted = isinstance(model, PromptedModel)
-    # PCGNN, a baseline, knows no hidden gains.
-    flat = (model if isinstance(model, PCGNN) else _Flat(model)).eval()
-    batch, links = torch.export.Dim("batch", min=1), torch.export.Dim("links", min=1)
-    example, shapes = [torch.zeros(3, 7, 7)], [{0: batch, 1: links, 2: links}]
-    if prompted:
+    flat = _flat(model).eval()
+    batch, links, draws = (torch.export.Dim(name, min=1) for name in ("batch", "links", "draws"))
+    names, example, shapes = [INPUT], [torch.zeros(3, 7, 7)], [{0: batch, 1: links, 2: links}]
+    if isinstance(model, PromptedModel | UnrolledNetwork):
+        names += PROMPT_INPUTS
         example += [torch.ones(3, PARAMETERS), torch.ones(3, 7)]
         shapes += [{0: batch}, {0: batch, 1: links}]
+    if isinstance(model, UnrolledNetwork):
+        names.append(NOISE_INPUT)
+        example.append(torch.zeros(2, 7, NOISE))
+        shapes.append({0: draws, 1: links})
     # The fused attention kernel's memory layout is not the one that its decomposition for ONNX has.
     with _only_failures(), warnings.catch_warnings(), sdpa_kernel(SDPBackend.MATH):
         warnings.simplefilter("ignore")
@@ -70,10 +90,12 @@ def export_onnx(model: PowerModel | PromptedModel | PCGNN, path: Path) -> None:
             tuple(example),
             dynamo=True,
             dynamic_shapes=tuple(shapes),
-            input_names=[INPUT, *(PROMPT_INPUTS if prompted else ())],
+            input_names=names,
             output_names=[OUTPUT],
             external_data=False,
             verbose=False,
+            # Its rewriting takes 1e-12, which keeps logarithms finite, for zero and leaves it out.
+            optimize=not isinstance(model, UnrolledNetwork),
             custom_translation_table=_EXACT,
         )
     assert program is not None
@@ -84,6 +106,12 @@ def export_onnx(model: PowerModel | PromptedModel | PCGNN, path: Path) -> None:
     onnx.checker.check_model(proto)
     path.write_bytes(proto.SerializeToString(deterministic=True))
     _compare(flat, path)
+
+
+def _flat(model: PowerModel | PromptedModel | PCGNN | UnrolledNetwork) -> nn.Module:
+    if isinstance(model, PCGNN):
+        return model  # a baseline that knows no hidden gains
+    return _FlatUnrolled(model) if isinstance(model, UnrolledNetwork) else _Flat(model)
 
 
 def _log1p(x: Tensor) -> Tensor:
@@ -141,6 +169,7 @@ def _compare(flat: nn.Module, path: Path) -> None:
             INPUT: np.where(unknown, np.nan, gain_db),
             "parameters": generator.uniform([0.0, 0.1, 0.0], [2.0, 1.0, 30.0], (batch, PARAMETERS)),
             "weights": generator.uniform(0.5, 2.0, (batch, links)),
+            NOISE_INPUT: generator.standard_normal((batch, links, NOISE)),
         }
         given = {name: inputs[name].astype(np.float32) for name in names}
         with torch.no_grad():

@@ -6,8 +6,11 @@ from torch import Tensor, nn
 
 from components.model.conditioning import goals_of
 from components.model.prompted import PromptedModel
+from components.model.unrolled.single_draw import SingleDraw, SingleDrawOfGoal
 from gfm_ra.goals import Objective, Weighted
 
+AnyGoalModel = PromptedModel | SingleDraw
+"""Models that are told the goal."""
 _LARGEST_BATCH = 256
 # A forward pass takes some 200 bytes for each gain of a batch: less than half a gigabyte, however many links.
 _LARGEST_BATCH_GAINS = 2**21
@@ -27,7 +30,8 @@ def allocate_batches(
         model: on whatever device; it is put into evaluation mode.
         gain_db: in any precision, on any device.
         goal: for a model for any goal, and for no other.
-        hidden: [N, K, K] bool, True where a gain is unknown; a pair counts as hidden if either direction is.
+        hidden: [N, K, K] bool, True where a gain is unknown; a pair counts as hidden if either direction is, except
+            for the unrolled network.
         batch_size: by default as many snapshots as the memory should allow.
 
     Raises:
@@ -45,7 +49,7 @@ def allocate_batches(
         mask = None
         if hidden is not None:
             mask = torch.from_numpy(hidden[start : start + step]).to(device)
-            mask = mask | mask.mT
+            mask = mask if isinstance(model, SingleDraw | SingleDrawOfGoal) else mask | mask.mT
         parts.append(model(part, *goals, mask).float().cpu().numpy())
     return np.concatenate(parts)
 
@@ -56,7 +60,7 @@ def batch_step(links: int) -> int:
 
 
 def _check(model: nn.Module, goal: Objective | None, count: int) -> None:
-    if isinstance(model, PromptedModel) != (goal is not None):
+    if isinstance(model, AnyGoalModel) != (goal is not None):
         wanted = "needs a goal" if goal is None else "has its goal already: give none"
         raise ValueError(f"allocate: a {type(model).__name__} {wanted}")
     rows = np.shape(goal.weights)[:-1] if isinstance(goal, Weighted) else ()

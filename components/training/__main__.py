@@ -96,12 +96,7 @@ def train(options: argparse.Namespace) -> Pretraining:
 
 def config_of(path: Path | None) -> PretrainingConfig:
     """The hyperparameters in a JSON file; SystemExit if it does not fit."""
-    config = read_config(path, PretrainingConfig)
-    if config.distillation_weight > 0:
-        raise SystemExit(
-            f"{path}: distillation_weight needs a distillation teacher, which this program has not: leave it out"
-        )
-    return config
+    return read_config(path, PretrainingConfig)
 
 
 def default_scenarios(manifest: Manifest) -> list[str]:

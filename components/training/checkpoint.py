@@ -92,13 +92,24 @@ def _content(card: ModelCard) -> dict[str, Any]:
     return card.model_dump(mode="json", exclude={"goals"} if card.goals is None else None)
 
 
+def holds_unrolled(folder: Path) -> bool:
+    """Whether a folder's card is one of an unrolled network, `components.training.worlds.folder`."""
+    try:
+        content = json.loads((folder / CONFIG_NAME).read_bytes())
+    except (OSError, ValueError):
+        return False  # whoever reads the card says what is wrong with it
+    return isinstance(content, dict) and "unrolled" in content
+
+
 def load_card(folder: Path) -> ModelCard:
     """Read the card of a model folder.
 
     Raises:
-        DataError: it is missing or damaged.
+        DataError: it is missing or damaged, or one of an unrolled network.
     """
     path = folder / CONFIG_NAME
+    if holds_unrolled(folder):
+        raise DataError(f"{folder} holds an unrolled network, which has no backbone: name another model")
     try:
         return ModelCard.model_validate_json(path.read_bytes())
     except FileNotFoundError:

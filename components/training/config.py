@@ -19,8 +19,6 @@ class PretrainingConfig(Strict):
     edge_weight: float = Field(default=1.0, ge=0)  # of L_edge; (13) has 1
     consistency_weight: float = Field(default=0.1, ge=0)  # lambda of (13)
     utility_weight: float = Field(default=0.0, ge=0)  # mu: beyond the paper; 0 is Algorithm 1
-    # Of the squared distance to a teacher's powers on the full view: how a small model learns from a large one.
-    distillation_weight: float = Field(default=0.0, ge=0)
     conditioning: ConditioningConfig = ConditioningConfig()  # counts if utility_weight is above 0
     goals: GoalDistribution = GoalDistribution()  # likewise
     ema_decay: float = Field(default=0.996, gt=0, lt=1)  # tau of (11)
@@ -40,10 +38,6 @@ class PretrainingConfig(Strict):
     def _has_something_to_learn(self) -> "PretrainingConfig":
         if self.edge_weight + self.consistency_weight + self.utility_weight == 0:
             raise ValueError("edge_weight, consistency_weight and utility_weight are all 0: nothing to learn")
-        if self.distillation_weight > 0 and not self.goal_conditioned:
-            raise ValueError(
-                "distillation_weight needs utility_weight above 0: without goals there are no powers"
-            )
         return self
 
     @property

@@ -22,15 +22,14 @@ from gfm_ra.units import db_to_linear
 class PretextLosses(NamedTuple):
     """Scalars of one batch: L_edge (8), as a mean over masked links, L_cl (12), and minus the goals' utility.
 
-    Beside them the mean squared errors with which a goal-conditioned backbone estimates hidden gains from within, and
-    with which its powers follow a distillation teacher's. What was not asked for is zero.
+    Beside them the mean squared error with which a goal-conditioned backbone estimates hidden gains from within. What
+    was not asked for is zero.
     """
 
     edge: Tensor
     consistency: Tensor
     estimate: Tensor
     goal: Tensor
-    distillation: Tensor
 
 
 class Task(NamedTuple):
@@ -39,7 +38,6 @@ class Task(NamedTuple):
     edges: bool = True  # predict hidden edges
     target: Tensor | None = None  # y_t of (10), [B K, d], without gradient; None = no consistency
     goals: Goals | None = None  # of a goal-conditioned student
-    teacher_power: Tensor | None = None  # [B, K], without gradient; None = no distillation teacher
 
 
 class EdgeDecoder(nn.Module):
@@ -106,13 +104,11 @@ class Student(nn.Module):
         """
         z, estimate, tentative = self.encoder.embed(gain_db, task.goals, edge_mask)  # (6)
         none = torch.zeros((), device=z.device)
-        distillation_teacher = task.teacher_power
         return PretextLosses(
             self._edge_loss(z, gain_db, edge_mask) if task.edges else none,
             none if task.target is None else self._consistency_loss(z, task.target),
             none if estimate is None or not task.edges else self._estimate_loss(estimate, gain_db, edge_mask),
             none if task.goals is None else self._goal_loss(z, tentative, gain_db, task.goals),
-            none if distillation_teacher is None else (self.power(z) - distillation_teacher).square().mean(),
         )
 
     def _consistency_loss(self, z: Tensor, target: Tensor) -> Tensor:

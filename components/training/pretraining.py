@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from components.channel.masking import random_pair_mask
 from components.channel.torch_rng import seeded, torch_stream
 from components.data.batches import Group, Snapshots, links_of
-from components.model.conditioning import Goals
 from components.model.prompted import GoalBackbone, PromptedModel
 from components.training.checkpoint import BACKBONE_NAME, MODEL_NAME, ModelCard, save_model
 from components.training.config import PretrainingConfig
@@ -36,10 +35,7 @@ class Pretraining(TrainingLoop):
         validation: Sequence[np.ndarray],
         seed: int,
         group: Group,
-        distillation_teacher: PromptedModel | None = None,
     ) -> None:
-        if (distillation_teacher is None) != (config.distillation_weight == 0):
-            raise ValueError("a distillation teacher and distillation_weight above 0 belong together")
         self.config = config
         with seeded(seed, "pretrain", "weights"):
             conditioning = config.conditioning if config.goal_conditioned else None
@@ -49,9 +45,6 @@ class Pretraining(TrainingLoop):
         self.student.edge_decoder.requires_grad_(config.edge_weight > 0)
         self.student.encoder.projector.requires_grad_(config.consistency_weight > 0)
         self.student.predictor.requires_grad_(config.consistency_weight > 0)
-        self.distillation_teacher = distillation_teacher
-        if distillation_teacher is not None:
-            distillation_teacher.to(group.device).eval().requires_grad_(False)
         settings = LoopConfig(
             "pretrain", config.epochs, config.batch_size, precision=config.precision, compile=config.compile,
             accumulation=config.accumulation, max_gradient_norm=config.max_gradient_norm,
@@ -77,10 +70,8 @@ class Pretraining(TrainingLoop):
             ratio = config.goals.draw_mask_ratios(batch, drawing)
         mask = random_pair_mask(batch, links, ratio, generator)
         target = self.teacher(gain_db, goals) if config.consistency_weight > 0 else None
-        powers = self._mentor_power(gain_db, goals)
-        losses = self.forward(gain_db, mask, Task(config.edge_weight > 0, target, goals, powers))
-        beyond = config.utility_weight * losses.goal + config.distillation_weight * losses.distillation
-        total = self._total(losses) + beyond
+        losses = self.forward(gain_db, mask, Task(config.edge_weight > 0, target, goals))
+        total = self._total(losses) + config.utility_weight * losses.goal
         return Loss(total, total)
 
     def learning_rates(self) -> list[float]:
@@ -136,13 +127,6 @@ class Pretraining(TrainingLoop):
             save_model(folder, model, card, MODEL_NAME)
             backbone = backbone.backbone
         save_model(folder, backbone, card, BACKBONE_NAME)
-
-    @torch.no_grad()
-    def _mentor_power(self, gain_db: Tensor, goals: Goals | None) -> Tensor | None:
-        """What the distillation teacher, who sees every gain, would do under the same goals, [B, K]."""
-        if self.distillation_teacher is None or goals is None:
-            return None
-        return self.distillation_teacher(gain_db, goals).float()
 
     def _total(self, losses: PretextLosses) -> Tensor:
         """The self-supervised part: (13), where what is asked of the conditioning counts as edge loss."""

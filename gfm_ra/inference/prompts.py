@@ -1,5 +1,7 @@
 """From what a caller says of a goal to a goal object, and from that to the numbers that the network reads."""
 
+from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -91,13 +93,33 @@ def selected(goal: Objective, chosen: np.ndarray) -> Objective:
     return goal
 
 
-def prompt_of(goal: Objective, count: int, links: int) -> Prompt:
-    """The goal as the network reads it; a goal that it has no words for is read as sum rate."""
-    parameters = np.array([numbers_of(goal) or (0.0, 0.0, 0.0)], dtype=np.float32)
-    weights = np.ones((1, links), dtype=np.float32)
-    if isinstance(goal, Weighted):
-        weights = normalised_weights(goal.weights).reshape(-1, links)
+Numbers = tuple[float, float, float]
+"""Alpha, min_rate (bit/s/Hz) and penalty."""
+
+
+def prompt_of(
+    goal: Objective, count: int, links: int, told: Mapping[Numbers | None, Numbers] | None = None
+) -> Prompt:
+    """The goal as the network reads it; a goal that it has no words for is read as sum rate.
+
+    told : what an adapted network is told instead, by the goal's numbers, None for goals without.
+    """
+    own = numbers_of(goal)
+    numbers = (told or {}).get(own, own or (0.0, 0.0, 0.0))
+    if not isinstance(goal, Weighted):
+        return _unweighted(numbers, count, links)
+    weights = normalised_weights(goal.weights).reshape(-1, links)
     return Prompt(
-        np.repeat(parameters, count, axis=0),
+        np.repeat(np.array([numbers], dtype=np.float32), count, axis=0),
         np.broadcast_to(weights, (count, links)).copy(),
     )
+
+
+@lru_cache(maxsize=16)
+def _unweighted(numbers: tuple[float, float, float], count: int, links: int) -> Prompt:
+    prompt = Prompt(
+        np.tile(np.array(numbers, dtype=np.float32), (count, 1)), np.ones((count, links), dtype=np.float32)
+    )
+    for array in prompt:
+        array.setflags(write=False)
+    return prompt

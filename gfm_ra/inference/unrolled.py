@@ -2,7 +2,7 @@
 
 import ctypes
 import zlib
-from functools import cache, lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 from zipfile import BadZipFile
@@ -11,14 +11,15 @@ import numpy as np
 
 from gfm_ra.core import loader
 from gfm_ra.errors import InputError
+from gfm_ra.inference.noise import NOISE, noise
 from gfm_ra.inference.prompts import Prompt
+from gfm_ra.solvers.binding import address
 from gfm_ra.solvers.threads import spread
 from gfm_ra.units import db_to_linear
 
-NOISE = 2
-"""Random numbers per link and draw, standard normal, by which links that are alike answer differently."""
 _ROWS_PER_BLOCK = 6  # as gfm_ra/core/network/layers.hpp
-_FEATURES, _START_FEATURES, _MESSAGES = 10, 13, 3
+_FEATURES, _START_FEATURES, _MESSAGES = 10, 14, 3
+_ESTIMATOR_FEATURES, _ESTIMATOR_KINDS = 6, 6
 
 
 class _Layer(ctypes.Structure):
@@ -36,26 +37,55 @@ class _Step(ctypes.Structure):
     _fields_ = tuple((name, _Layer) for name in ("power", "value", "into", "outof"))
 
 
+class _Round(ctypes.Structure):
+    _fields_ = tuple((name, _Layer) for name in ("value", "into", "outof"))
+
+
 class _Estimator(ctypes.Structure):
     _fields_ = (
-        ("receiver", _Layer),
-        ("transmitter", _Layer),
-        ("before", ctypes.c_int64),
+        *((name, _Layer) for name in ("start", "receiver", "transmitter")),
+        ("rounds", ctypes.POINTER(_Round)),
+        *((name, ctypes.c_int64) for name in ("round_count", "width", "values")),
         ("reverse", ctypes.c_float),
     )
 
 
-class _Task(ctypes.Structure):
+class NetworkTask(ctypes.Structure):
+    """The struct of the same name in gfm_ra/core/network/pass.hpp; the arrays must outlive it."""
+
+    kept: tuple[np.ndarray, ...]  # of them, those that nobody else keeps
     _fields_ = (
         *((name, ctypes.c_void_p) for name in ("gain", "parameters", "weights", "noise", "power")),
         *((name, _Layer) for name in ("start_into", "start_outof", "power_layer")),
         ("steps", ctypes.POINTER(_Step)),
-        ("estimators", ctypes.POINTER(_Estimator)),
+        ("estimator", _Estimator),
         *(
             (name, ctypes.c_int64)
-            for name in ("links", "draws", "step_count", "estimator_count", "width", "values", "weight_rows")
+            for name in ("links", "draws", "step_count", "width", "values", "weight_rows")
         ),
     )
+
+
+class EstimatorSizes(NamedTuple):
+    """Sizes of the estimate of hidden gains, as components/model/unrolled/estimate.py names them."""
+
+    width: int
+    hidden: int
+    rounds: int
+    values: int
+    rank: int
+
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Shape of every array of weights, by its name."""
+        found = _linear("estimator.start", self.width, _ESTIMATOR_FEATURES)
+        for number in range(self.rounds):
+            name = f"estimator.rounds.{number}"
+            found |= _linear(f"{name}.value", self.values, self.width)
+            found |= _linear(f"{name}.into", self.hidden, self.width + _ESTIMATOR_KINDS * self.values)
+            found |= _linear(f"{name}.out", self.width, self.hidden)
+        for side in ("receiver", "transmitter"):
+            found |= _linear(f"estimator.{side}", self.rank + 2, self.width)
+        return found | {"estimator.reverse": ()}
 
 
 class Architecture(NamedTuple):
@@ -66,8 +96,7 @@ class Architecture(NamedTuple):
     steps: int
     values: int
     shared: bool
-    estimate_rank: int
-    estimate_steps: tuple[int, ...]
+    estimator: EstimatorSizes
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Shape of every array of weights, by its name."""
@@ -82,11 +111,7 @@ class Architecture(NamedTuple):
             found |= _linear(f"{name}.out", width, self.hidden)
             if self.values:
                 found |= _linear(f"{name}.value", self.values, width)
-        for number in range(len(self.estimate_steps)):
-            for side in ("receiver", "transmitter"):
-                found |= _linear(f"estimators.{number}.{side}", self.estimate_rank + 1, width)
-            found[f"estimators.{number}.reverse"] = ()
-        return found | _linear("power", 1, width)
+        return found | self.estimator.shapes() | _linear("power", 1, width)
 
 
 class UnrolledNetwork:
@@ -94,6 +119,8 @@ class UnrolledNetwork:
 
     any_goal = True
     takes_unknown = True
+    told: dict[tuple[float, float, float] | None, tuple[float, float, float]]
+    """Numbers that the network is told instead of a goal's own, by these; None: for goals outside the family."""
 
     def __init__(self, architecture: Architecture, weights: dict[str, np.ndarray]) -> None:
         """A network of its weights.
@@ -109,28 +136,17 @@ class UnrolledNetwork:
                 raise InputError(f"network: weights {name!r} are missing or do not fit the architecture")
             if not np.isfinite(weights[name]).all():
                 raise InputError(f"network: weights {name!r} are not finite")
-        self._weights = weights
-        count, places = architecture.steps, architecture.estimate_steps
+        self.weights = weights
+        self.told = {}
+        count = architecture.steps
         steps = (_Step * count)(*(self._step(0 if architecture.shared else step) for step in range(count)))
-        estimators = (_Estimator * len(places))(
-            *(
-                _Estimator(
-                    self._layer(f"estimators.{number}.receiver"),
-                    self._layer(f"estimators.{number}.transmitter"),
-                    place,
-                    float(weights[f"estimators.{number}.reverse"]),
-                )
-                for number, place in enumerate(places)
-            )
-        )
         self._fixed = {
             "start_into": self._layer("start.0"),
             "start_outof": self._layer("start.2"),
             "power_layer": self._row("power"),
             "steps": steps,
-            "estimators": estimators,
+            "estimator": self._estimator(),
             "step_count": count,
-            "estimator_count": len(places),
             "width": architecture.width,
             "values": architecture.values,
         }
@@ -149,25 +165,34 @@ class UnrolledNetwork:
         gain : [B, K, K], linear, NaN where unknown; gains beyond -100 and 200 dB count as these.
         """
         gain = np.ascontiguousarray(gain, dtype=np.float32)
-        given = np.ascontiguousarray(given, dtype=np.float32)
         (count, links, _), draws = gain.shape, len(given)
         power = np.empty((count, draws, links), dtype=np.float32)
-        parameters = np.ascontiguousarray(prompt.parameters)
-        weights = np.ascontiguousarray(prompt.weights)
-        task = _Task(
-            gain=_address(gain),
-            parameters=_address(parameters),
-            weights=_address(weights),
-            noise=_address(given),
-            power=_address(power),
-            links=links,
-            draws=draws,
+        task = self.task(gain, prompt, given, power)
+        spread(lambda begin, end: _run(task, begin, end), count, self.work(count, links, draws), threads)
+        return power
+
+    def task(self, gain: np.ndarray, prompt: Prompt, given: np.ndarray, power: np.ndarray) -> NetworkTask:
+        """What is to be computed: gain [B, K, K], noise [D, K, 2] given, power [B, D, K] for the answers; float32,
+        contiguous. The task keeps what it points to, but for gain and power."""
+        given = np.ascontiguousarray(given, dtype=np.float32)
+        parameters, weights = np.ascontiguousarray(prompt.parameters), np.ascontiguousarray(prompt.weights)
+        task = NetworkTask(
+            gain=address(gain),
+            parameters=address(parameters),
+            weights=address(weights),
+            noise=address(given),
+            power=address(power),
+            links=gain.shape[-1],
+            draws=len(given),
             weight_rows=len(weights),
             **self._fixed,
         )
-        work = count * draws * links * (self._work_per_link + self.architecture.steps * 60 * links)
-        spread(lambda begin, end: _run(task, begin, end), count, work, threads)
-        return power
+        task.kept = (parameters, weights, given)
+        return task
+
+    def work(self, count: int, links: int, draws: int) -> int:
+        """Multiply-adds of passes."""
+        return count * draws * links * (self._work_per_link + self.architecture.steps * 60 * links)
 
     def _step(self, number: int) -> _Step:
         name = f"steps.{number}"
@@ -176,24 +201,45 @@ class UnrolledNetwork:
             self._row(f"{name}.power"), value, self._layer(f"{name}.into"), self._layer(f"{name}.out")
         )
 
+    def _estimator(self) -> _Estimator:
+        sizes = self.architecture.estimator
+        names = [f"estimator.rounds.{number}" for number in range(sizes.rounds)]
+        rounds = (
+            _Round(self._layer(f"{name}.value"), self._layer(f"{name}.into"), self._layer(f"{name}.out"))
+            for name in names
+        )
+        return _Estimator(
+            *(self._layer(f"estimator.{name}") for name in ("start", "receiver", "transmitter")),
+            (_Round * sizes.rounds)(*rounds),
+            sizes.rounds,
+            sizes.width,
+            sizes.values,
+            float(self.weights["estimator.reverse"]),
+        )
+
     def _layer(self, name: str) -> _Layer:
         """A layer as the core reads it: in blocks of rows, term by term."""
-        matrix = self._weights[f"{name}.weight"]
+        matrix = self.weights[f"{name}.weight"]
         rows, terms = matrix.shape
         blocks = -(-rows // _ROWS_PER_BLOCK)
         padded = np.zeros((blocks * _ROWS_PER_BLOCK, terms), dtype=np.float32)
         padded[:rows] = matrix
         packed = padded.reshape(blocks, _ROWS_PER_BLOCK, terms).transpose(0, 2, 1)
-        return _Layer(self._keep(packed), self._keep(self._weights[f"{name}.bias"]), rows, terms)
+        return _Layer(self._keep(packed), self._keep(self.weights[f"{name}.bias"]), rows, terms)
 
     def _row(self, name: str) -> _Layer:
         """A layer of one row, as it is."""
-        matrix = self._weights[f"{name}.weight"]
-        return _Layer(self._keep(matrix), self._keep(self._weights[f"{name}.bias"]), *matrix.shape)
+        matrix = self.weights[f"{name}.weight"]
+        return _Layer(self._keep(matrix), self._keep(self.weights[f"{name}.bias"]), *matrix.shape)
 
     def _keep(self, array: np.ndarray) -> int:
         self._kept.append(np.ascontiguousarray(array, dtype=np.float32))
-        return _address(self._kept[-1])
+        return address(self._kept[-1])
+
+
+def sizes_of(architecture: dict[str, Any]) -> Architecture:
+    """Sizes by their names. Raises TypeError or KeyError for others than those that are computed here."""
+    return Architecture(**{**architecture, "estimator": EstimatorSizes(**architecture["estimator"])})
 
 
 def read(path: Path, architecture: dict[str, Any]) -> UnrolledNetwork:
@@ -203,10 +249,11 @@ def read(path: Path, architecture: dict[str, Any]) -> UnrolledNetwork:
         InputError: the file is none, or does not fit the sizes.
     """
     try:
-        sizes = Architecture(**{**architecture, "estimate_steps": tuple(architecture["estimate_steps"])})
+        sizes = sizes_of(architecture)
     except (TypeError, KeyError):
         raise InputError(
-            f"{path}: the card names an architecture that this program does not know: upgrade gfm-ra"
+            f"{path}: the card names an architecture that this version of gfm-ra does not compute: use the version "
+            "that made it, or newer weights"
         ) from None
     try:
         with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
@@ -216,20 +263,11 @@ def read(path: Path, architecture: dict[str, Any]) -> UnrolledNetwork:
     return UnrolledNetwork(sizes, weights)
 
 
-@lru_cache(maxsize=64)
-def noise(seed: int, draws: int, links: int) -> np.ndarray:
-    """Noise [draws, K, 2] float32, keyed by seed, draw and link, the same for every network."""
-    rows = [np.random.default_rng([seed, draw]).standard_normal((links, NOISE)) for draw in range(draws)]
-    found = np.stack(rows).astype(np.float32)
-    found.setflags(write=False)
-    return found
-
-
 def _linear(name: str, rows: int, terms: int) -> dict[str, tuple[int, ...]]:
     return {f"{name}.weight": (rows, terms), f"{name}.bias": (rows,)}
 
 
-def _run(task: _Task, begin: int, end: int) -> None:
+def _run(task: NetworkTask, begin: int, end: int) -> None:
     if _core().gfm_ra_network(ctypes.byref(task), begin, end) != 0:
         raise MemoryError(
             "the compiled network found no memory for its work arrays: answer fewer links at once"
@@ -244,7 +282,3 @@ def _core() -> ctypes.CDLL:
 def _typed(core: ctypes.CDLL) -> ctypes.CDLL:
     core.gfm_ra_network.argtypes = (ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
     return core
-
-
-def _address(array: np.ndarray) -> int:
-    return array.__array_interface__["data"][0]

@@ -61,10 +61,10 @@ def task(
     tolerance: float = 0.0,
 ) -> Task:
     """What is to be solved: gain [B, K, K], power [B, K] for the answer, initial [B, K]; float32, contiguous."""
-    given = None if initial is None else _address(initial)
+    given = None if initial is None else address(initial)
     kind, first, second, weights = goal
     return Task(
-        _address(gain), _address(weights), given, _address(power), gain.shape[-1], weights.shape[0],
+        address(gain), address(weights), given, address(power), gain.shape[-1], weights.shape[0],
         starts, iterations, first_index, seed, kind, first, second, tolerance,
     )  # fmt: skip
 
@@ -81,7 +81,7 @@ def greedy(problem: Task, begin: int, end: int) -> None:
 
 def all_within(values: np.ndarray, largest: float) -> bool:
     """Whether all values, float32 and contiguous, lie in [0, largest]; NaN does not."""
-    return bool(_core().gfm_ra_all_within(_address(values), values.size, largest))
+    return bool(_core().gfm_ra_all_within(address(values), values.size, largest))
 
 
 def _core() -> ctypes.CDLL:
@@ -96,7 +96,8 @@ def _typed(core: ctypes.CDLL) -> ctypes.CDLL:
     return core
 
 
-def _address(array: np.ndarray) -> int:
+def address(array: np.ndarray) -> int:
+    """Where an array's numbers lie."""
     return array.__array_interface__["data"][0]
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from gfm_ra.goal_family import is_ours
 from gfm_ra.goals import Objective, SumRate, Weighted
 from gfm_ra.rates import spectral_efficiency
 from gfm_ra.solvers.weighted_mmse import wmmse
@@ -24,7 +25,7 @@ def refine(
     gain : [B, K, K]; power : [B, K]; goal : an `Objective`, or anything with `utility(rates)` and, if the iteration
     shall help, `slope(rates)`. Without slopes the powers stay as they are.
     """
-    if isinstance(goal, Objective) and _is_ours(goal):
+    if isinstance(goal, Objective) and is_ours(goal):
         return wmmse(gain, goal, iterations=iterations, initial_power=power, threads=threads)
     if not callable(getattr(goal, "slope", None)):
         return power
@@ -46,8 +47,3 @@ def refine(
         better = utility > most  # NaN never is
         best, most = np.where(better[:, None], now, best), np.where(better, utility, most)
     return best
-
-
-def _is_ours(goal: Objective) -> bool:
-    plain = goal.objective if isinstance(goal, Weighted) else goal
-    return type(plain).__module__ == SumRate.__module__

@@ -8,10 +8,13 @@ from typing import Any, NamedTuple
 from gfm_ra.errors import InputError
 
 NAME = "card.json"
-FORMAT = 1
+FORMAT = 2
 """Newest form of the card that this program reads."""
 KINDS = ("onnx", "unrolled")
 """Networks that this program runs: by onnxruntime, and by the compiled core."""
+Numbers = tuple[float, float, float]
+"""Alpha, least rate (bit/s/Hz) and penalty of a goal."""
+_SUM_RATE: Numbers = (0.0, 0.0, 0.0)
 _WANTED = {"name": str, "version": int, "network": dict, "envelope": dict, "licence": str, "released": str}
 
 
@@ -28,6 +31,7 @@ class Card(NamedTuple):
     envelope: dict[
         str, tuple[float, float]
     ]  # smallest and largest value that was trained, by the goal's numbers
+    told: dict[Numbers | None, Numbers]  # what an adapted network is told instead of a goal's own numbers
     text: dict[str, Any]  # everything that the file says
 
     @property
@@ -68,6 +72,14 @@ def read_card(folder: Path) -> Card:
         raise InputError(
             f"{path} is damaged: envelope must hold pairs of numbers: copy the folder again"
         ) from None
+    try:
+        told = {
+            _numbers(each["goal"]): _numbers(each["numbers"]) or _SUM_RATE for each in network.get("told", ())
+        }
+    except (TypeError, ValueError, KeyError):
+        raise InputError(
+            f"{path} is damaged: told must hold triples of numbers: copy the folder again"
+        ) from None
     return Card(
         folder,
         text["name"],
@@ -77,8 +89,16 @@ def read_card(folder: Path) -> Card:
         kind,
         text.get("objective"),
         envelope,
+        told,
         text,
     )
+
+
+def _numbers(given: object) -> Numbers | None:
+    if given is None:
+        return None
+    alpha, min_rate, penalty = given  # type: ignore[misc]
+    return float(alpha), float(min_rate), float(penalty)
 
 
 def check_bytes(path: Path, expected: str) -> None:

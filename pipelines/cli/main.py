@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import typer
 
 from gfm_ra.errors import InputError
+from pipelines.cli import adapt as cli_adapt
 from pipelines.cli import models as cli_models
 from pipelines.cli import tools as cli_tools
 from pipelines.runtime.errors import EXPECTED, one_line
@@ -20,6 +21,7 @@ app = typer.Typer(
 )
 app.add_typer(cli_models.app, name="models")
 cli_tools.add_to(app)
+cli_adapt.add_to(app)
 
 
 def main(words: Sequence[str] | None = None) -> None:

@@ -31,7 +31,8 @@ def promote(
     which: Annotated[str, typer.Option("--version", help="Version number or alias.")] = CANDIDATE,
     force: Annotated[bool, typer.Option("--force", help="Without comparing it to the champion.")] = False,
 ) -> None:
-    """Make candidates champions that are surely better on the test snapshots (in the repository's folder).
+    """Make candidates champions that are surely better on the test snapshots (in the repository's folder), and surely
+    worse in no foreign world.
 
     One line per model says what became of it and why; exit code 1 if a model was refused.
     """

@@ -1,13 +1,15 @@
-"""Weights trained elsewhere, by `python -m components.training` on a machine with GPUs, in place of training."""
+"""Weights trained elsewhere, by `python -m components.training` or `components.training.worlds` on a machine with GPUs,
+in place of training."""
 
 import hashlib
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from components.config import Strict
 from components.data.shards import DataError, read_json, sha256_of
 from components.model.backbone import Backbone
+from components.model.unrolled.network import UnrolledNetwork
 from components.training.checkpoint import (
     BACKBONE_NAME,
     CONFIG_NAME,
@@ -19,16 +21,21 @@ from components.training.checkpoint import (
     load_weights,
 )
 from components.training.config import PretrainingConfig
+from components.training.loop import Metrics
+from components.training.worlds.config import WorldsConfig
+from components.training.worlds.folder import save_unrolled
 from pipelines.cluster.pretraining import Trained
 from pipelines.cluster.session import ROOT
 from pipelines.runtime.errors import UserError
 
 # Of the last epoch: what the stage reports, and the status on it.
 NEEDED = ("epoch", "validation_loss", "edge_rmse_db", "mean_predictor_rmse_db", "effective_rank")
+NEEDED_OF_UNROLLED = ("epoch", "validation_loss")
 
 
 class ExternalWeights(Strict):
-    """A folder that `components.training` has left as `backbone/`; the digest makes its content a parameter."""
+    """A folder that `components.training` has left as `backbone/`, or `components.training.worlds` as `model/`; the
+    digest makes its content a parameter."""
 
     folder: str = Field(min_length=1)  # from the repository's root
     sha256: str = ""
@@ -65,8 +72,54 @@ def take(weights: ExternalWeights, algorithm: PretrainingConfig, made: Path) -> 
     load_weights(Backbone(card.backbone), folder / BACKBONE_NAME)
     if conditioning:
         load_prompted_model(folder)
+    history = _checked_history(weights, folder, names, NEEDED)
+    made.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        (made / name).write_bytes((folder / name).read_bytes())
+    return Trained(made, history, [["trained elsewhere", weights.folder]])
+
+
+def take_unrolled(weights: ExternalWeights, algorithm: WorldsConfig, made: Path) -> Trained:
+    """The same for an unrolled network, whose folder holds how it was trained.
+
+    Raises:
+        UserError: it has other sizes or was trained on other goals, or other content than expected.
+        DataError: files are missing or damaged.
+    """
+    folder = ROOT / weights.folder
+    trained = _worlds_config(folder / CONFIG_NAME)
+    for name in ("network", "goals"):
+        found, wanted = (getattr(config, name).model_dump() for config in (trained, algorithm))
+        if found != wanted:
+            raise UserError(
+                f"{folder}: {name} {found} is not that of section pretrain, {wanted}: change {name} in "
+                "pretrain.prompted, or take other weights"
+            )
+    network = UnrolledNetwork(trained.network)
+    load_weights(network, folder / MODEL_NAME)
+    history = _checked_history(weights, folder, [CONFIG_NAME, MODEL_NAME], NEEDED_OF_UNROLLED)
+    made.mkdir(parents=True, exist_ok=True)
+    save_unrolled(made, network, trained)
+    return Trained(made, history, [["trained elsewhere", weights.folder]])
+
+
+def _worlds_config(path: Path) -> WorldsConfig:
+    try:
+        return WorldsConfig.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        raise DataError(
+            f"{path} is missing: {path.parent} is not what components.training.worlds leaves"
+        ) from None
+    except ValidationError as error:
+        raise DataError(f"{path} is damaged: {error.errors()[0]['msg']}") from None
+
+
+def _checked_history(
+    weights: ExternalWeights, folder: Path, names: list[str], needed: tuple[str, ...]
+) -> list[Metrics]:
+    """The learning curve, if the folder's content is what the parameters mean."""
     history = read_json(folder / HISTORY_NAME)
-    if not isinstance(history, list) or not history or not all(name in history[-1] for name in NEEDED):
+    if not isinstance(history, list) or not history or not all(name in history[-1] for name in needed):
         raise DataError(f"{folder / HISTORY_NAME} is damaged: copy it again from where the model was trained")
     found = digest_of(folder, [*names, HISTORY_NAME])
     if found != weights.sha256:
@@ -74,7 +127,4 @@ def take(weights: ExternalWeights, algorithm: PretrainingConfig, made: Path) -> 
             f"{folder} has the digest {found}, params.yaml says {weights.sha256 or 'nothing'}: "
             "write it into weights.sha256 of section pretrain if these are the weights that you mean"
         )
-    made.mkdir(parents=True, exist_ok=True)
-    for name in names:
-        (made / name).write_bytes((folder / name).read_bytes())
-    return Trained(made, history, [["trained elsewhere", weights.folder]])
+    return history

@@ -10,30 +10,30 @@ from pydantic import Field
 from ray.train import ControllerError, Result, WorkerGroupError
 from ray.train.torch import TorchTrainer
 
+from components.config import Strict
 from components.data.shards import Manifest, load_split
 from components.training.checkpoint import BACKBONE_NAME, CONFIG_NAME, MODEL_NAME
-from components.training.config import PretrainingConfig
 from components.training.loop import Metrics
+from components.training.worlds.folder import NETWORK_NAME
 from pipelines.cluster.progress_reporter import ProgressReporter
 from pipelines.cluster.room import Need
-from pipelines.cluster.trainer import TrainingData, make_trainer
+from pipelines.cluster.trainer import Algorithm1, Training, TrainingData, make_trainer
 from pipelines.cluster.workers import workers
-from pipelines.runtime import paths
 from pipelines.runtime.errors import EXPECTED, UserError
 from pipelines.runtime.progress import Meter
 from pipelines.runtime.stage import Context
 
 
-class SpreadConfig(PretrainingConfig):
-    """The loop's hyperparameters, the scenarios to learn from and how to spread the work."""
+class Spread(Strict):
+    """How a training is spread over workers."""
 
-    scenarios: tuple[str, ...] = Field(min_length=1)
     workers: int = Field(default=2, ge=1)
     threads_per_worker: int = Field(default=1, ge=1)
     accelerator: Literal["cpu", "gpu"] = "cpu"
 
 
-SpreadT = TypeVar("SpreadT", bound=SpreadConfig)
+RATIO = "ratio_sum_rate"  # of the unrolled network's validation
+SpreadT = TypeVar("SpreadT", bound=Spread)
 
 
 class Trained(NamedTuple):
@@ -44,46 +44,41 @@ class Trained(NamedTuple):
     speed: list[list[str]]
 
 
-def need_of(config: SpreadConfig, section: str) -> Need:
+def need_of(spread: Spread, section: str) -> Need:
     """The workers that a run trains on at the same time."""
     remedy = f"lower workers or threads_per_worker of {section}, "
-    return Need(section, config.workers, config.accelerator, config.threads_per_worker, remedy)
+    return Need(section, spread.workers, spread.accelerator, spread.threads_per_worker, remedy)
 
 
-def check_data(config: SpreadConfig, folder: Path) -> None:
+def check_data(data: TrainingData) -> None:
     """Read every split once, so that missing or damaged shards show before the workers start."""
-    manifest = Manifest.load(folder)
-    for name in config.scenarios:
+    manifest = Manifest.load(data.folder)
+    for name in data.scenarios:
         for split in ("train", "val"):
-            load_split(folder, manifest, name, split)
+            load_split(data.folder, manifest, name, split)
 
 
-def train_on_cluster(
-    context: Context[SpreadT],
-    label: str,
-    algorithm: PretrainingConfig,
-    distillation_teacher: Path | None = None,
-) -> Trained:
+def train_on_cluster(context: Context[SpreadT], label: str, training: Training) -> Trained:
     """Train under Ray Train, going on from the last checkpoint if this run was interrupted.
 
     Raises:
         UserError: the cluster is too small, or training left nothing.
         DataError: shards are missing or damaged.
     """
-    config = context.config
-    check_data(config, paths.DATA)
-    data = TrainingData(paths.DATA.resolve(), config.scenarios)
+    spread, seen = context.config, []
+    if isinstance(training, Algorithm1):
+        check_data(training.data)
+        seen.append(training.data.folder)
     storage, started = (context.scratch / "ray").resolve(), time.monotonic()
     storage.mkdir(parents=True, exist_ok=True)
-    seen = [data.folder, storage, *([] if distillation_teacher is None else [distillation_teacher])]
-    with workers(need_of(config, label.partition("@")[0]), seen):
+    with workers(need_of(spread, label.partition("@")[0]), [*seen, storage]):
         with (
             Meter(context.console, label, 1, "steps") as meter,
             ProgressReporter(meter, context.run, _note) as reporter,
         ):
             trainer = make_trainer(
-                "pretrain", storage, algorithm, data, context.seed, config.workers,
-                config.threads_per_worker, config.accelerator == "gpu", reporter.actor, distillation_teacher,
+                "pretrain", storage, training, context.seed, spread.workers,
+                spread.threads_per_worker, spread.accelerator == "gpu", reporter.actor,
             )  # fmt: skip
             result = _fit(trainer)
         if result.checkpoint is None:
@@ -91,7 +86,8 @@ def train_on_cluster(
         with result.checkpoint.as_directory() as folder:
             history = _history(Path(folder))
             made = _copy_model(Path(folder), context.scratch / "made" / "model")
-    assert len(history) == algorithm.epochs, "Ray Train gave back a checkpoint that is not the newest"
+    epochs = training.config.epochs
+    assert len(history) == epochs, "Ray Train gave back a checkpoint that is not the newest"
     return Trained(made, history, _speed_rows(reporter.metrics, time.monotonic() - started))
 
 
@@ -117,12 +113,14 @@ def _history(checkpoint: Path) -> list[Metrics]:
 def _copy_model(checkpoint: Path, folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     for path in checkpoint.iterdir():
-        if path.name in (BACKBONE_NAME, MODEL_NAME, CONFIG_NAME):
+        if path.name in (BACKBONE_NAME, MODEL_NAME, NETWORK_NAME, CONFIG_NAME):
             (folder / path.name).write_bytes(path.read_bytes())
     return folder
 
 
 def _note(metrics: Metrics) -> str:
+    if RATIO in metrics:
+        return f"epoch {metrics['epoch'] + 1:.0f}: sum rate / one WMMSE run {metrics[RATIO]:.3f}"
     return (
         f"epoch {metrics['epoch'] + 1:.0f}: edge RMSE {metrics['edge_rmse_db']:.2f} dB "
         f"(mean {metrics['mean_predictor_rmse_db']:.2f}), rank {metrics['effective_rank']:.0f}"
@@ -133,6 +131,9 @@ def _speed_rows(epochs: Sequence[Metrics], seconds: float) -> list[list[str]]:
     """How fast this run was, itself and with everything around it; nothing if all epochs had been done before."""
     if not epochs:
         return []
+    if "epoch_flops" not in epochs[-1]:
+        training = sum(row["seconds"] for row in epochs)
+        return [_overhead(seconds - training, seconds)]
     flops, peak = sum(row["epoch_flops"] for row in epochs), epochs[-1]["peak_flops"]
     training = sum(row["epoch_seconds"] for row in epochs)
     rate = sum(row["snapshots_per_s"] * row["epoch_seconds"] for row in epochs) / training
@@ -143,8 +144,12 @@ def _speed_rows(epochs: Sequence[Metrics], seconds: float) -> list[list[str]]:
             f"{flops / training / peak:.1%} of {peak / 1e9:,.0f} GFLOP/s",
         ],
         ["share over the whole stage", f"{flops / seconds / peak:.1%}"],
-        ["seconds for start-up, validation and checkpoints", f"{seconds - training:.0f} of {seconds:.0f}"],
+        _overhead(seconds - training, seconds),
     ]
+
+
+def _overhead(rest: float, seconds: float) -> list[str]:
+    return ["seconds for start-up, validation and checkpoints", f"{rest:.0f} of {seconds:.0f}"]
 
 
 def summary_rows(last: Metrics, status: str) -> list[list[str]]:

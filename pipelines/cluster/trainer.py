@@ -1,4 +1,4 @@
-"""Pre-training under Ray Train: the loop of `components.training.pretraining` on every worker."""
+"""Training under Ray Train: a loop of `components.training` on every worker."""
 
 import tempfile
 from collections.abc import Callable, Sequence
@@ -15,11 +15,12 @@ from ray.train.torch import TorchTrainer, get_device
 
 from components.data.batches import Group
 from components.data.shards import Manifest, load_split
-from components.training.checkpoint import load_prompted_model
 from components.training.config import PretrainingConfig
 from components.training.determinism import deterministic
 from components.training.loop import Metrics
 from components.training.pretraining import Pretraining
+from components.training.worlds.config import WorldsConfig
+from components.training.worlds.folder import PromptedTraining
 from pipelines.cluster.progress_reporter import WorkerReporter
 from pipelines.cluster.session import worker_resources
 
@@ -43,19 +44,40 @@ class TrainingData:
         return [load_split(self.folder, manifest, name, split, rows) for name in self.scenarios]
 
 
+@dataclass(frozen=True)
+class Algorithm1:
+    """The paper's pre-training on stored snapshots."""
+
+    config: PretrainingConfig
+    data: TrainingData
+
+    def loop(self, seed: int, group: Group) -> Pretraining:
+        """The loop of one worker."""
+        return Pretraining(self.config, self.data.load("train"), self.data.load("val"), seed, group)
+
+
+@dataclass(frozen=True)
+class AnyWorld:
+    """Training of the unrolled network on networks that are drawn anew for every batch."""
+
+    config: WorldsConfig
+
+    def loop(self, seed: int, group: Group) -> PromptedTraining:
+        """The loop of one worker."""
+        return PromptedTraining(self.config, seed, group)
+
+
+Training = Algorithm1 | AnyWorld
+
+
 def train_worker(settings: dict[str, Any]) -> None:
     """What each training worker runs; Ray Train has set up the process group."""
     context = train.get_context()
     group = Group(context.get_world_rank(), context.get_world_size(), get_device())
     if group.device.type == "cpu":
         torch.set_num_threads(settings["threads"])
-    config = PretrainingConfig.model_validate_json(settings["config"])
-    data: TrainingData = settings["data"]
-    folder = settings["distillation_teacher"]
-    distillation_teacher = None if folder is None else load_prompted_model(folder)
-    loop = Pretraining(
-        config, data.load("train"), data.load("val"), settings["seed"], group, distillation_teacher
-    )
+    training: Training = settings["training"]
+    loop = training.loop(settings["seed"], group)
     reporter = None
     if group.rank == 0 and settings["progress_actor"] is not None:
         reporter = WorkerReporter(settings["progress_actor"])
@@ -83,26 +105,19 @@ def train_worker(settings: dict[str, Any]) -> None:
 def make_trainer(
     name: str,
     storage: Path,
-    config: PretrainingConfig,
-    data: TrainingData,
+    training: Training,
     seed: int,
     workers: int,
     threads: int,
     use_gpu: bool,
     progress_actor: Any = None,  # noqa: ANN401 (an actor handle has no public type)
-    distillation_teacher: Path | None = None,
 ) -> TorchTrainer:
-    """A trainer that resumes by itself if a run of that name was interrupted in that storage.
-
-    distillation_teacher: folder of a prompted model whose powers the student is drawn to.
-    """
+    """A trainer that resumes by itself if a run of that name was interrupted in that storage."""
     settings = {
-        "config": config.model_dump_json(),
-        "data": data,
+        "training": training,
         "seed": seed,
         "threads": threads,
         "progress_actor": progress_actor,
-        "distillation_teacher": distillation_teacher,
     }
     resources = worker_resources("gpu" if use_gpu else "cpu", threads)
     return TorchTrainer(

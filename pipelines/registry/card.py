@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from components.evaluation.intervals import Interval
+from components.intervals import Interval
 from pipelines.registry.comparison import REFERENCE_STARTS
 
 PARAMS_OF_ANY_GOAL = (
@@ -25,7 +25,7 @@ def model_card(
         f"Sets the transmit power of K links that share a band, in one pass, for {purpose}.",
         "## Use",
         "- In: `gain_db` float32 [B, K, K], any B and K; row = receiver, column = transmitter; dB over noise at "
-        "full power. Finite values within +-200 dB; anything else is refused.",
+        "full power. Values within +-200 dB, NaN for an unknown gain between two links; anything else is refused.",
         "- Out: `power` float32 [B, K], parts of full power in [0, 1].",
         f"- Parameters: {PARAMS_OF_ANY_GOAL if any_goal else 'none.'}",
         f'- `mlflow.pyfunc.load_model("models:/{name}@champion").predict(gain_db)`, or `@candidate` for what is not '
@@ -43,7 +43,6 @@ def model_card(
         "links unless its training scenarios say otherwise. Measure before you trust it elsewhere.",
         "- It promises nothing about a single network. Where that matters use the guard (`gfm-ra allocate --guard`): "
         "never worse than full reuse and one WMMSE run by true utility.",
-        "- Gains must be known; the exported graph takes no missing ones.",
         "## Licence",
         "- MIT, for these weights as for the code that made them.",
     ]

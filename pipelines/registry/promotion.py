@@ -1,14 +1,14 @@
-"""The gate: who becomes champion, by a paired comparison on the test snapshots."""
+"""The gate: who becomes champion, by paired comparisons on the test snapshots and in foreign worlds."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
 from components.data.shards import sha256_of
-from components.evaluation.intervals import Interval
+from components.intervals import Interval
 from pipelines.registry import versions
 from pipelines.registry.aliases import CHAMPION, Overtaken, alias_version, promote_over
-from pipelines.registry.comparison import Snapshots, registered_powers
+from pipelines.registry.comparison import Powers, Snapshots, registered_powers
 from pipelines.runtime.errors import UserError
 
 ATTEMPTS = 5  # comparisons with champions that change meanwhile
@@ -34,14 +34,23 @@ class GateResult(NamedTuple):
 
 
 class Gate:
-    """Compares versions of one kind with their champions, and promotes what is surely better."""
+    """Compares versions of one kind with their champions, and promotes what is surely better at home, on the test
+    snapshots, and surely worse in no foreign world."""
 
-    def __init__(self, snapshots: Callable[[], Snapshots], any_goal: bool, confidence: float) -> None:
+    def __init__(
+        self,
+        snapshots: Callable[[], Snapshots],
+        any_goal: bool,
+        confidence: float,
+        foreign: Callable[[], Mapping[str, Snapshots]],
+    ) -> None:
         # Read when there is something to compare: a first champion needs no snapshots.
         self.snapshots, self.any_goal, self.confidence = snapshots, any_goal, confidence
+        self.foreign = foreign
 
     def pass_through(self, version: versions.Version) -> GateResult:
-        """Promote a version if nothing is champion, or if it is surely better, or the same network in a newer program.
+        """Promote a version if nothing is champion, if it is surely better at home and surely worse nowhere, or if it
+        is the same network in a newer program.
 
         A champion that changes during the comparison is compared anew.
 
@@ -71,22 +80,41 @@ class Gate:
     def _compare(self, version: versions.Version, champion: str | None) -> tuple[bool, str]:
         if champion is None:
             return True, "the first champion"
-        better = self._margin(version, champion)
-        margin = f"{better.value:+.4f} [{better.low:+.4f}, {better.high:+.4f}]"
+        both = [
+            registered_powers(f"models:/{version.name}/{number}", self.any_goal)
+            for number in (version.number, champion)
+        ]
+        better = _margin(self.snapshots(), both, self.confidence)
+        margin = _shown(better)
         if better.low > 0.0:
+            if worse := self._worse_abroad(both):
+                return False, f"surely worse than champion {champion} in {worse}"
             return True, f"its ratio to WMMSE is {margin} above that of champion {champion}"
         # The same network in a newer program answers the same and is no better, but it is the one to serve.
         if _graphs(version.name, champion) == _graphs(version.name, version.number):
             return True, f"the network of champion {champion} in another program"
         return False, f"not surely better than champion {champion}: ratio to WMMSE {margin} above its"
 
-    def _margin(self, version: versions.Version, champion: str) -> Interval:
-        snapshots = self.snapshots()
-        challenger, defender = (
-            snapshots.scores(registered_powers(f"models:/{version.name}/{number}", self.any_goal))
-            for number in (version.number, champion)
+    def _worse_abroad(self, both: Sequence[Powers]) -> str:
+        """Foreign worlds where the first is surely worse than the second, and by how much; empty if there is none."""
+        worlds = self.foreign()
+        # Of equals, all worlds together are mistaken for worse no more often than one is.
+        confidence = 1.0 - (1.0 - self.confidence) / max(1, len(worlds))
+        margins = {name: _margin(snapshots, both, confidence) for name, snapshots in worlds.items()}
+        return "; ".join(
+            f"{name} networks, where its ratio to WMMSE is {_shown(margin)} above the champion's"
+            for name, margin in margins.items()
+            if margin.high < 0.0
         )
-        return snapshots.margin(challenger, defender, self.confidence)
+
+
+def _margin(snapshots: Snapshots, both: Sequence[Powers], confidence: float) -> Interval:
+    challenger, defender = (snapshots.scores(powers) for powers in both)
+    return snapshots.margin(challenger, defender, confidence)
+
+
+def _shown(margin: Interval) -> str:
+    return f"{margin.value:+.4f} [{margin.low:+.4f}, {margin.high:+.4f}]"
 
 
 def _graphs(name: str, number: str) -> list[str]:

@@ -32,6 +32,8 @@ UNSET = -1e300
 ENVELOPE = {"max_alpha": 2.0, "min_rate": (0.1, 1.0), "max_penalty": 30.0}
 # What a graph's metadata call their word on unknown gains: "nan" if NaN stands for one.
 TAKES_UNKNOWN = "unknown_gains"
+# What a graph that takes noise calls it: [draws, K, 2]. Its powers are then [B, draws, K].
+NOISE_INPUT, NOISE_SEED = "noise", 0
 LARGEST_BATCH = 256
 # A pass takes some 200 bytes for each gain of a batch: less than half a gigabyte, however many links and networks.
 LARGEST_BATCH_GAINS = 2_097_152
@@ -59,6 +61,7 @@ class PowerAllocator(PythonModel):
         options.intra_op_num_threads = 1
         providers = ["CPUExecutionProvider"]
         self._graph = onnxruntime.InferenceSession(graph, options, providers=providers)
+        self._draws = NOISE_INPUT in {node.name for node in self._graph.get_inputs()}
         self._takes_unknown = self._graph.get_modelmeta().custom_metadata_map.get(TAKES_UNKNOWN) == "nan"
         card = Path(context.artifacts.get("weights", "")) / "config.json"
         goals = json.loads(card.read_text()).get("goals") if card.is_file() else None
@@ -107,15 +110,22 @@ class PowerAllocator(PythonModel):
         """
         batch, links, _ = inputs["gain_db"].shape
         step = max(1, min(LARGEST_BATCH, LARGEST_BATCH_GAINS // links**2))
+        shared = {NOISE_INPUT: first_draw(links)} if self._draws else {}
         parts = []
         for start in range(0, batch, step):
             part = {name: values[start : start + step] for name, values in inputs.items()}
-            parts.append(np.asarray(self._graph.run(["power"], part)[0]))
+            parts.append(np.asarray(self._graph.run(["power"], part | shared)[0]).reshape(-1, links))
         power = np.concatenate(parts)
         bad = batch - int(np.all((power >= 0) & (power <= 1), axis=1).sum())  # NaN fails both
         if bad:
             raise NoPowers(f"the model's powers are not numbers in [0, 1] for {bad} of {batch} networks")
         return power
+
+
+def first_draw(links: int) -> np.ndarray:
+    """The noise [1, K, 2] by which links that are alike answer differently, the same for every network."""
+    drawn = np.random.default_rng([NOISE_SEED, 0]).standard_normal((1, links, 2))
+    return drawn.astype(np.float32)
 
 
 def goal_parameters(params: dict) -> tuple[float, float, float]:

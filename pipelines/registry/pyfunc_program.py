@@ -8,6 +8,8 @@ import onnxruntime
 
 from components.model.conditioning import Goals
 from components.model.inference import batch_step
+from gfm_ra.inference.names import INPUT, NOISE_INPUT, OUTPUT
+from gfm_ra.inference.noise import noise
 
 # Kept as a path: importing it would announce a model to MLflow.
 PATH = Path(__file__).with_name("pyfunc_model.py")
@@ -27,18 +29,18 @@ def open_graph(path: Path) -> Callable[..., np.ndarray]:
     It runs in batches that bound the memory, as registered models do.
     """
     session = open_session(path)
+    draws = NOISE_INPUT in {node.name for node in session.get_inputs()}
 
     def run(gain_db: np.ndarray, goals: Goals | None = None) -> np.ndarray:
-        inputs = {"gain_db": gain_db}
+        links, inputs = gain_db.shape[-1], {INPUT: gain_db}
         if goals is not None:
             inputs |= {"parameters": goals.parameters.numpy(), "weights": goals.weights.numpy()}
-        step = batch_step(gain_db.shape[-1])
-        parts = [
-            np.asarray(
-                session.run(["power"], {name: part[at : at + step] for name, part in inputs.items()})[0]
-            )
-            for at in range(0, len(gain_db), step)
-        ]
+        shared = {NOISE_INPUT: noise(0, 1, links)} if draws else {}
+        step = batch_step(links)
+        parts = []
+        for at in range(0, len(gain_db), step):
+            part = {name: values[at : at + step] for name, values in inputs.items()}
+            parts.append(np.asarray(session.run([OUTPUT], part | shared)[0]).reshape(-1, links))
         return np.concatenate(parts)
 
     return run

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from components.evaluation.comparison import IMPUTED, PCGNN_NAME, SCRATCH, VARIANT
-from components.evaluation.intervals import Interval, Runs
 from components.evaluation.scores import PAPER_REFERENCE
+from components.intervals import Interval, Runs
 from gfm_ra.goals import OBJECTIVES
 from pipelines.reporting.plots import Figure, Row
 from pipelines.reporting.report_figures import UNITS

@@ -6,17 +6,17 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from pyarrow.dataset import field
 
+from components.channel.worlds.distribution import FAMILIES
 from components.evaluation.scores import MODEL, POLISHED, PROMPTED
 from gfm_ra.goals import OBJECTIVES
 from pipelines.reporting.style import COLOURS, figure
 
 LABELS = {
-    PROMPTED: "prompted, zero-shot",
-    POLISHED: "prompted + few WMMSE iterations",
+    PROMPTED: "prompted, one pass",
+    POLISHED: "prompted + WMMSE iterations",
     MODEL: "fine-tuned head",
     "wmmse": "sum-rate WMMSE, 1 start",
     "best-sum-rate": "sum-rate WMMSE-Best",
@@ -29,6 +29,7 @@ MISSING: dict[str, dict[str, Any]] = {
     "imputed-wmmse": {"linestyle": "--", "marker": "s", "markersize": 4, "markerfacecolor": "white"},
 }
 ADVANTAGE = "advantage_"  # how a pre-training history names the utility gained over full reuse
+RATIO = "ratio_"  # how the unrolled network's history names ratios to one WMMSE run
 
 
 def ratios(path: Path, evaluation: dict[str, Any]) -> None:
@@ -81,7 +82,7 @@ def _columns(entries: Iterable[Sequence[float] | None]) -> np.ndarray:
 
 
 def pretraining(path: Path, history: dict[str, np.ndarray], floor: float) -> None:
-    """Edge error with its yardsticks; effective rank; advantages if a goal was learnt, else consistency."""
+    """Algorithm 1: edge error with its yardsticks, effective rank, consistency."""
     epochs = history["epoch"] + 1
     with figure(path, panels=3) as axes:
         axes[0].plot(epochs, history["edge_rmse_db"], label="model")
@@ -92,21 +93,28 @@ def pretraining(path: Path, history: dict[str, np.ndarray], floor: float) -> Non
         axes[1].plot(epochs, history["effective_rank"])
         axes[1].set_ylabel("effective rank of embeddings")
         axes[1].set_ylim(0.0, 1.1 * history["effective_rank"].max())
-        if any(name.startswith(ADVANTAGE) for name in history):
-            _advantages(axes[2], epochs, history)
-        else:
-            axes[2].plot(epochs, history["validation_consistency_loss"])
-            axes[2].set_ylabel("consistency loss (12)")
+        axes[2].plot(epochs, history["validation_consistency_loss"])
+        axes[2].set_ylabel("consistency loss (12)")
         for axis in axes:
             axis.set_xlabel("epoch")
 
 
-def _advantages(axis: Axes, epochs: np.ndarray, history: dict[str, np.ndarray]) -> None:
-    for objective in OBJECTIVES:
-        axis.plot(epochs, history[ADVANTAGE + objective], label=objective)
-    axis.axhline(0.0, color="black", linewidth=1, linestyle=":")
-    axis.set_ylabel("advantage over full reuse")
-    axis.legend(fontsize=8)
+def worlds_training(path: Path, history: dict[str, np.ndarray]) -> None:
+    """The unrolled network: training loss, and ratios to one WMMSE run per goal and per family of worlds."""
+    epochs = history["epoch"] + 1
+    names = [name for name in history if name.startswith(RATIO)]
+    families = [name for name in names if name.removeprefix(RATIO) in FAMILIES]
+    with figure(path, panels=3) as axes:
+        axes[0].plot(epochs, history["train_loss"])
+        axes[0].set_ylabel("training loss")
+        for axis, shown in ((axes[1], [n for n in names if n not in families]), (axes[2], families)):
+            for name in shown:
+                axis.plot(epochs, history[name], label=name.removeprefix(RATIO).replace("_", " "))
+            axis.axhline(1.0, color="black", linewidth=1, linestyle=":")
+            axis.set_ylabel("ratio to one WMMSE run")
+            axis.legend(fontsize=8)
+        for axis in axes:
+            axis.set_xlabel("epoch")
 
 
 def finetuning(path: Path, curves: dict[str, dict[str, np.ndarray]]) -> None:

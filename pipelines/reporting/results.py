@@ -8,8 +8,8 @@ import numpy as np
 
 from components.data.shards import Manifest, load_split
 from components.evaluation.comparison import Entry, entry, read_rows
-from components.evaluation.intervals import Interval, Runs, mean_ratio
 from components.evaluation.references import read_references
+from components.intervals import Interval, Runs, mean_ratio
 from gfm_ra.goals import OBJECTIVES, by_name
 
 

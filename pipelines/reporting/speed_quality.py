@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from components.evaluation.intervals import Interval, mean_ratio
+from components.intervals import Interval, mean_ratio
 from gfm_ra.goals import OBJECTIVES
 from pipelines.reporting.plots import Figure, Row
 from pipelines.reporting.results import Results

@@ -12,7 +12,11 @@ STAGE_ROOMS = ("pipelines.stages", "pipelines.studies")
 COMPILED = {
     "gfm_ra/solvers/binding.py": ("gfm_ra/core/common", "gfm_ra/core/solvers"),
     "gfm_ra/inference/unrolled.py": ("gfm_ra/core/common", "gfm_ra/core/network", "gfm_ra/core/solvers"),
-}
+    "gfm_ra/inference/efforts.py": (
+        "gfm_ra/core/common", "gfm_ra/core/efforts", "gfm_ra/core/network", "gfm_ra/core/solvers",
+    ),
+    "gfm_ra/survey.py": ("gfm_ra/core/common",),
+}  # fmt: skip
 COMPILED_SUFFIXES = (".cpp", ".hpp")
 
 

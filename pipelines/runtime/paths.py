@@ -6,7 +6,6 @@ DATA = Path("data/simulate")
 REFERENCES = Path("data/solve")
 PRETRAINED = Path("artifacts/pretrain")
 HEADS = Path("artifacts/finetune")
-COMPACT = Path("artifacts/distil")
 EVALUATION = Path("artifacts/evaluate")
 # Of the DAG of the paper's figures.
 ABLATIONS = Path("artifacts/ablations")
@@ -15,7 +14,6 @@ SPEED_QUALITY = Path("artifacts/speed_quality")
 FIGURES = Path("artifacts/paper_figures")
 SWEEP = Path("artifacts/sweep")
 REGISTER = Path("artifacts/register/registered.json")
-REGISTER_COMPACT = Path("artifacts/register/compact.json")
 REPORT = Path("artifacts/report")
 # The network for any world, and the folders of weights as they travel in the package.
 TRAIN_WORLDS = Path("artifacts/train_worlds")
@@ -30,13 +28,10 @@ GOAL_STUDY = METRICS / "goal_study-full.json"
 # and copied beside the main DAG's metrics when they are to be shown.
 PAPER_FIGURES = METRICS / "paper_figures.json"
 OVERRIDES = Path("dags/overrides")
-# What pre-training makes: Algorithm 1's backbone, and the goal-conditioned model beyond the paper.
+# What pre-training makes: Algorithm 1's backbone, and the unrolled network for any goal beyond the paper.
 HYBRID, PROMPTED = "hybrid", "prompted"
-COMPACT_PARAMS = Path("dags/compact/params.yaml")
 RELEASE_PARAMS = Path("dags/release/params.yaml")
 WORLDS_PARAMS = Path("dags/worlds/params.yaml")
-# The small goal-conditioned model that is distilled from the latter.
-DISTILLED = "compact"
 
 
 def pretrained(model: str) -> Path:

@@ -9,11 +9,10 @@ from typing import Any
 import yaml
 
 from components.data.shards import sha256_of
-from pipelines.runtime import paths
 from pipelines.runtime.text import read_text
 
-LOCK, COMPACT_LOCK = Path("dvc.lock"), paths.COMPACT_PARAMS.with_name("dvc.lock")
-TRAINING = ("pretrain", "finetune", "distil")  # stages whose scenarios a model has learnt from
+LOCK = Path("dvc.lock")
+TRAINING = ("pretrain", "finetune")  # stages whose scenarios a model has learnt from
 UNKNOWN, CUSTOM = "unknown", "custom"
 PROFILES = Path("dags/profiles")
 
@@ -50,15 +49,9 @@ def _profile(parameters: Path) -> str:
     return next(named, CUSTOM)
 
 
-def training_scenarios(folder: Path, *locks: Path) -> str:
-    """What the model in `folder` was trained on, "pretrain: D1, D2; finetune: D16", or "unknown".
-
-    Stages are looked up in the lock files of the main DAG and of the small model's, unless others are given.
-    """
-    stages: dict[str, Any] = {}
-    for lock in locks or (LOCK, COMPACT_LOCK):
-        stages |= _stages(lock)
-    found = _walk(str(folder), stages)
+def training_scenarios(folder: Path, lock: Path = LOCK) -> str:
+    """What the model in `folder` was trained on, "pretrain: D1, D2; finetune: D16", or "unknown"."""
+    found = _walk(str(folder), _stages(lock))
     return "; ".join(f"{kind}: {', '.join(found[kind])}" for kind in TRAINING if kind in found) or UNKNOWN
 
 

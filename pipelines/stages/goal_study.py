@@ -19,14 +19,13 @@ from components.channel.masking import random_pair_mask
 from components.channel.torch_rng import torch_stream
 from components.config import Strict
 from components.data.shards import Manifest, json_text, load_split
-from components.evaluation.intervals import mean_over_seeds, ratio_of_means
 from components.evaluation.scores import comparable_score
 from components.evaluation.torch_allocator import Allocator
+from components.intervals import mean_over_seeds, ratio_of_means
 from components.model.conditioning import GoalSpec
 from components.model.inference import allocate_batches
-from components.model.prompted import FixedGoal
-from components.training.checkpoint import load_prompted_model
-from components.training.finetuning import Finetuning, FinetuningConfig
+from components.training.worlds.few_samples import FewSamples, FewSamplesConfig, PromptedNetwork
+from components.training.worlds.folder import goals_known, load_any_goal_model, load_unrolled
 from gfm_ra.goals import OBJECTIVES, by_name
 from gfm_ra.solvers import full_reuse, wmmse
 from gfm_ra.units import to_gain
@@ -46,7 +45,7 @@ class Adaptation(Strict):
     shots: int = Field(default=64, ge=1)
     seeds: int = Field(default=3, ge=2)
     goals: tuple[str, ...] = Field(min_length=1)
-    ways: dict[str, FinetuningConfig]
+    ways: dict[str, FewSamplesConfig]
 
 
 class GoalStudyConfig(Strict):
@@ -79,11 +78,12 @@ def evaluate_goal(config: GoalStudyConfig, place: Place, scenario: str, name: st
     gain_db = load_split(place.data, Manifest.load(place.data), scenario, "test", config.rows)
     gain, goal = to_gain(gain_db), config.goals[name].build(gain_db.shape[-1])
     best = wmmse(gain, goal, starts=config.starts, iterations=config.iterations, seed=place.seed, threads=1)
-    with_fallback = Allocator.of(load_prompted_model(place.model), goal).explain(
+    model = load_any_goal_model(place.model)
+    with_fallback = Allocator.of(model, goal, goals_known(place.model)).explain(
         gain, goal, polish_iterations=config.refinement_iterations, guard=True
     )
     powers = {
-        "zero-shot": allocate_batches(load_prompted_model(place.model), gain_db, goal),
+        "zero-shot": allocate_batches(model, gain_db, goal),
         "with_fallback": with_fallback.power,
         "wmmse-for-the-goal": wmmse(gain, goal, iterations=config.iterations, threads=1),
         "full-reuse": full_reuse(gain),
@@ -104,7 +104,7 @@ def evaluate_missing(config: GoalStudyConfig, place: Place, scenario: str, objec
     """Ratios to the best WMMSE with full knowledge, by share of hidden pairs: the model, and WMMSE on imputed gains."""
     torch.set_num_threads(1)
     gain_db = load_split(place.data, Manifest.load(place.data), scenario, "test", config.rows)
-    gain, goal, model = to_gain(gain_db), by_name(objective), load_prompted_model(place.model)
+    gain, goal, model = to_gain(gain_db), by_name(objective), load_any_goal_model(place.model)
     best = wmmse(gain, goal, starts=config.starts, iterations=config.iterations, seed=place.seed, threads=1)
     reference = comparable_score(goal, best, gain_db)
     fills: dict[str, Callable[[np.ndarray], np.ndarray]] = {}
@@ -141,10 +141,10 @@ def adapt(config: GoalStudyConfig, place: Place, name: str, way: str, number: in
     train = load_split(place.data, manifest, adaptation.scenario, "train", rows)[-adaptation.shots :]
     test = load_split(place.data, manifest, adaptation.scenario, "test", config.rows)
     goal = config.goals[name].build(test.shape[-1])
-    model = FixedGoal(load_prompted_model(place.model), goal)
+    model = PromptedNetwork(load_unrolled(place.model), goal)
     if way != ZERO_SHOT:
         recipe, seed = adaptation.ways[way], place.seed + number
-        Finetuning(recipe, model, goal, [train], [train], seed).run(lambda *_: None, lambda *_: None)
+        FewSamples(recipe, model, [train], seed).run(lambda *_: None, lambda *_: None)
     best = wmmse(
         to_gain(test), goal, starts=config.starts, iterations=config.iterations, seed=place.seed, threads=1
     )

@@ -1,25 +1,30 @@
 """Stage register: trained models as self-contained MLflow models, under the alias `candidate`."""
 
 import hashlib
-from collections.abc import Callable
-from enum import StrEnum
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import NamedTuple
 
-import typer
 from pydantic import Field
 
+from components.channel.worlds.distribution import FAMILIES
 from components.config import Strict
 from components.data.shards import json_text, sha256_of
 from components.model.export import export_onnx
-from components.training.checkpoint import CONFIG_NAME, MODEL_NAME, load_power_model, load_prompted_model
+from components.model.unrolled.single_draw import SingleDraw
+from components.training.checkpoint import CONFIG_NAME, MODEL_NAME, holds_unrolled, load_power_model
+from components.training.worlds.folder import load_any_goal_model
 from gfm_ra.goals import OBJECTIVES, SumRate
 from pipelines.registry import pyfunc_program, versions
 from pipelines.registry.aliases import offer
 from pipelines.registry.card import model_card, show
-from pipelines.registry.comparison import graph_powers, solved_snapshots, validation_snapshots
+from pipelines.registry.comparison import (
+    foreign_snapshots,
+    graph_powers,
+    solved_snapshots,
+    validation_snapshots,
+)
 from pipelines.registry.promotion import Gate
 from pipelines.runtime import paths, runs
 from pipelines.runtime.errors import UserError
@@ -47,7 +52,7 @@ class RegisterConfig(Strict):
     confidence: float = Field(default=0.95, gt=0, lt=1)
 
 
-ANY_GOAL = (paths.PROMPTED, paths.DISTILLED)
+ANY_GOAL = (paths.PROMPTED,)
 # `UNSET` of `pyfunc_model.py`: the program has the real defaults, since it must tell a number that was given.
 UNSET = -1e300
 # What a caller may pass to the goal-conditioned model, with the signature's defaults; `pyfunc_model.py` explains each.
@@ -77,26 +82,17 @@ class Candidate(NamedTuple):
 
     def export(self, path: Path) -> None:
         """Write its graph."""
-        if self.any_goal:
-            export_onnx(load_prompted_model(self.folder), path)
-        else:
+        if not self.any_goal:
             export_onnx(load_power_model(self.folder)[0], path)
+            return
+        model = load_any_goal_model(self.folder)
+        export_onnx(model.network if isinstance(model, SingleDraw) else model, path)
 
 
-class Group(StrEnum):
-    """What is registered together: the models of the main DAG, or the small one of dags/compact."""
-
-    MAIN = "main"
-    COMPACT = "compact"
-
-
-def candidates(group: Group = Group.MAIN) -> list[Candidate]:
-    """Everything that pre-training and fine-tuning, or distillation, have made for use."""
-    if group == Group.COMPACT:
-        return [Candidate(paths.DISTILLED, paths.COMPACT)]
+def candidates() -> list[Candidate]:
+    """Everything that pre-training and fine-tuning have made for use."""
     heads = [Candidate(objective, paths.HEADS / objective) for objective in OBJECTIVES]
-    prompted = Candidate(paths.PROMPTED, paths.pretrained(paths.PROMPTED))
-    return [*heads, prompted]
+    return [*heads, Candidate(paths.PROMPTED, paths.pretrained(paths.PROMPTED))]
 
 
 def model_name(kind: str) -> str:
@@ -129,7 +125,8 @@ def gate_of(name: str) -> Gate:
         )
     candidate = Candidate(name.removeprefix(model_name("")), Path())
     snapshots = partial(solved_snapshots, config.scenarios, candidate.objectives, seed)
-    return Gate(snapshots, candidate.any_goal, config.confidence)
+    foreign = partial(foreign_snapshots, candidate.objectives, seed)
+    return Gate(snapshots, candidate.any_goal, config.confidence, foreign)
 
 
 def register_one(candidate: Candidate, context: Context[RegisterConfig]) -> tuple[str, str, list[str]]:
@@ -188,59 +185,39 @@ def add(
 
 def origin_of(candidate: Candidate) -> dict[str, str]:
     """Where a model comes from, as tags of its version."""
-    parameters = (PARAMS, paths.COMPACT_PARAMS) if candidate.kind == paths.DISTILLED else (PARAMS,)
+    worlds = f"pretrain: randomised worlds ({', '.join(FAMILIES)})"
     return {
-        "profile": profile_of(*parameters),
+        "profile": profile_of(PARAMS),
         "git_commit": runs.git_commit(),
         "dvc_hash": dvc_hash(candidate.folder),
         "dvc_lock_sha256": lock_digest(),
-        "training_scenarios": training_scenarios(candidate.folder),
+        "training_scenarios": worlds
+        if holds_unrolled(candidate.folder)
+        else training_scenarios(candidate.folder),
     }
 
 
-def work_on(group: Group) -> Callable[[Context[RegisterConfig]], Outcome]:
-    """The stage's work for a group of models; the same content twice gives the same version."""
-
-    def work(context: Context[RegisterConfig]) -> Outcome:
-        done, offered = [], candidates(group)
-        with Meter(context.console, "register", len(offered), "models") as meter:
-            for candidate in offered:
-                done.append(register_one(candidate, context))
-                meter.update(len(done))
-        # Version numbers belong to the registry, not to the result: another registry counts differently.
-        made = context.scratch / "registered.json"
-        made.write_text(json_text({name: {"content_sha256": content} for name, content, _ in done}))
-        rows = [row for _, _, row in done]
-        columns = ["model", "candidate", "content", "ratio"]
-        return Outcome({OUTPUTS[group]: made}, columns, rows)
-
-    return work
+def work(context: Context[RegisterConfig]) -> Outcome:
+    """Register every model; the same content twice gives the same version."""
+    done, offered = [], candidates()
+    with Meter(context.console, "register", len(offered), "models") as meter:
+        for candidate in offered:
+            done.append(register_one(candidate, context))
+            meter.update(len(done))
+    # Version numbers belong to the registry, not to the result: another registry counts differently.
+    made = context.scratch / "registered.json"
+    made.write_text(json_text({name: {"content_sha256": content} for name, content, _ in done}))
+    rows = [row for _, _, row in done]
+    return Outcome({paths.REGISTER: made}, ["model", "candidate", "content", "ratio"], rows)
 
 
-OUTPUTS = {Group.MAIN: paths.REGISTER, Group.COMPACT: paths.REGISTER_COMPACT}
-
-
-def stage(group: Group) -> Stage[RegisterConfig]:
-    """The stage for one group of models."""
-    return Stage(
-        "register",
-        RegisterConfig,
-        work_on(group),
-        inputs=lambda _: [paths.DATA, *(candidate.folder for candidate in candidates(group))],
-        outputs=[OUTPUTS[group]],
-        params=PARAMS if group == Group.MAIN else paths.COMPACT_PARAMS,
-    )
-
-
-STAGE = stage(Group.MAIN)
-
-
-def cli(
-    models: Annotated[Group, typer.Option(help="Of the main DAG, or of dags/compact.")] = Group.MAIN,
-) -> None:
-    """Register models."""
-    main(stage(models))
-
+STAGE = Stage(
+    "register",
+    RegisterConfig,
+    work,
+    inputs=lambda _: [paths.DATA, *(candidate.folder for candidate in candidates())],
+    outputs=[paths.REGISTER],
+)
 
 if __name__ == "__main__":
-    typer.run(cli)
+    main(STAGE)

@@ -27,7 +27,7 @@ from pipelines.runtime.text import read_text
 TEMPLATE = Path(report_figures.__file__).with_name("report_page.html")
 MODELS = (paths.HYBRID, paths.PROMPTED)
 # JSON's order is alphabetical; the page's is by how many numbers an adaptation changes.
-CHEAPEST_FIRST = ("zero-shot", "prompt", "head", "lora", "full")
+CHEAPEST_FIRST = ("zero-shot", "prompt", "lora", "full")
 
 
 class ReportConfig(Strict):
@@ -116,9 +116,11 @@ def _draw(made: Path, content: dict[str, Any]) -> None:
         made / "distributions.png", pq.read_table(paths.EVALUATION / "scores.parquet")
     )
     report_figures.missing(made / "missing.png", content["missing"])
-    for model, summary in content["pretrain"].items():
-        history = read_history(paths.history(f"pretrain-{model}"))
-        report_figures.pretraining(made / f"pretrain-{model}.png", history, summary["noise_floor_db"])
+    floor = content["pretrain"][paths.HYBRID]["noise_floor_db"]
+    curve = read_history(paths.history(f"pretrain-{paths.HYBRID}"))
+    report_figures.pretraining(made / f"pretrain-{paths.HYBRID}.png", curve, floor)
+    curve = read_history(paths.history(f"pretrain-{paths.PROMPTED}"))
+    report_figures.worlds_training(made / f"pretrain-{paths.PROMPTED}.png", curve)
     curves = {objective: read_history(paths.history(f"finetune-{objective}")) for objective in OBJECTIVES}
     report_figures.finetuning(made / "finetuning.png", curves)
     for figure in content["evidence_figures"]:

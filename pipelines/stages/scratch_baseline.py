@@ -15,9 +15,9 @@ from pydantic import Field
 
 from components.config import Strict
 from components.data.shards import Manifest, json_text, load_split
-from components.evaluation.intervals import mean_over_seeds
 from components.evaluation.references import read_references
 from components.evaluation.scores import score
+from components.intervals import mean_over_seeds
 from components.model.inference import allocate_batches
 from components.training.checkpoint import model_from_backbone
 from components.training.finetuning import Finetuning, FinetuningConfig

@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
+from torch import nn
 
 from components.data.batches import Group
 from components.data.shards import Manifest, ShardEntry, json_text, load_split, sha256_of
@@ -27,7 +28,8 @@ from components.evaluation.comparison import (
     write_entries,
 )
 from components.model.inference import allocate_batches
-from components.training.checkpoint import load_card
+from components.model.unrolled.single_draw import SingleDrawOfGoal
+from components.training.checkpoint import holds_unrolled, load_card
 from components.training.determinism import deterministic
 from components.training.finetuning import Finetuning, TunableModel
 from gfm_ra.goals import Objective, by_name
@@ -85,6 +87,7 @@ def adapt_task(path: Path, task: Task) -> ShardEntry:
         model = start_model(label.start, task.folder, goal, task.seed, task.study.pcgnn)
     with deterministic(group.device):
         if model is not None and label.shots:
+            assert not isinstance(model, SingleDrawOfGoal), "the check before the first run refuses it"
             validation = _train(task, model, goal, group)
         entries = list(_evaluated(task, goal, model))
     write_entries(path, label, entries, validation)
@@ -102,7 +105,7 @@ def _train(task: Task, model: TunableModel, goal: Objective, group: Group) -> fl
     return history[-1]["validation_utility_per_link"]
 
 
-def _evaluated(task: Task, goal: Objective, model: TunableModel | None) -> Iterator[Entry]:
+def _evaluated(task: Task, goal: Objective, model: nn.Module | None) -> Iterator[Entry]:
     config, manifest = task.config, Manifest.load(task.data)
     for scenario in task.study.test_scenarios:
         test = load_split(task.data, manifest, scenario, "test", config.test_rows)
@@ -117,7 +120,7 @@ def _evaluated(task: Task, goal: Objective, model: TunableModel | None) -> Itera
             )
 
 
-def _powers(model: TunableModel, gain_db: np.ndarray, hidden: np.ndarray | None) -> np.ndarray:
+def _powers(model: nn.Module, gain_db: np.ndarray, hidden: np.ndarray | None) -> np.ndarray:
     return allocate_batches(model, gain_db, hidden=hidden)
 
 
@@ -159,7 +162,13 @@ def _check(config: FewShotStudyConfig) -> None:
                 folder = config.folder(name, start, number)
                 if not folder.is_dir():
                     raise UserError(f"{folder} is missing: studies.{name} starts from it")
-                load_card(folder)
+                if not holds_unrolled(folder):
+                    load_card(folder)
+                elif any(study.shots):
+                    raise UserError(
+                        f"studies.{name}: {folder} holds an unrolled network, which this stage does not tune: say "
+                        "shots [0], or another start"
+                    )
 
 
 def _first(context: Context[FewShotStudyConfig], name: str) -> Iterator[Task]:

@@ -11,8 +11,8 @@ from components.channel.simulator import simulate
 from components.channel.worlds.distribution import FAMILIES
 from components.config import Strict
 from components.data.shards import json_text, sha256_of
-from components.evaluation.intervals import Interval, ratio_of_means
 from components.evaluation.scores import score
+from components.intervals import Interval, ratio_of_means
 from components.model.unrolled import packaged
 from components.model.unrolled.network import UnrolledNetwork
 from components.training.checkpoint import CONFIG_NAME, MODEL_NAME, load_weights

@@ -1,6 +1,7 @@
 """Stage speed_quality: what an answer is worth against how long it takes, networks and classical solvers side by side.
 
-One thread, one network or a batch, the exported graphs as they are served against the compiled solvers. Latencies
+One thread, one network or a batch, the networks as they are served, an unrolled one in the compiled core and the others
+as exported graphs, against the compiled solvers. Latencies
 belong to the machine: this is the one table of the figures that another run gives other digits for.
 """
 
@@ -22,11 +23,16 @@ from components.evaluation.scores import score
 from components.model.conditioning import goals_of
 from components.model.export import export_onnx
 from components.model.heads import PowerModel
-from components.model.inference import allocate_batches
+from components.model.inference import AnyGoalModel, allocate_batches
 from components.model.pcgnn.network import PCGNN, PCGNNConfig
 from components.model.prompted import PromptedModel
-from components.training.checkpoint import load_card, load_prompted_model
+from components.model.unrolled.single_draw import SEED, SingleDraw
+from components.training.checkpoint import load_card
+from components.training.worlds.folder import NETWORK_NAME, load_any_goal_model, load_unrolled_card
 from gfm_ra.goals import OBJECTIVES, Objective, SumRate, by_name
+from gfm_ra.inference import unrolled
+from gfm_ra.inference.noise import noise
+from gfm_ra.inference.prompts import prompt_of
 from gfm_ra.latency import measure
 from gfm_ra.solvers import wmmse
 from gfm_ra.units import to_gain
@@ -99,7 +105,7 @@ def prompted_scores(
     """Scores [N] of a goal-conditioned model, zero-shot and polished."""
     torch.set_num_threads(1)
     gain_db = load_split(data, Manifest.load(data), scenario, "test", config.rows)
-    goal, model = by_name(objective), load_prompted_model(ROOT / config.prompted[label])
+    goal, model = by_name(objective), load_any_goal_model(ROOT / config.prompted[label])
     power = allocate_batches(model, gain_db, goal)
     better = wmmse(
         to_gain(gain_db), goal, iterations=config.refinement_iterations, initial_power=power, threads=1
@@ -111,13 +117,20 @@ def prompted_scores(
 
 
 def graphs(config: SpeedQualityConfig, scratch: Path) -> dict[str, Path]:
-    """Exported graphs by label. A one-goal network's weights do not change its speed: those of the backbone do."""
+    """Exported graphs by label, of an unrolled network its folder.
+
+    A one-goal network's weights do not change its speed: those of the backbone do.
+    """
     models: dict[str, PowerModel | PromptedModel | PCGNN] = {PCGNN_NAME: PCGNN(PCGNNConfig()).eval()}
+    found: dict[str, Path] = {}
     for label, folder in config.one_goal.items():
         models[label] = PowerModel(load_card(ROOT / folder).backbone).eval()
     for label, folder in config.prompted.items():
-        models[label] = load_prompted_model(ROOT / folder)
-    found = {}
+        model = load_any_goal_model(ROOT / folder)
+        if isinstance(model, SingleDraw):
+            found[label] = ROOT / folder
+        else:
+            models[label] = model
     for label, model in models.items():
         found[label] = scratch / f"{label.replace(':', '-')}.onnx"
         export_onnx(model, found[label])
@@ -151,7 +164,9 @@ def methods(config: SpeedQualityConfig, exported: dict[str, Path]) -> Iterator[T
 
 
 def _network(path: Path) -> Callable[[np.ndarray], Callable[[], np.ndarray]]:
-    """A graph as it is served, on one thread."""
+    """A network as it is served, on one thread: a graph, or a folder with an unrolled one."""
+    if path.is_dir():
+        return _compiled(path)
     runtime = open_session(path, threads=1)
 
     def answer(g: np.ndarray) -> Callable[[], np.ndarray]:
@@ -160,6 +175,18 @@ def _network(path: Path) -> Callable[[np.ndarray], Callable[[], np.ndarray]]:
             goals = goals_of(SumRate(), *g.shape[:2])
             inputs |= {"parameters": goals.parameters.numpy(), "weights": goals.weights.numpy()}
         return lambda: np.asarray(runtime.run(["power"], inputs)[0])
+
+    return answer
+
+
+def _compiled(folder: Path) -> Callable[[np.ndarray], Callable[[], np.ndarray]]:
+    """An unrolled network in the compiled core, one draw, on one thread."""
+    sizes = load_unrolled_card(folder).unrolled.model_dump(mode="json")
+    network = unrolled.read(folder / NETWORK_NAME, sizes)
+
+    def answer(g: np.ndarray) -> Callable[[], np.ndarray]:
+        prompt, drawn = prompt_of(SumRate(), *g.shape[:2]), noise(SEED, 1, g.shape[-1])
+        return lambda: network.draws(to_gain(g), prompt, drawn, threads=1)[:, 0]
 
     return answer
 
@@ -193,10 +220,10 @@ def on_gpu(config: SpeedQualityConfig) -> Iterator[Timed]:
     """The goal-conditioned models on the GPU, transfers included, where there is one."""
     place = torch.device("cuda")
     for label, folder in config.prompted.items():
-        model = load_prompted_model(ROOT / folder).to(place)
+        model = load_any_goal_model(ROOT / folder).to(place)
 
         @torch.inference_mode()
-        def answer(g: np.ndarray, model: PromptedModel = model) -> np.ndarray:
+        def answer(g: np.ndarray, model: AnyGoalModel = model) -> np.ndarray:
             goals = goals_of(SumRate(), *g.shape[:2]).to(place)
             return model(torch.from_numpy(g).to(place), goals).float().cpu().numpy()
 

@@ -17,7 +17,6 @@ from components.channel.rng import stream
 from components.channel.scenario import SCENARIOS
 from components.channel.simulator import simulate_with
 from components.config import Strict
-from components.evaluation.intervals import ratio_of_means
 from components.evaluation.peers import (
     TITLES,
     PeerCard,
@@ -27,6 +26,7 @@ from components.evaluation.peers import (
     fresh_peer,
     save_peer,
 )
+from components.intervals import ratio_of_means
 from components.training.checkpoint import newest_checkpoint, replace_checkpoint
 from components.training.determinism import deterministic
 from components.training.finetuning import Finetuning, FinetuningConfig

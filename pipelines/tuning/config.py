@@ -40,8 +40,6 @@ class SweepConfig(Strict):
                 trial = self.trial(choice)
             except ValidationError as error:
                 raise ValueError(describe_validation(error, "space")) from None
-            if trial.distillation_weight > 0:
-                raise ValueError("distillation_weight needs a teacher: it belongs to section distil")
             if self.rank_by == ZERO_SHOT and not trial.goal_conditioned:
                 raise ValueError("rank_by zero_shot_ratio needs utility_weight above 0 in every trial")
         self._check_search()

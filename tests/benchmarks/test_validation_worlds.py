@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from benchmarks.worlds.validation import KINDS, networks
+from components.channel.worlds.validation import KINDS, networks
 
 
 @pytest.mark.parametrize("kind", KINDS)

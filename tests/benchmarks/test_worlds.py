@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from numpy._core._multiarray_umath import __cpu_features__ as processor  # pyright: ignore
 
-from benchmarks.worlds import run, validation
+from benchmarks.worlds import run
 from benchmarks.worlds.run import published
 from benchmarks.worlds.table import SHA256, WORLDS
 from benchmarks.worlds.world import PUBLISHED, TUNING_SEED, digest, networks
+from components.channel.worlds import validation
 from gfm_ra.errors import InputError
 from gfm_ra.units import LARGEST_GAIN_DB, LEAST_GAIN_DB
 

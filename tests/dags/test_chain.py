@@ -124,7 +124,7 @@ def test_every_goal_and_every_hidden_share_has_been_evaluated(chain):
             assert with_fallback >= best - 1e-4
             assert abs(sum(evaluated["fallback_wins"].values()) - 1.0) < 1e-3
     ways = found["adaptation"]["goals"]["alpha-3"]
-    assert set(ways) == {"zero-shot", "prompt", "head", "lora", "full"}
+    assert set(ways) == {"zero-shot", "prompt", "lora", "full"}
 
 
 def test_the_prompted_model_listens_to_its_goal(chain):

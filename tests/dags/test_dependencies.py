@@ -15,8 +15,7 @@ from dags.dependencies import counts, differences, expected, is_below, is_source
 from dags.params import Params
 from pipelines.runtime.import_closure import ROOT, import_closure, stage_module
 from pipelines.runtime.stage import Stage, parse_section
-from pipelines.stages import finetune, pretrain, register
-from pipelines.studies import distil
+from pipelines.stages import finetune, pretrain
 
 CHECK = "check"  # looks at the whole of params.yaml, so it is no stage with a section of its own
 FILES = sorted(path for path in (ROOT / "dvc.yaml", *ROOT.glob("dags/*/dvc.yaml")) if path.is_file())
@@ -208,24 +207,6 @@ def test_a_stage_runs_within_another_folder_and_records_where_the_main_dag_does(
     answer = subprocess.run(program, cwd=tmp_path, capture_output=True, text=True, check=True)
     assert answer.stdout.split(" ", 1)[0] == str(tmp_path / "other")
     assert f"['word'] __main__ sqlite:///{tmp_path}/mlflow.db" in answer.stdout
-
-
-def test_the_small_models_dag_declares_what_its_stages_use() -> None:
-    folder = ROOT / "dags/compact"
-    stages = yaml.safe_load((folder / "dvc.yaml").read_text())["stages"]
-    params = yaml.safe_load((folder / "params.yaml").read_text())
-    assert set(params) - {"seed"} == set(stages) - {CHECK}
-    valid = checks_first(stages, "dags/compact")
-    for name, made in {"distil": distil.STAGE, "register": register.stage(register.Group.COMPACT)}.items():
-        stage = stages[name]
-        assert (folder / stage["wdir"]).resolve() == ROOT
-        assert stage["params"] == [{"dags/compact/params.yaml": ["seed", name]}]
-        listed = [*stage["outs"], *stage.get("metrics", ()), *stage.get("plots", ())]
-        outputs = {next(iter(out)) if isinstance(out, dict) else out for out in listed}
-        assert outputs == {str(path) for path in made.outputs}
-        inputs = {str(path) for path in made.inputs(parse_section(params, name, made.section))}
-        assert {path for path in stage["deps"] if not is_source(path)} - {valid} == inputs
-        assert {path for path in stage["deps"] if is_source(path)} == set(expected(stage_module(name)))
 
 
 @pytest.mark.parametrize("profile", ["smoke", "laptop", "paper"])

@@ -20,11 +20,10 @@ STAGES = (
     ("finetune", "--objective", "qos"), ("scratch_baseline",), ("evaluate",), ("goal_study",), ("register",),
     ("report",),
 )  # fmt: skip
-OTHER_DAGS = ("dags/compact", "dags/figures")
+OTHER_DAGS = ("dags/figures",)
 FIGURES = ("ablations", "few_shot", "speed_quality", "paper_figures")
 PROGRAMS = (
     *((f"pipelines.stages.{stage[0]}", *stage[1:]) for stage in STAGES),
-    ("pipelines.studies.distil",),
     *(("dags.within", "dags/figures", f"pipelines.studies.{stage}") for stage in FIGURES),
 )
 WITHOUT_CHECK = (
@@ -52,7 +51,7 @@ def disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def chain(disk: Path) -> Path:
-    """The smoke chain and two more DAGs, complete, on that disk."""
+    """The smoke chain and the figures' DAG, complete, on that disk."""
     folder = copy_repository(disk / "repository")
     run(folder, "dvc", "repro", within_s=1200)
     for dag in OTHER_DAGS:

@@ -15,6 +15,8 @@ from components.model.conditioning import goals_of
 from components.model.export import export_onnx
 from components.model.heads import PowerModel
 from components.model.prompted import ConditioningConfig, PromptedModel
+from components.model.unrolled import packaged
+from components.model.unrolled.network import UnrolledConfig, UnrolledNetwork
 from components.training.checkpoint import MODEL_NAME, ModelCard, save_model
 from gfm_ra import InputError, QoS, SumRate, extensions
 from gfm_ra.weights import catalogue
@@ -74,6 +76,31 @@ def test_unknown_gains_are_hidden_pairs_for_the_model(
             torch.from_numpy(gains()), goals_of(SumRate(), 3, 7), torch.from_numpy(hidden)
         ).numpy()
     np.testing.assert_allclose(found.power, expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("effort", ["fast", "balanced"])
+def test_an_unrolled_network_answers_alike_as_a_graph_and_in_the_core(tmp_path: Path, effort: str) -> None:
+    torch.manual_seed(0)
+    network = UnrolledNetwork(UnrolledConfig(width=8, hidden=8, steps=3))
+    export_onnx(network, tmp_path / "network.onnx")
+    as_graph = gfm_ra.load(write_weights(tmp_path / "graph-1", (tmp_path / "network.onnx").read_bytes()))
+    packaged.save(network, tmp_path / "network.npz")
+    content = (tmp_path / "network.npz").read_bytes()
+    about = {
+        "kind": "unrolled", "file": "network.npz", "sha256": hashlib.sha256(content).hexdigest(),
+        "architecture": packaged.architecture(network),
+    }  # fmt: skip
+    folder = write_weights(tmp_path / "core-1", b"", network=about)
+    (folder / "network.npz").write_bytes(content)
+    gain_db = gains()
+    gain_db[0, 0, 3] = np.nan
+    found, expected = (
+        allocator.allocate(gain_db=gain_db, goal="qos", effort=effort, seed=5)
+        for allocator in (as_graph, gfm_ra.load(folder))
+    )
+    np.testing.assert_allclose(found.power, expected.power, atol=1e-4)
+    assert list(found.source) == list(expected.source)
+    assert found.source[0] == "model, unchecked"
 
 
 def test_a_name_without_version_means_the_newest(

@@ -46,7 +46,20 @@ PARAMS: Tree = {
             "learning_rate": 1e-3,
             "schedule": {"kind": "cosine", "warmup_steps": 2},
         },
-        "prompted": {"utility_weight": 10.0},
+        "prompted": {
+            "network": {
+                "width": 8,
+                "hidden": 8,
+                "steps": 2,
+                "estimator": {"width": 6, "hidden": 6, "rounds": 1, "rank": 2},
+            },
+            "epochs": 2,
+            "batches": 3,
+            "batch_size": 4,
+            "last_epochs": 1,
+            "last_draws": 2,
+            "schedule": {"kind": "cosine", "warmup_steps": 2},
+        },
     },
     "register": {"scenarios": ["near", "far"]},
     "sweep": {

@@ -15,6 +15,7 @@ from components.model.rates import rate_of
 FEATURES = 10
 _RATE_FLOOR = 1e-4  # bit/s/Hz; a link that is silent for the moment must not drown the others' slopes
 _TINY = 1e-12
+_LEAST_STAKE = 1e-8  # of the largest: slopes over smaller ones would leave float32 at 200 dB
 _LARGEST = 6.0
 _STEEPEST = 60.0  # nepers: steeper slopes would leave float32
 _STEEPNESS = 6.0  # of the smooth step at the least rate, per least rate
@@ -32,7 +33,7 @@ class Channel(NamedTuple):
 class Contract(NamedTuple):
     """What else an operator may say; None where nothing is said."""
 
-    price: Tensor | None = None  # [B, K] >= 0: utility of the mean link's stake that a full power costs
+    price: Tensor | None = None  # [B, K] >= 0: of the neighbourhood's mean stake that a full power costs
     uncertainty_db: Tensor | None = None  # [B, K, K] >= 0: standard deviation of each gain
     circuit_power: Tensor | None = None  # [B, 1] >= 0: in full powers; the goal is then per power spent
 
@@ -47,9 +48,12 @@ class Effects(NamedTuple):
     features: Tensor
     power: Tensor
     interference: Tensor  # noise included
-    pressure: Tensor  # what the utility loses per interference received
-    harm: Tensor  # done to the others, and the price, per own power
-    benefit: Tensor  # per own power
+    pressure: Tensor  # what the utility loses per interference received, in units of the largest stake
+    at_stake: Tensor  # what own power changes for all, in the same units
+    harm: (
+        Tensor  # done to the others, and the price, per own power, in units of the neighbourhood's mean stake
+    )
+    benefit: Tensor  # per own power, in the same units
 
 
 def effects(
@@ -67,16 +71,18 @@ def effects(
     below = torch.sigmoid(_STEEPNESS * (1.0 - rate / least)) * (penalty > 0)
     steep = (-alpha * (rate + _RATE_FLOOR).log()).clamp_max(_STEEPEST)
     slope = weights * (steep.exp() + penalty * below)
-    stake = slope * rate
+    stake = slope * (rate + _RATE_FLOOR)  # silent links too have something at stake
     if mask is not None:
         slope, stake = slope * mask.unsqueeze(-1), stake * mask.unsqueeze(-1)
-    links = power.shape[1] if mask is None else mask.sum(-1).reshape(-1, 1, 1).clamp_min(1)
-    mean_stake = (stake.sum(1, keepdim=True) / links).clamp_min(_TINY)
-    worth = slope / (mean_stake * total)  # per received power, in units of the mean link's stake
+    # Stakes span many decades; in units of the largest they fit float32, and only their ratios matter from here on.
+    largest = stake.amax(1, keepdim=True).clamp_min(_TINY)
+    stake = stake / largest
+    near_stake = around(stake, channel).clamp_min(_LEAST_STAKE)  # of the link and its neighbours
+    worth = slope / (largest * total)  # per received power
     pressure = worth * (signal / interference)
-    harm = torch.matmul(channel.crossing.mT, pressure)
-    harm = harm + _price(power, stake, mean_stake, links, contract)
-    benefit = worth * own
+    harm = torch.matmul(channel.crossing.mT, pressure) / near_stake
+    harm = harm + _price(power, stake, near_stake, mask, contract)
+    benefit = worth * own / near_stake
     log_benefit, log_harm = (benefit + _TINY).log(), (harm + _TINY).log()
     # One step of weighted MMSE from here: how it would scale the amplitude.
     growth = (benefit * (total / interference) + _TINY).log() - (
@@ -88,7 +94,7 @@ def effects(
         2.0 * power - 1.0,
         interference.log() / 5.0 - 1.0,
         (rate + _RATE_FLOOR).log() / 3.0,
-        (stake / mean_stake + _TINY).log() / 5.0,
+        (stake / near_stake + _TINY).log() / 5.0,
         log_benefit / 5.0,
         log_harm / 5.0,
         (log_benefit - log_harm) / 4.0,
@@ -99,7 +105,8 @@ def effects(
     stacked = torch.stack(features, dim=-1).clamp(-_LARGEST, _LARGEST)
     if mask is not None:
         stacked = stacked * mask.reshape(*mask.shape, 1, 1)
-    return Effects(stacked, power, interference, pressure, harm, benefit)
+    at_stake = near_stake * (harm + benefit + _TINY)
+    return Effects(stacked, power, interference, pressure, at_stake, harm, benefit)
 
 
 def messages(values: Tensor, found: Effects, channel: Channel) -> Tensor:
@@ -114,21 +121,27 @@ def messages(values: Tensor, found: Effects, channel: Channel) -> Tensor:
     harmed = (found.pressure.unsqueeze(-1) * values).reshape(flat)
     heard = torch.matmul(channel.crossing, heard).reshape(values.shape) / found.interference.unsqueeze(-1)
     harmed = torch.matmul(channel.crossing.mT, harmed).reshape(values.shape)
-    harmed = harmed / (found.harm + found.benefit + _TINY).unsqueeze(-1)
-    near = torch.matmul(channel.coupling, values.reshape(flat)).reshape(values.shape) + values
-    near = near / channel.around.reshape(batch, links, 1, 1)
+    harmed = harmed / found.at_stake.unsqueeze(-1)
+    near = around(values.reshape(flat), channel).reshape(values.shape)
     return torch.cat([heard, harmed, near], dim=-1)
 
 
+def around(values: Tensor, channel: Channel) -> Tensor:
+    """Mean of values [B, K, N] over a link and its neighbours, these by how strongly they are coupled to it."""
+    near = torch.matmul(channel.coupling, values) + values
+    return near / channel.around.unsqueeze(-1)
+
+
 def _price(
-    power: Tensor, stake: Tensor, mean_stake: Tensor, links: Tensor | int, contract: Contract
+    power: Tensor, stake: Tensor, near_stake: Tensor, mask: Tensor | None, contract: Contract
 ) -> Tensor | float:
-    """What own power costs beside the harm to others, in units of the mean link's stake."""
+    """What own power costs beside the harm to others, in units of the neighbourhood's mean stake."""
     price: Tensor | float = 0.0
     if contract.price is not None:
         price = contract.price.unsqueeze(-1)
     if contract.circuit_power is not None:
         # Per power spent: at the optimum a full power costs the utility that the mean power brings (Dinkelbach).
+        links = power.shape[1] if mask is None else mask.sum(-1).reshape(-1, 1, 1)
         spent = power.sum(1, keepdim=True) + links * contract.circuit_power.unsqueeze(-1)
-        price = price + stake.sum(1, keepdim=True) / (mean_stake * spent.clamp_min(_TINY))
+        price = price + stake.sum(1, keepdim=True) / (near_stake * spent.clamp_min(_TINY))
     return price

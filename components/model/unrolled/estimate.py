@@ -1,72 +1,155 @@
-"""Hidden gains, estimated from the states of their two links and from the other direction, where that is known.
+"""Hidden gains between links, estimated from the visible ones before the first step.
 
-Shapes: B networks, K links, S width of a state. Row = receiver, column = transmitter.
+Links take numbers of each other in along the visible gains in dB, a few rounds; two links that hear and are heard alike
+end in like states, and a gain is read from the states of its two links. Without geography nothing is assumed of it:
+the estimate is learnt on all families of networks.
+
+Shapes: B networks, K links, S width of a link's state here. Row = receiver, column = transmitter.
 """
 
 from typing import NamedTuple
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 
+from components.config import Strict
 from components.model.rates import exactly
 
-_SPREAD_DB = 15.0  # unit of an estimate
-_LIMIT = 4.0  # estimates beyond are cut
+SPREAD_DB = 15.0
+"""Unit of standardised gains."""
+_LIMIT = 4.0  # standardised gains beyond are cut
 _WITHOUT_ANY_DB = 0.0  # mean of the visible gains where none is visible
+_SEEN = 3.0  # so many gains of mean size are added to a link's own when averaged
+_FEATURES = 6
+
+
+class EstimatorConfig(Strict):
+    """Size of the estimate of hidden gains."""
+
+    width: int = Field(default=32, ge=1)
+    hidden: int = Field(default=64, ge=1)
+    rounds: int = Field(default=5, ge=1)
+    values: int = Field(default=8, ge=1)  # numbers that a link sends in a round
+    rank: int = Field(default=12, ge=1)  # of the bilinear form that reads a gain from two states
 
 
 class View(NamedTuple):
-    """What of a network is visible."""
+    """What of a network's crossing gains is visible."""
 
-    hidden: Tensor | None  # [B, K, K] bool; None where all is known
+    hidden: Tensor  # [B, K, K] bool
+    visible: Tensor  # [B, K, K] 1 or 0, empty diagonal
     mean_db: Tensor  # [B, 1, 1]: of the visible gains between links
-    reverse: Tensor | None  # [B, K, K]: standardised gain of the other direction, 0 where that is hidden too
+    standard: Tensor  # [B, K, K]: standardised visible gains, 0 where hidden
+    own: Tensor  # [B, K]: standardised own gains, 0 where hidden
 
-    def filled(self, gain_db: Tensor, estimate: Tensor | None) -> Tensor:
-        """Gains [B, K, K] with estimates in place of hidden ones; the mean of the visible ones without estimates."""
-        if self.hidden is None:
-            return gain_db
-        if estimate is None:
-            return torch.where(self.hidden, self.mean_db, gain_db)
-        guess_db = self.mean_db + _SPREAD_DB * estimate.clamp(-_LIMIT, _LIMIT)
+    def filled(self, gain_db: Tensor, estimate: Tensor) -> Tensor:
+        """Gains [B, K, K] with standardised estimates [B, K, K] in place of hidden ones."""
+        guess_db = self.mean_db + SPREAD_DB * estimate.clamp(-_LIMIT, _LIMIT)
         return torch.where(self.hidden, guess_db, gain_db)
 
     def target(self, gain_db: Tensor) -> Tensor:
         """What an estimate should be, [B, K, K]."""
-        return ((gain_db - self.mean_db) / _SPREAD_DB).clamp(-_LIMIT, _LIMIT)
+        return ((gain_db - self.mean_db) / SPREAD_DB).clamp(-_LIMIT, _LIMIT)
+
+
+def view(gain_db: Tensor, hidden: Tensor, link_mask: Tensor | None) -> View:
+    """What of gain_db [B, K, K] is visible; hidden [B, K, K] bool, link_mask [B, K] bool."""
+    crossing = ~torch.eye(gain_db.shape[-1], dtype=torch.bool, device=gain_db.device)
+    seen = ~hidden & crossing
+    if link_mask is not None:
+        seen = seen & link_mask.unsqueeze(-1) & link_mask.unsqueeze(-2)
+    visible = seen.to(gain_db.dtype)
+    count = visible.sum((-2, -1), keepdim=True)
+    total_db = torch.where(seen, gain_db, 0.0).sum((-2, -1), keepdim=True)
+    mean_db = torch.where(count > 0, total_db / count.clamp_min(1), _WITHOUT_ANY_DB)
+    standard = ((gain_db - mean_db) / SPREAD_DB).clamp(-_LIMIT, _LIMIT)
+    own_hidden = hidden.diagonal(dim1=-2, dim2=-1)
+    own = torch.where(own_hidden, 0.0, standard.diagonal(dim1=-2, dim2=-1))
+    return View(hidden, visible, mean_db, torch.where(seen, standard, 0.0), own)
+
+
+class _Round(nn.Module):
+    """What links send along the visible gains, and what they make of it."""
+
+    KINDS = 6
+
+    def __init__(self, config: EstimatorConfig) -> None:
+        super().__init__()
+        self.value = nn.Linear(config.width, config.values)
+        self.into = nn.Linear(config.width + self.KINDS * config.values, config.hidden)
+        self.out = nn.Linear(config.hidden, config.width)
+
+    def forward(self, state: Tensor, passages: "_Passages") -> Tensor:
+        value = torch.tanh(self.value(state)).float()
+        with exactly(state.device):
+            received = passages.carry(value)
+        learnt = torch.relu(self.into(torch.cat([state, *received, value], dim=-1)))
+        return state + self.out(learnt).float()
+
+
+class _Passages(NamedTuple):
+    """Matrices [B, K, K] along which numbers travel, row by row and column by column, and what they are divided by."""
+
+    signed: Tensor  # standardised gains
+    near: Tensor  # their exponentials: mostly the strongest
+    visible: Tensor
+    heard: tuple[Tensor, Tensor]  # [B, K, 1]: visible gains of a row and of a column, and one
+    nearest: tuple[Tensor, Tensor]  # [B, K, 1]: sums of `near` over a row and over a column
+
+    def carry(self, value: Tensor) -> tuple[Tensor, ...]:
+        """Means of values [B, K, V] that reach a link."""
+        return (
+            torch.matmul(self.signed, value) / self.heard[0],
+            torch.matmul(self.signed.mT, value) / self.heard[1],
+            torch.matmul(self.near, value) / self.nearest[0],
+            torch.matmul(self.near.mT, value) / self.nearest[1],
+            torch.matmul(self.visible, value) / self.heard[0],
+        )
 
 
 class HiddenGains(nn.Module):
-    """Estimate of every cross gain from the states of its two links: bilinear, so one product per network."""
+    """Estimates of every crossing gain: as it is on the mean in dB, and as the powers should take it."""
 
-    def __init__(self, width: int, rank: int) -> None:
+    def __init__(self, config: EstimatorConfig) -> None:
         super().__init__()
-        self.receiver, self.transmitter = nn.Linear(width, rank + 1), nn.Linear(width, rank + 1)
-        self.reverse = nn.Parameter(torch.full((), 0.5))
+        self.rank = config.rank
+        self.start = nn.Linear(_FEATURES, config.width)
+        self.rounds = nn.ModuleList(_Round(config) for _ in range(config.rounds))
+        self.receiver = nn.Linear(config.width, config.rank + 2)
+        self.transmitter = nn.Linear(config.width, config.rank + 2)
+        self.reverse = nn.Parameter(torch.full((), 0.3))
 
-    def forward(self, state: Tensor, view: View) -> Tensor:
-        """Standardised gains [B, K, K] from states [B, K, S]."""
+    def forward(self, seen: View) -> tuple[Tensor, Tensor]:
+        """Standardised gains [B, K, K]: the mean, and the one to reckon with."""
+        passages, start = _passages(seen)
+        state = self.start(start).float()
+        for one in self.rounds:
+            state = one(state, passages)
         receiver, transmitter = self.receiver(state).float(), self.transmitter(state).float()
-        rank = receiver.shape[-1] - 1
         with exactly(state.device):
-            product = torch.matmul(receiver[..., 1:], transmitter[..., 1:].mT) / rank**0.5
-        estimate = product + receiver[..., :1] + transmitter[..., :1].mT
-        return estimate if view.reverse is None else estimate + self.reverse * view.reverse
+            product = torch.matmul(receiver[..., 2:], transmitter[..., 2:].mT) / self.rank**0.5
+        mean = product + receiver[..., :1] + transmitter[..., :1].mT + self.reverse * seen.standard.mT
+        # Interference that may be strong costs more than its mean says: how much more, the utility teaches.
+        return mean, mean + receiver[..., 1:2] + transmitter[..., 1:2].mT
 
-    @staticmethod
-    def view(gain_db: Tensor, hidden: Tensor | None, link_mask: Tensor | None) -> View:
-        """What of gain_db [B, K, K] is visible; hidden [B, K, K] bool, link_mask [B, K] bool."""
-        links = gain_db.shape[-1]
-        if hidden is None:
-            return View(None, torch.zeros((), device=gain_db.device), None)
-        crossing = ~torch.eye(links, dtype=torch.bool, device=gain_db.device)
-        visible = ~hidden & crossing
-        if link_mask is not None:
-            visible = visible & link_mask.unsqueeze(-1) & link_mask.unsqueeze(-2)
-        shown = torch.where(visible, gain_db, 0.0)
-        count = visible.sum((-2, -1), keepdim=True)
-        mean_db = torch.where(
-            count > 0, shown.sum((-2, -1), keepdim=True) / count.clamp_min(1), _WITHOUT_ANY_DB
-        )
-        standard = ((shown - mean_db) / _SPREAD_DB).clamp(-_LIMIT, _LIMIT)
-        return View(hidden, mean_db, torch.where(visible, standard, 0.0).mT)
+
+def _passages(seen: View) -> tuple[_Passages, Tensor]:
+    """How numbers travel, and what a link knows at the start, [B, K, 6]."""
+    count, sums = [], []
+    for dim in (-1, -2):
+        count.append(seen.visible.sum(dim))
+        sums.append(seen.standard.sum(dim) / (count[-1] + _SEEN))
+    near = seen.standard.exp() * seen.visible
+    reach = (near.sum(-1), near.sum(-2))
+    start = torch.stack(
+        [seen.own, *sums, *(torch.log1p(r) / 3.0 for r in reach), torch.log1p(count[0]) / 4.0], -1
+    )
+    passages = _Passages(
+        seen.standard,
+        near,
+        seen.visible,
+        ((count[0] + 1.0).unsqueeze(-1), (count[1] + 1.0).unsqueeze(-1)),
+        ((reach[0] + 0.1).unsqueeze(-1), (reach[1] + 0.1).unsqueeze(-1)),
+    )
+    return passages, start

@@ -13,7 +13,7 @@ from components.config import Strict
 from components.model.conditioning import Goals
 from components.model.rates import exactly
 from components.model.unrolled.consequences import FEATURES, NOTHING, Channel, Contract, effects, messages
-from components.model.unrolled.estimate import HiddenGains
+from components.model.unrolled.estimate import EstimatorConfig, HiddenGains, view
 from components.model.unrolled.start import START_FEATURES, start_features
 from gfm_ra.units import LARGEST_GAIN_DB, LEAST_GAIN_DB, db_to_linear
 
@@ -29,16 +29,15 @@ class UnrolledConfig(Strict):
     steps: int = Field(default=12, ge=1)
     values: int = Field(default=0, ge=0)  # numbers of its state that a link sends beside its features
     shared: bool = False  # one set of weights for all steps
-    estimate_rank: int = Field(default=12, ge=1)  # of the bilinear estimate of hidden gains
-    estimate_steps: tuple[int, ...] = (0, 4, 8)  # before which hidden gains are estimated anew
+    estimator: EstimatorConfig = EstimatorConfig()
 
 
 class Passes(NamedTuple):
-    """Powers [B, K, D], those of every step before, and the standardised estimates of cross gains [B, K, K]."""
+    """Powers [B, K, D], those of every step before, and the standardised estimate of cross gains [B, K, K]."""
 
     power: Tensor
     tentative: tuple[Tensor, ...] = ()
-    estimates: tuple[Tensor, ...] = ()
+    estimate: Tensor | None = None  # None where nothing is hidden
 
 
 class Step(nn.Module):
@@ -83,9 +82,7 @@ class UnrolledNetwork(nn.Module):
         )
         count = 1 if config.shared else config.steps
         self.steps = nn.ModuleList(Step(config) for _ in range(count))
-        self.estimators = nn.ModuleList(
-            HiddenGains(config.width, config.estimate_rank) for _ in config.estimate_steps
-        )
+        self.estimator = HiddenGains(config.estimator)
         self.power = nn.Linear(config.width, 1)
 
     def forward(
@@ -103,21 +100,20 @@ class UnrolledNetwork(nn.Module):
         are never read; link_mask [B, K] bool, True = a real link.
         """
         known_db = gain_db.clamp(LEAST_GAIN_DB, LARGEST_GAIN_DB)
-        hidden = HiddenGains.view(known_db, edge_mask, link_mask)
-        channel = _channel(hidden.filled(known_db, None), link_mask)
-        known = start_features(channel, goals, link_mask, contract, noise)
+        estimate = None
+        if edge_mask is not None:
+            seen = view(known_db, edge_mask, link_mask)
+            estimate, reckoned = self.estimator(seen)
+            known_db = seen.filled(known_db, reckoned)
+        channel = _channel(known_db, link_mask)
+        known = start_features(channel, goals, edge_mask, contract, noise)
         state = self.start(torch.cat([known, noise], dim=-1)).float()
         tentative: list[Tensor] = []
-        estimates: list[Tensor] = []
         for number in range(self.config.steps):
-            if edge_mask is not None and number in self.config.estimate_steps:
-                estimator = self.estimators[self.config.estimate_steps.index(number)]
-                estimates.append(estimator(state.mean(2), hidden))
-                channel = _channel(hidden.filled(known_db, estimates[-1]), link_mask)
             step = self.steps[0 if self.config.shared else number]
             state, power = step(state, channel, goals, link_mask, contract)
             tentative.append(power)
-        return Passes(power_of(self.power, state, link_mask), tuple(tentative), tuple(estimates))
+        return Passes(power_of(self.power, state, link_mask), tuple(tentative), estimate)
 
 
 def power_of(layer: nn.Linear, state: Tensor, mask: Tensor | None) -> Tensor:

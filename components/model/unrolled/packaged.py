@@ -8,12 +8,17 @@ import numpy as np
 from components.model.unrolled.network import UnrolledNetwork
 
 
-def save(network: UnrolledNetwork, path: Path) -> None:
-    """Write the weights as an .npz of float32 arrays, the same bytes every time."""
-    arrays = {
+def arrays(network: UnrolledNetwork) -> dict[str, np.ndarray]:
+    """The weights by name, float32."""
+    found = {
         name: value.detach().cpu().numpy().astype(np.float32) for name, value in network.state_dict().items()
     }
-    np.savez(path, allow_pickle=False, **dict(sorted(arrays.items())))
+    return dict(sorted(found.items()))
+
+
+def save(network: UnrolledNetwork, path: Path) -> None:
+    """Write the weights as an .npz of float32 arrays, the same bytes every time."""
+    np.savez(path, allow_pickle=False, **arrays(network))
 
 
 def architecture(network: UnrolledNetwork) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Hyperparameters of training for any world."""
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from components.channel.worlds.distribution import WorldDistribution
 from components.config import Strict
@@ -18,8 +18,11 @@ class WorldsConfig(Strict):
     goals: GoalMixture = GoalMixture()
     draws: int = Field(default=1, ge=1)  # answers per network, of which the best counts most
     best_share: float = Field(default=0.8, ge=0, le=1)
+    # The last epochs may have other draws: what several draws add is learnt in few epochs, each of which takes longer.
+    last_epochs: int = Field(default=0, ge=0)
+    last_draws: int = Field(default=4, ge=1)
     tentative_weight: float = Field(default=0.5, ge=0)
-    estimate_weight: float = Field(default=0.1, ge=0)  # of the squared error of hidden gains
+    estimate_weight: float = Field(default=0.5, ge=0)  # of the squared error of hidden gains
     epochs: int = Field(default=60, ge=1)
     batches: int = Field(default=200, ge=1)  # per epoch
     batch_size: int = Field(default=64, ge=1)
@@ -28,3 +31,13 @@ class WorldsConfig(Strict):
     max_gradient_norm: float | None = Field(default=1.0, gt=0)
     precision: Precision = "float32"
     accumulation: int = Field(default=1, ge=1)
+
+    @model_validator(mode="after")
+    def _last_epochs_are_some_of_all(self) -> "WorldsConfig":
+        if self.last_epochs > self.epochs:
+            raise ValueError(f"last_epochs {self.last_epochs} are more than epochs {self.epochs}: lower them")
+        return self
+
+    def draws_in(self, epoch: int) -> int:
+        """Answers per network in an epoch, counted from 0."""
+        return self.draws if epoch < self.epochs - self.last_epochs else self.last_draws

@@ -21,7 +21,7 @@ class GoalMixture(Strict):
     penalty: Range = Range(low=0.5, high=200.0, logarithmic=True)
     weighted_share: float = Field(default=0.25, ge=0, le=1)
     weight_spread: Range = Range(low=0.1, high=2.5)  # standard deviation of the logarithm of a weight
-    complete_share: float = Field(default=0.7, ge=0, le=1)  # networks of which nothing is hidden
+    complete_share: float = Field(default=0.6, ge=0, le=1)  # networks of which nothing is hidden
     max_mask_ratio: float = Field(default=0.6, ge=0, lt=1)
     directed_share: float = Field(default=0.3, ge=0, le=1)  # of the batches hide directions, not pairs
 

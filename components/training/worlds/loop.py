@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from components.channel.torch_rng import seeded, torch_stream
 from components.data.batches import Group
 from components.data.online import OnlineWorlds
-from components.model.unrolled.estimate import HiddenGains
+from components.model.unrolled.estimate import view
 from components.model.unrolled.network import NOISE, Passes, UnrolledNetwork
 from components.training.checkpoint import CONFIG_NAME, MODEL_NAME, save_tensors
 from components.training.loop import Epoch, LoopConfig, Loss, Metrics, TrainingLoop
@@ -45,14 +45,15 @@ class WorldsTraining(TrainingLoop):
         )
         goals = config.goals.draw(batch, links, drawing)
         hidden = config.goals.draw_hidden(batch, links, drawing)
-        noise = torch.randn(batch, links, config.draws, NOISE, generator=drawing, device=drawing.device)
+        draws = config.draws_in(self.epochs_done)
+        noise = torch.randn(batch, links, draws, NOISE, generator=drawing, device=drawing.device)
         passes: Passes = self.forward(gain_db, goals, noise, hidden)
         gain = db_to_linear(gain_db.clamp(LEAST_GAIN_DB, LARGEST_GAIN_DB))
         total = utility_losses(passes, gain, goals, config.tentative_weight, config.best_share).mean()
         if hidden is not None and config.estimate_weight > 0:
             total = total + config.estimate_weight * _estimate_loss(passes, gain_db, hidden)
         # What a batch leaves without a gradient would make ranks wait.
-        total = total + 0.0 * sum(parameter.sum() for parameter in self.network.estimators.parameters())
+        total = total + 0.0 * sum(parameter.sum() for parameter in self.network.estimator.parameters())
         return Loss(total, total)
 
     def learning_rates(self) -> Sequence[float]:
@@ -88,8 +89,7 @@ class WorldsTraining(TrainingLoop):
 
 
 def _estimate_loss(passes: Passes, gain_db: Tensor, hidden: Tensor) -> Tensor:
-    """Mean squared error of the standardised estimates of hidden gains, over all of them."""
-    target = HiddenGains.view(gain_db, hidden, None).target(gain_db)
-    count = hidden.sum().clamp_min(1)
-    errors = [((estimate - target).square() * hidden).sum() / count for estimate in passes.estimates]
-    return torch.stack(errors).mean()
+    """Mean squared error of the standardised estimates of the hidden gains."""
+    target = view(gain_db, hidden, None).target(gain_db)
+    assert passes.estimate is not None, "where gains are hidden, they are estimated"
+    return ((passes.estimate - target).square() * hidden).sum() / hidden.sum().clamp_min(1)

@@ -1,16 +1,17 @@
 // The gains of one network as its passes read them: own ones, crossing ones by rows and by columns, couplings.
 //
-// NaN stands for a gain that is not known: the mean of the visible ones at first, in dB, then estimates.
+// NaN stands for a gain that is not known; an estimate takes its place (estimate.hpp).
 #pragma once
 
 #include "common/elementary.hpp"
+#include "common/products.hpp"
 #include "common/workspace.hpp"
 
 namespace gfm_ra {
 
 constexpr float least_network_gain = 1e-10f, largest_network_gain = 1e20f;  // -100 and 200 dB
-// Decibels per octave, and the unit and limit of an estimate (components/model/unrolled/estimate.py).
-constexpr float db_per_octave = 3.01029996f, spread_db = 15.0f, estimate_limit = 4.0f;
+// Decibels per octave, and the unit and limit of standardised gains (components/model/unrolled/estimate.py).
+constexpr float db_per_octave = 3.01029996f, spread_db = 15.0f, standard_limit = 4.0f;
 
 template <class F> GFM_RA_INLINE F within(F value, float least, float largest) {
     return smaller(larger(value, all<F>(least)), all<F>(largest));
@@ -21,15 +22,14 @@ template <class F> struct NetworkChannel {
     float *own, *around;          // [stride]: own gains; 1 and the sum of couplings
     float *natural, *transposed;  // [K, stride] crossing gains: row = receiver; row = transmitter
     float* coupling;              // [K, stride]: how strongly two links touch each other
-    float *unknown, *reverse;     // [K, stride]: 1 where not known; standardised gain of the other direction if known
+    float* unknown;               // [K, stride]: 1 where not known
     bool any_unknown;
-    float mean_db;                // of the visible crossing gains
 
     void place(Workspace& memory, int64_t count) {
         links = count;
         stride = (count + lanes<F> - 1) / lanes<F> * lanes<F>;
         for (float** array : {&own, &around}) *array = memory.array(stride);
-        for (float** array : {&natural, &transposed, &coupling, &unknown, &reverse}) *array = memory.array(links * stride);
+        for (float** array : {&natural, &transposed, &coupling, &unknown}) *array = memory.array(links * stride);
     }
 
     // Copy a network's linear gains [K, K].
@@ -53,52 +53,27 @@ template <class F> struct NetworkChannel {
             row[k] = 0.0f;
         }
         for (int64_t k = links; k < stride; ++k) own[k] = 1.0f;
-        if (any_unknown) look();
+        if (!any_unknown) derive();
+    }
+
+    // Put standardised estimates [K, stride] in the place of unknown gains.
+    void fill(const float* estimates, float mean_db) {
+        for (int64_t at = 0; at < links * stride; at += lanes<F>) {
+            const F guess_db = within(load<F>(estimates + at), -standard_limit, standard_limit) * spread_db + mean_db;
+            const F guess = exp2_of(guess_db * (1.0f / db_per_octave));
+            store(natural + at, select(load<F>(unknown + at) > 0.0f, guess, load<F>(natural + at)));
+        }
         derive();
     }
 
-    // Put estimates [K, stride] in the place of unknown gains.
-    void fill(const float* estimates) {
-        for (int64_t at = 0; at < links * stride; at += lanes<F>)
-            replace(at, within(load<F>(estimates + at), -estimate_limit, estimate_limit) * spread_db + mean_db);
-        derive();
+    // Mean of values [stride] over a link and its neighbours, these by how strongly they are coupled to it.
+    void mean_around(const float* values, float* out) const {
+        multiply_columns<F>(values, coupling, stride, links, 0.0f, out);
+        for (int64_t k = 0; k < stride; k += lanes<F>)
+            store(out + k, (load<F>(out + k) + load<F>(values + k)) / load<F>(around + k));
     }
 
   private:
-    // Mean of what is visible, and what the other direction says of an unknown gain.
-    void look() {
-        float sum = 0.0f;
-        int64_t count = 0;
-        for (int64_t k = 0; k < links; ++k)
-            for (int64_t j = 0; j < stride; j += lanes<F>) {
-                const int64_t at = k * stride + j;
-                // The diagonal is empty; any positive number stands in for it.
-                const F gain = larger(load<F>(natural + at), all<F>(least_network_gain));
-                store(transposed + at, log2_of(gain) * db_per_octave);
-            }
-        for (int64_t k = 0; k < links; ++k)
-            for (int64_t j = 0; j < links; ++j)
-                if (j != k && unknown[k * stride + j] == 0.0f) {
-                    sum += transposed[k * stride + j];
-                    ++count;
-                }
-        mean_db = count > 0 ? sum / static_cast<float>(count) : 0.0f;
-        for (int64_t k = 0; k < links; ++k)
-            for (int64_t j = 0; j < stride; ++j) {
-                float known = 0.0f;
-                if (j < links && j != k && unknown[j * stride + k] == 0.0f)
-                    known = (transposed[j * stride + k] - mean_db) * (1.0f / spread_db);
-                known = known < estimate_limit ? known : estimate_limit;
-                reverse[k * stride + j] = known > -estimate_limit ? known : -estimate_limit;
-            }
-        for (int64_t at = 0; at < links * stride; at += lanes<F>) replace(at, all<F>(mean_db));
-    }
-
-    GFM_RA_INLINE void replace(int64_t at, F guess_db) {
-        const F guess = exp2_of(guess_db * (1.0f / db_per_octave));
-        store(natural + at, select(load<F>(unknown + at) > 0.0f, guess, load<F>(natural + at)));
-    }
-
     // What follows from `natural`.
     void derive() {
         for (int64_t j = 0; j < links; ++j)

@@ -3,11 +3,13 @@
 #pragma once
 
 #include "network/channel.hpp"
+#include "network/layers.hpp"
 
 namespace gfm_ra {
 
 constexpr int feature_count = 10;
 constexpr float network_rate_floor = 1e-4f, network_tiny = 1e-12f, largest_feature = 6.0f, step_steepness = 6.0f;
+constexpr float least_stake = 1e-8f;  // of the largest
 constexpr float steepest_log2 = 86.56170245f;  // 60 nepers
 
 // A goal as the network reads it.
@@ -17,9 +19,6 @@ struct Prompt {
 };
 
 template <class F> GFM_RA_INLINE F natural_log(F value) { return log2_of(value) * ln_2; }
-template <class F> GFM_RA_INLINE F sigmoid(F value) {
-    return 1.0f / (exp2_of(value * (-1.0f / ln_2)) + 1.0f);
-}
 // Numbers of a vector of links that both halves of the computation use.
 template <class F> struct Consequences {
     F sinr, total, rate, slope, stake;
@@ -38,14 +37,14 @@ GFM_RA_INLINE Consequences<F> consequences(F own, F power, F interference, F wei
     if (goal.penalty > 0.0f)
         slope = fma(sigmoid((1.0f - found.rate * (1.0f / least)) * step_steepness), all<F>(goal.penalty), slope);
     found.slope = weight * slope;
-    found.stake = found.slope * found.rate;
+    found.stake = found.slope * (found.rate + network_rate_floor);
     return found;
 }
 
 // The features of a vector of links, handed to keep(feature, value); `benefit` and `harm` per own power.
 template <class F, class Keep>
 GFM_RA_INLINE void features(const Consequences<F>& found, F own, F power, F interference, F benefit, F harm,
-                            float mean_stake, float reach, const Prompt& goal, const Keep& keep) {
+                            F near_stake, float reach, const Prompt& goal, const Keep& keep) {
     const float least = goal.min_rate > network_rate_floor ? goal.min_rate : network_rate_floor;
     const F log_benefit = natural_log(benefit + network_tiny), log_harm = natural_log(harm + network_tiny);
     const F grown = natural_log(benefit * (found.total / interference) + network_tiny);
@@ -56,7 +55,7 @@ GFM_RA_INLINE void features(const Consequences<F>& found, F own, F power, F inte
     limited(0, fma(power, all<F>(2.0f), all<F>(-1.0f)));
     limited(1, natural_log(interference) * 0.2f - 1.0f);
     limited(2, natural_log(found.rate + network_rate_floor) * (1.0f / 3.0f));
-    limited(3, natural_log(found.stake * (1.0f / mean_stake) + network_tiny) * 0.2f);
+    limited(3, natural_log(found.stake / near_stake + network_tiny) * 0.2f);
     limited(4, log_benefit * 0.2f);
     limited(5, log_harm * 0.2f);
     limited(6, (log_benefit - log_harm) * 0.25f);

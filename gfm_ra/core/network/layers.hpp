@@ -7,11 +7,14 @@
 
 #include <type_traits>
 
+#include "common/elementary.hpp"
 #include "common/packs.hpp"
 
 namespace gfm_ra {
 
 constexpr int rows_per_block = 6;  // times two vectors: twelve sums, enough to keep two units busy, in 16 registers
+
+template <class F> GFM_RA_INLINE F sigmoid(F value) { return 1.0f / (exp2_of(value * (-1.0f / ln_2)) + 1.0f); }
 
 struct Layer {
     const float* weights;  // [blocks, terms, rows_per_block]
@@ -59,6 +62,52 @@ template <class F, class Function> GFM_RA_INLINE void for_links(int64_t stride, 
         function(first, std::integral_constant<int, 2>{});
     if (first < stride) function(first, std::integral_constant<int, 1>{});
 }
+
+// One layer without anything after it: in [terms, stride] -> out [rows, stride].
+template <class F> void one_layer(const Layer& layer, const float* in, float* out, int64_t stride) {
+    for_links<F>(stride, [&](int64_t first, auto count) GFM_RA_LAMBDA {
+        rows_of<F, decltype(count)::value>(
+            layer.weights, layer.rows, layer.terms, in + first, stride, [&](int64_t row, int v, F sum) GFM_RA_LAMBDA {
+                store(out + row * stride + first + v * lanes<F>, sum + layer.bias[row]);
+            });
+    });
+}
+
+// The same with the hyperbolic tangent after it: tanh(x) = 2 sigmoid(2 x) - 1.
+template <class F> void bounded_layer(const Layer& layer, const float* in, float* out, int64_t stride) {
+    one_layer<F>(layer, in, out, stride);
+    for (int64_t at = 0; at < layer.rows * stride; at += lanes<F>)
+        store(out + at, fma(sigmoid(load<F>(out + at) * 2.0f), all<F>(2.0f), all<F>(-1.0f)));
+}
+
+// What every link receives of what all send: sums over senders j of sent[j][row] matrix[j][link], handed to
+// hand_on(row, vector's first link, sum). sent is [links, padded], `rows` of them used, padded to whole blocks.
+template <class F, class HandOn>
+GFM_RA_INLINE void gather(const float* sent, int64_t rows, int64_t padded, const float* matrix, int64_t links,
+                          int64_t stride, const HandOn& hand_on) {
+    for_links<F>(stride, [&](int64_t first, auto count) GFM_RA_LAMBDA {
+        constexpr int vectors = decltype(count)::value;
+        for (int64_t block = 0; block < padded; block += rows_per_block) {
+            F sum[rows_per_block][vectors];
+            for (int row = 0; row < rows_per_block; ++row)
+                for (int v = 0; v < vectors; ++v) sum[row][v] = all<F>(0.0f);
+            const float *left = sent + block, *right = matrix + first;
+            for (int64_t j = 0; j < links; ++j, left += padded, right += stride) {
+                F gain[vectors];
+                for (int v = 0; v < vectors; ++v) gain[v] = load<F>(right + v * lanes<F>);
+                for (int row = 0; row < rows_per_block; ++row) {
+                    const F value = all<F>(left[row]);
+                    for (int v = 0; v < vectors; ++v) sum[row][v] = fma(value, gain[v], sum[row][v]);
+                }
+            }
+            const int64_t used = rows - block < rows_per_block ? rows - block : rows_per_block;
+            for (int row = 0; row < used; ++row)
+                for (int v = 0; v < vectors; ++v) hand_on(block + row, first + v * lanes<F>, sum[row][v]);
+        }
+    });
+}
+
+constexpr int64_t whole_blocks(int64_t rows) { return (rows + rows_per_block - 1) / rows_per_block * rows_per_block; }
 
 // Two layers with a ReLU between: in [terms, stride] -> out [rows, stride], added to what is there if `Add`.
 template <class F, bool Add>

@@ -3,22 +3,16 @@
 
 #include "common/products.hpp"
 #include "network/effects.hpp"
+#include "network/estimate.hpp"
 #include "network/layers.hpp"
 
 namespace gfm_ra {
 
-constexpr int start_feature_count = 13, noise_count = 2, message_kinds = 3;
+constexpr int start_feature_count = 14, noise_count = 2, message_kinds = 3;
 
 // One step's weights; without values, `value.rows` is 0.
 struct StepLayers {
     Layer power, value, into, outof;
-};
-
-// Estimates hidden gains before a step.
-struct EstimatorLayers {
-    Layer receiver, transmitter;  // [rank + 1, width]
-    int64_t before;               // which step
-    float reverse;                // weight of the other direction
 };
 
 // What `gfm_ra/inference/unrolled.py` passes on.
@@ -30,33 +24,27 @@ struct NetworkTask {
     float* power;             // [B, D, K]
     Layer start_into, start_outof, power_layer;
     const StepLayers* steps;
-    const EstimatorLayers* estimators;
-    int64_t links, draws, step_count, estimator_count, width, values, weight_rows;
+    EstimatorLayers estimator;
+    int64_t links, draws, step_count, width, values, weight_rows;
 };
 
 template <class F> class Pass {
   public:
     explicit Pass(const NetworkTask& task)
-        : task_(task), width_(task.width), sent_(feature_count + task.values), padded_((sent_ + 5) / 6 * 6) {}
+        : task_(task), width_(task.width), sent_(feature_count + task.values), padded_(whole_blocks(sent_)) {}
 
     void place(Workspace& memory) {
         channel_.place(memory, task_.links);
         const int64_t stride = channel_.stride;
-        rows_ = width_ + feature_count + message_kinds * sent_;
-        const int64_t start_rows = start_feature_count + noise_count;
-        start_ = memory.array(start_rows * stride);
-        input_ = memory.array(task_.draws * rows_ * stride);
+        across_ = task_.draws * stride;
+        start_ = memory.array((start_feature_count + noise_count) * across_);
+        input_ = memory.array((width_ + feature_count + message_kinds * sent_) * across_);
         for (float** array : {&weight_, &power_, &interference_, &rate_, &sinr_, &total_, &slope_, &stake_, &pressure_,
-                              &harm_, &benefit_})
+                              &harm_, &benefit_, &near_stake_})
             *array = memory.array(stride);
         for (float** array : {&heard_, &harmed_, &near_}) *array = memory.array(task_.links * padded_);
-        value_ = memory.array(padded_ * stride);
-        mean_state_ = memory.array(width_ * stride);
-        estimate_ = memory.array(task_.links * stride);
-        int64_t rank = 0;
-        for (int64_t number = 0; number < task_.estimator_count; ++number)
-            if (task_.estimators[number].receiver.rows > rank) rank = task_.estimators[number].receiver.rows;
-        for (float** array : {&receiver_, &transmitter_}) *array = memory.array(rank * stride);
+        value_ = memory.array(padded_ * across_);
+        estimate_.place(memory, task_.estimator, task_.links, stride);
         int64_t hidden = task_.start_into.rows;
         for (int64_t step = 0; step < task_.step_count; ++step)
             if (task_.steps[step].into.rows > hidden) hidden = task_.steps[step].into.rows;
@@ -66,16 +54,14 @@ template <class F> class Pass {
     // Powers of network `index`, [draws, K].
     void solve(int64_t index) {
         channel_.read(task_.gain + index * task_.links * task_.links);
+        if (channel_.any_unknown) estimate_.fill(task_.estimator, channel_);
         const float* given = task_.parameters + 3 * index;
         goal_ = {given[0], given[1], given[2], -1.0f};
         reach_ = exp2_less_one_of(all<Float4>(goal_.min_rate))[0];
         const float* weights = task_.weights + (task_.weight_rows > 1 ? index : 0) * task_.links;
         std::memcpy(weight_, weights, task_.links * sizeof(float));
         start();
-        for (int64_t step = 0; step < task_.step_count; ++step) {
-            if (channel_.any_unknown) estimate_before(step);
-            for (int64_t draw = 0; draw < task_.draws; ++draw) advance(task_.steps[step], state_of(draw));
-        }
+        for (int64_t step = 0; step < task_.step_count; ++step) advance(task_.steps[step]);
         for (int64_t draw = 0; draw < task_.draws; ++draw) {
             set_powers(task_.power_layer, state_of(draw));
             std::memcpy(task_.power + (index * task_.draws + draw) * task_.links, power_, task_.links * sizeof(float));
@@ -83,13 +69,12 @@ template <class F> class Pass {
     }
 
   private:
-    float* state_of(int64_t draw) const { return input_ + draw * rows_ * channel_.stride; }
+    // Draws lie side by side in a row: layers see one row of links, whatever their number.
+    float* state_of(int64_t draw) const { return input_ + draw * channel_.stride; }
 
     void start() {
         const int64_t links = task_.links, stride = channel_.stride;
-        float mean = 0.0f;
-        for (int64_t k = 0; k < links; ++k) mean += weight_[k];
-        mean = mean / static_cast<float>(links) + network_tiny;
+        channel_.mean_around(weight_, near_stake_);
         // Sums and maxima of rows and columns.
         float *row_sum = interference_, *row_max = rate_, *column_sum = sinr_, *column_max = total_;
         for (int64_t k = 0; k < stride; ++k) row_sum[k] = row_max[k] = column_sum[k] = column_max[k] = 0.0f;
@@ -108,23 +93,50 @@ template <class F> class Pass {
         const float shared[] = {goal_.alpha / 2.0f, scalar_log(1.0f + goal_.penalty) / 3.0f,
                                 scalar_log(1.0f + 10.0f * goal_.min_rate) / 2.0f};
         for (int64_t k = 0; k < stride; k += lanes<F>) {
-            const auto keep = [&](int feature, F value) GFM_RA_LAMBDA { store(start_ + feature * stride + k, value); };
+            const auto keep = [&](int feature, F value) GFM_RA_LAMBDA {
+                for (int64_t draw = 0; draw < task_.draws; ++draw)
+                    store(start_ + feature * across_ + draw * stride + k, value);
+            };
             keep(0, logarithm(load<F>(channel_.own + k)));
             keep(1, logarithm(load<F>(row_sum + k) + 1.0f));
             keep(2, logarithm(load<F>(row_max + k) + 1.0f));
             keep(3, logarithm(load<F>(column_sum + k) + 1.0f));
             keep(4, logarithm(load<F>(column_max + k) + 1.0f));
             for (int i = 0; i < 3; ++i) keep(5 + i, within(all<F>(shared[i]), -largest_feature, largest_feature));
-            const F priority = natural_log((load<F>(weight_ + k) + network_tiny) * (1.0f / mean)) * 0.5f;
+            const F mean = load<F>(near_stake_ + k);
+            const F priority = natural_log((load<F>(weight_ + k) + network_tiny) / (mean + network_tiny)) * 0.5f;
             keep(8, within(priority, -largest_feature, largest_feature));
             for (int feature = 9; feature < start_feature_count; ++feature) keep(feature, all<F>(0.0f));
         }
-        for (int64_t draw = 0; draw < task_.draws; ++draw) {
+        if (channel_.any_unknown) doubt();
+        for (int64_t draw = 0; draw < task_.draws; ++draw)
             for (int64_t k = 0; k < links; ++k)
                 for (int i = 0; i < noise_count; ++i)
-                    start_[(start_feature_count + i) * stride + k] = task_.noise[(draw * links + k) * noise_count + i];
-            two_layers<F, false>(task_.start_into, task_.start_outof, start_, state_of(draw), hidden_, stride);
-        }
+                    start_[(start_feature_count + i) * across_ + draw * stride + k] =
+                        task_.noise[(draw * links + k) * noise_count + i];
+        two_layers<F, false>(task_.start_into, task_.start_outof, start_, input_, hidden_, across_);
+    }
+
+    // Shares of what a link hears, and of what is heard of it, that are estimated: the last two features of the start.
+    void doubt() {
+        const int64_t links = task_.links, stride = channel_.stride;
+        float *heard_all = rate_, *heard = sinr_, *harmed_all = total_, *harmed = slope_;
+        for (float* array : {heard_all, heard, harmed_all, harmed})
+            for (int64_t k = 0; k < stride; ++k) array[k] = 0.0f;
+        for (int64_t k = 0; k < links; ++k)
+            for (int64_t j = 0; j < links; ++j) {
+                const float gain = channel_.natural[k * stride + j], strength = gain / (gain + 1.0f);
+                const float estimated = strength * channel_.unknown[k * stride + j];
+                heard_all[k] += strength;
+                harmed_all[j] += strength;
+                heard[k] += estimated;
+                harmed[j] += estimated;
+            }
+        for (int64_t draw = 0; draw < task_.draws; ++draw)
+            for (int64_t k = 0; k < stride; ++k) {
+                start_[12 * across_ + draw * stride + k] = heard[k] / (heard_all[k] + 1.0f);
+                start_[13 * across_ + draw * stride + k] = harmed[k] / (harmed_all[k] + 1.0f);
+            }
     }
 
     static float scalar_log(float value) { return natural_log(all<Float4>(value))[0]; }
@@ -132,14 +144,34 @@ template <class F> class Pass {
     // Powers that a state means, into `power_`; links that do not exist are silent.
     void set_powers(const Layer& layer, const float* state) {
         const int64_t stride = channel_.stride;
-        multiply_columns<F>(layer.weights, state, stride, width_, layer.bias[0], power_);
+        weigh(layer, state);
         for (int64_t k = 0; k < stride; k += lanes<F>) store(power_ + k, sigmoid(load<F>(power_ + k)));
         for (int64_t k = task_.links; k < stride; ++k) power_[k] = 0.0f;
     }
 
-    void advance(const StepLayers& step, float* state) {
+    // One row of a layer for one draw, into `power_`.
+    void weigh(const Layer& layer, const float* state) {
+        for_links<F>(channel_.stride, [&](int64_t first, auto count) GFM_RA_LAMBDA {
+            constexpr int vectors = decltype(count)::value;
+            F sum[vectors];
+            for (int v = 0; v < vectors; ++v) sum[v] = all<F>(layer.bias[0]);
+            const float* in = state + first;
+            for (int64_t term = 0; term < width_; ++term, in += across_)
+                for (int v = 0; v < vectors; ++v) sum[v] = fma(all<F>(layer.weights[term]), load<F>(in + v * lanes<F>), sum[v]);
+            for (int v = 0; v < vectors; ++v) store(power_ + first + v * lanes<F>, sum[v]);
+        });
+    }
+
+    void advance(const StepLayers& step) {
+        if (step.value.rows > 0) bounded_layer<F>(step.value, input_, value_, across_);
+        for (int64_t draw = 0; draw < task_.draws; ++draw) exchange(step, state_of(draw), value_ + draw * channel_.stride);
+        two_layers<F, true>(step.into, step.outof, input_, input_, hidden_, across_);
+    }
+
+    // What follows from the powers of one draw, and what its links receive of each other.
+    void exchange(const StepLayers& step, float* state, const float* value) {
         const int64_t links = task_.links, stride = channel_.stride;
-        float* feature = state + width_ * stride;
+        float* feature = state + width_ * across_;
         set_powers(step.power, state);
         multiply_columns<F>(power_, channel_.transposed, stride, links, 1.0f, interference_);
         for (int64_t k = 0; k < stride; k += lanes<F>) {
@@ -151,89 +183,38 @@ template <class F> class Pass {
             store(slope_ + k, found.slope);
             store(stake_ + k, found.stake);
         }
-        float mean_stake = 0.0f;
-        for (int64_t k = 0; k < links; ++k) mean_stake += stake_[k];
-        mean_stake /= static_cast<float>(links);
-        mean_stake = mean_stake > network_tiny ? mean_stake : network_tiny;
+        float largest = network_tiny;
+        for (int64_t k = 0; k < links; ++k) largest = stake_[k] > largest ? stake_[k] : largest;
+        for (int64_t k = links; k < stride; ++k) stake_[k] = 0.0f;
+        for (int64_t k = 0; k < stride; k += lanes<F>) store(stake_ + k, load<F>(stake_ + k) / largest);
+        channel_.mean_around(stake_, near_stake_);
         for (int64_t k = 0; k < stride; k += lanes<F>) {
-            const F worth = load<F>(slope_ + k) / (load<F>(total_ + k) * mean_stake);
-            store(benefit_ + k, worth * load<F>(channel_.own + k));
+            const F near = larger(load<F>(near_stake_ + k), all<F>(least_stake));
+            const F worth = load<F>(slope_ + k) / (load<F>(total_ + k) * largest);
+            store(near_stake_ + k, near);
+            store(benefit_ + k, worth * load<F>(channel_.own + k) / near);
             store(pressure_ + k, worth * load<F>(sinr_ + k));
         }
         multiply_columns<F>(pressure_, channel_.natural, stride, links, 0.0f, harm_);
+        for (int64_t k = 0; k < stride; k += lanes<F>) store(harm_ + k, load<F>(harm_ + k) / load<F>(near_stake_ + k));
         for (int64_t k = 0; k < stride; k += lanes<F>) {
             const Consequences<F> found{load<F>(sinr_ + k), load<F>(total_ + k), load<F>(rate_ + k),
                                         load<F>(slope_ + k), load<F>(stake_ + k)};
             features<F>(found, load<F>(channel_.own + k), load<F>(power_ + k), load<F>(interference_ + k),
-                        load<F>(benefit_ + k), load<F>(harm_ + k), mean_stake, reach_, goal_,
-                        [&](int number, F value) GFM_RA_LAMBDA { store(feature + number * stride + k, value); });
+                        load<F>(benefit_ + k), load<F>(harm_ + k), load<F>(near_stake_ + k), reach_, goal_,
+                        [&](int number, F value) GFM_RA_LAMBDA { store(feature + number * across_ + k, value); });
         }
-        if (step.value.rows > 0) send_values(step.value, state);
-        send(feature);
-        receive(feature, feature + feature_count * stride);
-        two_layers<F, true>(step.into, step.outof, state, state, hidden_, stride);
-    }
-
-    // Estimate hidden gains anew from the draws' mean state, where it is time to.
-    void estimate_before(int64_t step) {
-        const int64_t links = task_.links, stride = channel_.stride;
-        for (int64_t number = 0; number < task_.estimator_count; ++number) {
-            const EstimatorLayers& estimator = task_.estimators[number];
-            if (estimator.before != step) continue;
-            for (int64_t at = 0; at < width_ * stride; at += lanes<F>) {
-                F sum = load<F>(state_of(0) + at);
-                for (int64_t draw = 1; draw < task_.draws; ++draw) sum = sum + load<F>(state_of(draw) + at);
-                store(mean_state_ + at, sum * (1.0f / static_cast<float>(task_.draws)));
-            }
-            apply(estimator.receiver, mean_state_, receiver_);
-            apply(estimator.transmitter, mean_state_, transmitter_);
-            const int64_t rows = estimator.receiver.rows;
-            const float scale = 1.0f / root(all<Float4>(static_cast<float>(rows - 1)))[0];
-            for (int64_t k = 0; k < links; ++k)
-                for (int64_t j = 0; j < stride; j += lanes<F>) {
-                    F product = all<F>(0.0f);
-                    for (int64_t row = 1; row < rows; ++row)
-                        product = fma(all<F>(receiver_[row * stride + k]), load<F>(transmitter_ + row * stride + j), product);
-                    F value = fma(product, all<F>(scale), all<F>(receiver_[k]) + load<F>(transmitter_ + j));
-                    value = fma(load<F>(channel_.reverse + k * stride + j), all<F>(estimator.reverse), value);
-                    store(estimate_ + k * stride + j, value);
-                }
-            channel_.fill(estimate_);
-        }
-    }
-
-    // One layer without anything after it: in [terms, stride] -> out [rows, stride].
-    void apply(const Layer& layer, const float* in, float* out) {
-        const int64_t stride = channel_.stride;
-        for_links<F>(stride, [&](int64_t first, auto count) GFM_RA_LAMBDA {
-            rows_of<F, decltype(count)::value>(
-                layer.weights, layer.rows, layer.terms, in + first, stride, [&](int64_t row, int v, F sum) GFM_RA_LAMBDA {
-                    store(out + row * stride + first + v * lanes<F>, sum + layer.bias[row]);
-                });
-        });
-    }
-
-    // Learnt numbers of a state that links send beside their features, into `value_`.
-    void send_values(const Layer& layer, const float* state) {
-        const int64_t stride = channel_.stride;
-        for_links<F>(stride, [&](int64_t first, auto count) GFM_RA_LAMBDA {
-            rows_of<F, decltype(count)::value>(
-                layer.weights, layer.rows, layer.terms, state + first, stride,
-                [&](int64_t row, int v, F sum) GFM_RA_LAMBDA {
-                    // tanh(x) = 2 sigmoid(2 x) - 1
-                    const F value = fma(sigmoid((sum + layer.bias[row]) * 2.0f), all<F>(2.0f), all<F>(-1.0f));
-                    store(value_ + row * stride + first + v * lanes<F>, value);
-                });
-        });
+        send(feature, value);
+        receive(feature, value, feature + feature_count * across_);
     }
 
     // What every link sends, link by link, with the factors that its receivers' averages have.
-    void send(const float* feature) {
-        const int64_t links = task_.links, stride = channel_.stride;
+    void send(const float* feature, const float* value) {
+        const int64_t links = task_.links;
         for (int64_t j = 0; j < links; ++j) {
             float* to = near_ + j * padded_;
-            for (int i = 0; i < feature_count; ++i) to[i] = feature[i * stride + j];
-            for (int64_t i = 0; i < task_.values; ++i) to[feature_count + i] = value_[i * stride + j];
+            for (int i = 0; i < feature_count; ++i) to[i] = feature[i * across_ + j];
+            for (int64_t i = 0; i < task_.values; ++i) to[feature_count + i] = value[i * across_ + j];
             const float power = power_[j], pressure = pressure_[j];
             for (int64_t i = 0; i < padded_; ++i) {
                 heard_[j * padded_ + i] = power * to[i];
@@ -242,56 +223,35 @@ template <class F> class Pass {
         }
     }
 
-    // One product with a matrix of gains for all that is sent: hand_on(row, vector's first link, sum).
-    template <class HandOn> GFM_RA_INLINE void gather(const float* sent, const float* matrix, const HandOn& hand_on) {
-        const int64_t links = task_.links, stride = channel_.stride;
-        for_links<F>(stride, [&](int64_t first, auto count) GFM_RA_LAMBDA {
-            constexpr int vectors = decltype(count)::value;
-            for (int64_t block = 0; block < padded_; block += rows_per_block) {
-                F sum[rows_per_block][vectors];
-                for (int row = 0; row < rows_per_block; ++row)
-                    for (int v = 0; v < vectors; ++v) sum[row][v] = all<F>(0.0f);
-                const float *left = sent + block, *right = matrix + first;
-                for (int64_t j = 0; j < links; ++j, left += padded_, right += stride) {
-                    F gain[vectors];
-                    for (int v = 0; v < vectors; ++v) gain[v] = load<F>(right + v * lanes<F>);
-                    for (int row = 0; row < rows_per_block; ++row) {
-                        const F value = all<F>(left[row]);
-                        for (int v = 0; v < vectors; ++v) sum[row][v] = fma(value, gain[v], sum[row][v]);
-                    }
-                }
-                const int64_t rows = sent_ - block < rows_per_block ? sent_ - block : rows_per_block;
-                for (int row = 0; row < rows; ++row)
-                    for (int v = 0; v < vectors; ++v) hand_on(block + row, first + v * lanes<F>, sum[row][v]);
-            }
-        });
+    template <class HandOn> GFM_RA_INLINE void gather_all(const float* sent, const float* matrix, const HandOn& hand_on) {
+        gather<F>(sent, sent_, padded_, matrix, task_.links, channel_.stride, hand_on);
     }
 
-    void receive(const float* feature, float* message) {
-        const int64_t stride = channel_.stride;
-        gather(heard_, channel_.transposed, [&](int64_t row, int64_t at, F sum) GFM_RA_LAMBDA {
-            store(message + row * stride + at, sum / load<F>(interference_ + at));
+    void receive(const float* feature, const float* value, float* message) {
+        gather_all(heard_, channel_.transposed, [&](int64_t row, int64_t at, F sum) GFM_RA_LAMBDA {
+            store(message + row * across_ + at, sum / load<F>(interference_ + at));
         });
-        message += sent_ * stride;
-        gather(harmed_, channel_.natural, [&](int64_t row, int64_t at, F sum) GFM_RA_LAMBDA {
-            const F share = load<F>(harm_ + at) + load<F>(benefit_ + at) + network_tiny;
-            store(message + row * stride + at, sum / share);
+        message += sent_ * across_;
+        gather_all(harmed_, channel_.natural, [&](int64_t row, int64_t at, F sum) GFM_RA_LAMBDA {
+            const F share = (load<F>(harm_ + at) + load<F>(benefit_ + at) + network_tiny) * load<F>(near_stake_ + at);
+            store(message + row * across_ + at, sum / share);
         });
-        message += sent_ * stride;
-        gather(near_, channel_.coupling, [&](int64_t row, int64_t at, F sum) GFM_RA_LAMBDA {
-            const float* own = row < feature_count ? feature + row * stride : value_ + (row - feature_count) * stride;
-            store(message + row * stride + at, (sum + load<F>(own + at)) / load<F>(channel_.around + at));
+        message += sent_ * across_;
+        gather_all(near_, channel_.coupling, [&](int64_t row, int64_t at, F sum) GFM_RA_LAMBDA {
+            const float* own = row < feature_count ? feature + row * across_ : value + (row - feature_count) * across_;
+            store(message + row * across_ + at, (sum + load<F>(own + at)) / load<F>(channel_.around + at));
         });
     }
 
     const NetworkTask& task_;
     const int64_t width_, sent_, padded_;
-    int64_t rows_ = 0;
+    int64_t across_ = 0;  // from row to row: all draws' links
     NetworkChannel<F> channel_;
+    HiddenGains<F> estimate_;
     Prompt goal_{};
     float reach_ = 0.0f;
     float *start_, *input_, *weight_, *power_, *interference_, *rate_, *sinr_, *total_, *slope_, *stake_, *pressure_,
-        *harm_, *benefit_, *heard_, *harmed_, *near_, *value_, *mean_state_, *estimate_, *receiver_, *transmitter_, *hidden_;
+        *harm_, *benefit_, *near_stake_, *heard_, *harmed_, *near_, *value_, *hidden_;
 };
 
 }  // namespace gfm_ra

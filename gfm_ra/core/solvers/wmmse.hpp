@@ -106,11 +106,32 @@ template <class F> class BestOfStarts {
     explicit BestOfStarts(const Task& task) : task_(task) {}
 
     Outcome solve(int64_t begin, int64_t end) {
+        if (prepare() != Outcome::solved) return Outcome::out_of_memory;
+        for (int64_t index = begin; index < end; ++index) solve_one(index);
+        return Outcome::solved;
+    }
+
+    // Room for the work; needed once, before the first snapshot.
+    Outcome prepare() {
         place();
         if (!memory_.allocate()) return Outcome::out_of_memory;
         place();
-        for (int64_t index = begin; index < end; ++index) solve_one(index);
         return Outcome::solved;
+    }
+
+    void solve_one(int64_t index) {
+        const int64_t links = task_.links;
+        one_.read(task_.gain + index * links * links, task_.weights_of(index));
+        if (task_.starts >= enough)
+            for (int64_t link = 0; link < links; ++link)
+                std::memcpy(half_.gain + link * links, one_.natural + link * one_.stride, links * sizeof(float));
+        best_ = -std::numeric_limits<float>::infinity();
+        for (int64_t start = 0; start < task_.starts;) {
+            const int64_t left = task_.starts - start;
+            start += left > Half::width ? run(full_, index, start, Full::width, left)
+                     : left >= enough   ? run(half_, index, start, Half::width, left)
+                                        : run(one_, index, start, 1, left);
+        }
     }
 
   private:
@@ -131,21 +152,6 @@ template <class F> class BestOfStarts {
         full_.gain = half_.gain;
         full_.direct = half_.direct;
         full_.weight = half_.weight;
-    }
-
-    void solve_one(int64_t index) {
-        const int64_t links = task_.links;
-        one_.read(task_.gain + index * links * links, task_.weights_of(index));
-        if (task_.starts >= enough)
-            for (int64_t link = 0; link < links; ++link)
-                std::memcpy(half_.gain + link * links, one_.natural + link * one_.stride, links * sizeof(float));
-        best_ = -std::numeric_limits<float>::infinity();
-        for (int64_t start = 0; start < task_.starts;) {
-            const int64_t left = task_.starts - start;
-            start += left > Half::width ? run(full_, index, start, Full::width, left)
-                     : left >= enough   ? run(half_, index, start, Half::width, left)
-                                        : run(one_, index, start, 1, left);
-        }
     }
 
     // Iterate starts from `start` on and take the best of them if it beats `best_`; returns how many there were.

@@ -5,19 +5,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from pydantic import ValidationError
 
-from components.data.batches import Group
 from components.model.conditioning import GoalDistribution, advantage, goals_of
-from components.model.prompted import PromptedModel
 from components.model.rates import spectral_efficiency
 from components.training.checkpoint import load_prompted_model, model_from_backbone
-from components.training.config import PretrainingConfig
 from components.training.loop import Metrics
 from components.training.pretraining import Pretraining
-from gfm_ra.goals import STANDARD, SumRate
+from gfm_ra.goals import STANDARD
 from gfm_ra.units import db_to_linear
-from tests.components.training.pretraining_runs import CONDITIONED, make, run, same_bits, snapshots, weights
+from tests.components.training.pretraining_runs import CONDITIONED, make, run, same_bits, weights
 
 
 @pytest.fixture(scope="module")
@@ -108,41 +104,3 @@ def test_goals_are_drawn_anew_at_every_step_and_hide_as_their_distribution_says(
     run(loop)
     assert not any(mask.any() for mask, _ in seen)
     assert len({tuple(parameters.flatten().tolist()) for _, parameters in seen}) == len(seen)
-
-
-def test_a_mentor_s_powers_are_learnt() -> None:
-    torch.manual_seed(1)
-    distillation_teacher = PromptedModel(CONDITIONED.backbone, CONDITIONED.conditioning)
-    with torch.no_grad():
-        distillation_teacher.head.mlp[2].bias.fill_(-4.0)  # a whisper, which no utility would teach
-    gain_db = torch.from_numpy(snapshots(9, 4, 3)).float()
-    goals = goals_of(SumRate(), 9, 4)
-
-    def distance(weight: float) -> float:
-        update = {"distillation_weight": weight, "epochs": 6, "learning_rate": 1e-2}
-        config = CONDITIONED.model_copy(update=update)
-        train = [snapshots(80, 4, 1)]
-        loop = Pretraining(
-            config, train, [snapshots(9, 4, 3)], 0, Group(), distillation_teacher if weight else None
-        )
-        run(loop)
-        student = loop.student.eval()
-        with torch.no_grad():
-            power = student.power(student.encoder.embed(gain_db, goals).z)
-            return float((power - distillation_teacher(gain_db, goals)).square().mean())
-
-    before = {name: value.clone() for name, value in distillation_teacher.state_dict().items()}
-    assert distance(100.0) < 0.02 < 0.2 < distance(0.0)
-    assert same_bits(before, dict(distillation_teacher.state_dict()))
-
-
-def test_a_mentor_and_its_weight_belong_together() -> None:
-    distillation_teacher = PromptedModel(CONDITIONED.backbone, CONDITIONED.conditioning)
-    for config, given in (
-        (CONDITIONED, distillation_teacher),
-        (CONDITIONED.model_copy(update={"distillation_weight": 1.0}), None),
-    ):
-        with pytest.raises(ValueError, match="belong together"):
-            Pretraining(config, [snapshots(8, 4, 1)], [snapshots(8, 4, 2)], 0, Group(), given)
-    with pytest.raises(ValidationError, match="utility_weight above 0"):
-        PretrainingConfig(distillation_weight=1.0)

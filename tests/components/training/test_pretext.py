@@ -142,10 +142,10 @@ def test_teacher_is_the_moving_average_of_parameters_and_buffers(student: Studen
 
 def test_only_what_was_asked_for_has_a_loss(conditioned: Student, gain_db, mask, goals: Goals) -> None:
     nothing = conditioned(gain_db, mask, Task(False, None, goals))
-    assert nothing.edge == nothing.consistency == nothing.estimate == nothing.distillation == 0.0
+    assert nothing.edge == nothing.consistency == nothing.estimate == 0.0
     assert nothing.goal != 0.0
-    target, distillation_teacher = torch.ones(GRAPHS * LINKS, CONFIG.width), torch.zeros(GRAPHS, LINKS)
-    everything = conditioned(gain_db, mask, Task(True, target, goals, distillation_teacher))
+    target = torch.ones(GRAPHS * LINKS, CONFIG.width)
+    everything = conditioned(gain_db, mask, Task(True, target, goals))
     assert all(loss != 0.0 for loss in everything)
 
 

@@ -58,7 +58,7 @@ UNDEFINED = (
 @pytest.mark.parametrize(
     ("flags", "runtime"), [(ADDRESS, "libasan.so"), (UNDEFINED, "libubsan.so")], ids=["address", "undefined"]
 )
-def test_solver_tests_pass_with_sanitizers(flags, runtime, tmp_path, root):
+def test_tests_of_the_core_pass_with_sanitizers(flags, runtime, tmp_path, root):
     # One instruction set is compiled anew (minutes), the others are as installed.
     name = "avx2" if "avx2" in loader.available() else loader.available()[-1]
     package = tmp_path / loader.PACKAGE
@@ -72,7 +72,8 @@ def test_solver_tests_pass_with_sanitizers(flags, runtime, tmp_path, root):
         "ASAN_OPTIONS": "detect_leaks=0:allocator_may_return_null=1", loader.VARIABLE: name,
     }  # fmt: skip
     tests = [
-        f"tests/gfm_ra/solvers/{name}.py" for name in ("test_core", "test_wmmse_laws", "test_scheduling")
+        *(f"tests/gfm_ra/solvers/{name}.py" for name in ("test_core", "test_wmmse_laws", "test_scheduling")),
+        "tests/gfm_ra/inference/test_compiled_efforts.py",
     ]
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-m", "not slow", *tests]
     done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True)

@@ -1,13 +1,15 @@
 """Efforts of a network that takes noise: what each promises, whatever the network's own answers are worth."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 from gfm_ra.allocator import Allocator
 from gfm_ra.goals import AlphaFair, Objective, ProportionalFair, QoS, SumRate
-from gfm_ra.inference.comparison import DRAWS, REFINEMENT_ITERATIONS, compared
+from gfm_ra.inference.comparison import DRAWS, REFINEMENT_ITERATIONS, Effort, compared
 from gfm_ra.inference.prompts import prompt_of
-from gfm_ra.inference.unrolled import Architecture, UnrolledNetwork, noise
+from gfm_ra.inference.unrolled import Architecture, EstimatorSizes, UnrolledNetwork, noise
 from gfm_ra.rates import spectral_efficiency
 from gfm_ra.solvers import full_reuse, wmmse
 
@@ -17,7 +19,12 @@ COUNT, LINKS = 12, 9
 
 def allocator() -> Allocator:
     sizes = Architecture(
-        width=8, hidden=12, steps=3, values=0, shared=False, estimate_rank=2, estimate_steps=(1,)
+        width=8,
+        hidden=12,
+        steps=3,
+        values=0,
+        shared=False,
+        estimator=EstimatorSizes(width=5, hidden=6, rounds=1, values=2, rank=2),
     )
     draw = np.random.default_rng(3)
     weights = {
@@ -67,6 +74,40 @@ def test_the_seed_decides_the_noise() -> None:
     first = allocator().allocate(gain=gains(), effort="fast", seed=1).power
     assert np.array_equal(first, allocator().allocate(gain=gains(), effort="fast", seed=1).power)
     assert not np.array_equal(first, allocator().allocate(gain=gains(), effort="fast", seed=2).power)
+
+
+@pytest.mark.parametrize("effort", DRAWS)
+def test_numbers_of_numpy_key_noise_and_starts_as_pythons_own_do(effort: Effort) -> None:
+    keys = [allocator().allocate(gain=gains(), effort=effort, seed=3, first_index=2, threads=1)]
+    for kind in (np.int64, np.uint8):
+        numbers: dict[str, Any] = {"seed": kind(3), "first_index": kind(2), "threads": kind(1)}
+        keys.append(allocator().allocate(gain=gains(), effort=effort, **numbers))
+    assert all(np.array_equal(keys[0].power, found.power) for found in keys[1:])
+
+
+@pytest.mark.parametrize("effort", DRAWS)
+@pytest.mark.parametrize(
+    ("name", "value", "least"),
+    [
+        ("threads", 0, 1),
+        ("threads", -2, 1),
+        ("threads", 1.5, 1),
+        ("threads", "2", 1),
+        ("seed", -1, 0),
+        ("seed", 1.5, 0),
+        ("seed", None, 0),
+        ("first_index", -1, 0),
+        ("first_index", "3", 0),
+    ],
+)
+def test_threads_and_keys_that_are_no_counts_are_refused_in_one_line(
+    effort: Effort, name: str, value: object, least: int
+) -> None:
+    with pytest.raises(
+        ValueError, match=f"^allocate: {name} must be a whole number from {least} on, got "
+    ) as refusal:
+        allocator().allocate(gain=gains(), effort=effort, **{name: value})  # type: ignore[arg-type]
+    assert "\n" not in str(refusal.value)
 
 
 def test_unknown_gains_are_answered_as_fast_whatever_the_effort() -> None:

@@ -20,7 +20,7 @@ from components.model.backbone import BackboneConfig
 from components.model.heads import PowerModel
 from components.training.checkpoint import MODEL_NAME, ModelCard, save_model
 from pipelines.cli import main as cli
-from pipelines.registry import aliases, promotion, pyfunc_program, relocation, versions
+from pipelines.registry import aliases, comparison, promotion, pyfunc_program, relocation, versions
 from pipelines.runtime import paths, runs
 from pipelines.runtime.errors import UserError
 from pipelines.stages import register
@@ -66,7 +66,7 @@ def registry(module_workspace: Path, simulated: Path, solved: Path, run_stage: C
     shutil.copytree(solved, paths.REFERENCES)
     Path("dvc.lock").write_text(yaml.safe_dump(LOCK))
     with pytest.MonkeyPatch.context() as monkeypatch:
-        monkeypatch.setattr(register, "candidates", lambda group: [Candidate("sum-rate", HEAD)])
+        monkeypatch.setattr(register, "candidates", lambda: [Candidate("sum-rate", HEAD)])
         for bias, seed in ((WHISPER, 0), (SHOUT, 0), (WHISPER, 1)):
             make_head(bias, seed)
             run_stage(register.STAGE)
@@ -154,6 +154,36 @@ def test_promote_asks_the_gate(registry: Path) -> None:
     status, said = promote(NAME, "--version", "2")
     assert (status, pointing()) == (0, ("2", "3"))
     assert said.startswith(f"{NAME} 2: promoted, its ratio to WMMSE is +")
+
+
+def test_what_is_better_at_home_and_surely_worse_abroad_is_refused_and_the_line_says_where(
+    registry: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = pointing()
+    original = comparison.networks
+
+    def quiet(kind: str, count: int, links: int) -> np.ndarray:
+        # Networks where a whisper is worth more than full power: two links that drown each other.
+        if kind != "corridor":
+            return original(kind, count, links)
+        gain_db = np.full((count, links, links), 80.0, np.float32)
+        gain_db[:, range(links), range(links)] = 40.0
+        return gain_db + np.random.default_rng(0).normal(0.0, 1.0, gain_db.shape).astype(np.float32)
+
+    aliases.promote(NAME, "1")
+    with monkeypatch.context() as patch:
+        patch.setattr(comparison, "networks", quiet)
+        status, said = promote(NAME, "--version", "2")
+    assert said.startswith(
+        f"{NAME} 2: refused, surely worse than champion 1 in corridor networks, where its ratio"
+    )
+    assert "lattice" not in said
+    assert status == 1
+    assert promote(NAME, "--version", "2")[0] == 0
+    assert pointing() == ("2", "1")
+    aliases.promote(NAME, str(before[1]))
+    aliases.promote(NAME, str(before[0]))
+    assert pointing() == before
 
 
 def test_promote_all_takes_every_candidate_of_the_project(registry: Path) -> None:

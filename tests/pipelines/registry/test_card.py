@@ -1,6 +1,6 @@
 """The card of a registered model says what its readers must know before they use it."""
 
-from components.evaluation.intervals import Interval
+from components.intervals import Interval
 from pipelines.registry.card import model_card
 
 

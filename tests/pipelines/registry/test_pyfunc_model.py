@@ -9,6 +9,7 @@ import sys
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import get_args
 
 import mlflow
@@ -257,8 +258,8 @@ class Graph:
     def __init__(self, value: float) -> None:
         self.value, self.gains = value, []
 
-    def get_inputs(self) -> list[None]:
-        return [None]
+    def get_inputs(self) -> list[SimpleNamespace]:
+        return [SimpleNamespace(name="gain_db")]
 
     def run(self, _: list[str], inputs: dict[str, np.ndarray]) -> list[np.ndarray]:
         self.gains.append(inputs["gain_db"].size)

@@ -95,7 +95,7 @@ def test_a_registry_that_fails_stops_a_promotion(
     with pytest.raises(UserError, match="does not say what it has of gfm-ra-qos"):
         versions.find("gfm-ra-qos", "3")
     with pytest.raises(UserError, match="nothing was promoted"):
-        promotion.Gate(no_snapshots, False, 0.95).pass_through(
+        promotion.Gate(no_snapshots, False, 0.95, dict).pass_through(
             versions.Version("gfm-ra-qos", "3", (), 0.0, {}, "")
         )
     with pytest.raises(UserError) as caught:

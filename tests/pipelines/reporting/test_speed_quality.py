@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from components.evaluation.intervals import Interval
+from components.intervals import Interval
 from pipelines.reporting import speed_quality, speed_quality_methods
 
 

@@ -2,6 +2,7 @@
 
 import ast
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -104,3 +105,27 @@ def test_every_folder_of_compiled_sources_is_called_by_a_module(root: Path) -> N
     there = {str(path.parent.relative_to(root)) for path in (root / "gfm_ra/core").glob("*/*.hpp")}
     assert there == called
     assert all((root / module).is_file() for module in COMPILED)
+
+
+def test_a_module_names_the_folders_of_the_compiled_functions_that_it_calls(root: Path) -> None:
+    exported = re.compile(r"\b(gfm_ra_\w+)\(")
+    sources = {path: path.read_text() for path in (root / "gfm_ra/core").glob("*/*.cpp")}
+    called = {}
+    for module in (root / "gfm_ra").rglob("*.py"):
+        functions = set(re.findall(r"\bcore\.(gfm_ra_\w+)", module.read_text()))
+        rooms = {
+            room
+            for path, text in sources.items()
+            if functions & set(exported.findall(text))
+            for room in rooms_of(path, root / "gfm_ra/core", set())
+        }
+        if rooms:
+            called[str(module.relative_to(root))] = {f"gfm_ra/core/{room}" for room in rooms}
+    assert called == {module: set(folders) for module, folders in COMPILED.items()}
+
+
+def rooms_of(source: Path, core: Path, seen: set[Path]) -> set[str]:
+    """Folders of the core that a source is made from, its own included."""
+    seen.add(source)
+    included = {core / name for name in re.findall(r'#include "([\w/.]+)"', source.read_text())}
+    return {source.parent.name}.union(*(rooms_of(path, core, seen) for path in included - seen))

@@ -43,25 +43,6 @@ def test_a_lock_that_says_nothing_is_no_reason_to_fail(tmp_path: Path, content: 
     assert lock_digest(lock) == ("unknown" if content is None else sha256_of(lock))
 
 
-COMPACT = """
-schema: '2.0'
-stages:
-  distil:
-    deps: [{path: data/simulate}, {path: artifacts/pretrain/prompted}]
-    params: {dags/compact/params.yaml: {seed: 1, distil: {scenarios: [D1, D7]}}}
-    outs: [{path: artifacts/distil}]
-"""
-
-
-def test_a_distilled_model_has_learnt_from_its_teacher_s_scenarios_too(tmp_path: Path) -> None:
-    lock, compact = tmp_path / "dvc.lock", tmp_path / "compact.lock"
-    lock.write_text(LOCK.replace("pretrain/hybrid", "pretrain/prompted"))
-    compact.write_text(COMPACT)
-    found = training_scenarios(Path("artifacts/distil"), lock, compact)
-    assert found == "pretrain: D1, D3; distil: D1, D7"
-    assert training_scenarios(Path("artifacts/distil"), lock) == "unknown"
-
-
 def test_the_hash_of_a_folder_is_the_one_that_dvc_gives_it(tmp_path: Path) -> None:
     (tmp_path / "model" / "sub").mkdir(parents=True)
     for name in ("b.json", "a.safetensors", "sub/c", "sub.d"):
@@ -81,15 +62,15 @@ def test_the_hash_of_a_folder_is_the_one_that_dvc_gives_it(tmp_path: Path) -> No
 def test_a_profile_is_named_by_its_values(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     small, large = {"seed": 1, "rows": [1, 2]}, {"seed": 1, "rows": [3]}
-    for folder, values in (("dags/profiles", small), ("dags/compact/profiles", small)):
+    for folder, values in (("dags/profiles", small), ("dags/figures/profiles", small)):
         Path(folder).mkdir(parents=True)
         Path(folder, "large.yaml").write_text(yaml.safe_dump(large))
         Path(folder, "small.yaml").write_text(yaml.safe_dump(values))
-    main, compact = Path("params.yaml"), Path("dags/compact/params.yaml")
+    main, figures = Path("params.yaml"), Path("dags/figures/params.yaml")
     main.write_text("# With a comment\nrows: [1, 2]\nseed: 1\n")
-    compact.write_text(yaml.safe_dump(small))
-    assert profile_of(main) == profile_of(main, compact) == "small"
-    compact.write_text(yaml.safe_dump(large))
-    assert (profile_of(compact), profile_of(main, compact)) == ("large", "custom")
+    figures.write_text(yaml.safe_dump(small))
+    assert profile_of(main) == profile_of(main, figures) == "small"
+    figures.write_text(yaml.safe_dump(large))
+    assert (profile_of(figures), profile_of(main, figures)) == ("large", "custom")
     main.write_text("rows: [1, 2]\nseed: 2\n")
     assert profile_of(main) == "custom"

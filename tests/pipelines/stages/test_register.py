@@ -12,12 +12,18 @@ import pytest
 import torch
 from rich.console import Console
 
+import gfm_ra
 from components.model.backbone import BackboneConfig
 from components.model.conditioning import goals_of
 from components.model.heads import PowerModel
-from components.model.prompted import ConditioningConfig, PromptedModel
+from components.model.unrolled.network import UnrolledConfig, UnrolledNetwork
+from components.model.unrolled.single_draw import SingleDraw
 from components.training.checkpoint import CONFIG_NAME, MODEL_NAME, ModelCard, load_power_model, save_model
+from components.training.worlds.config import WorldsConfig
+from components.training.worlds.folder import save_unrolled
 from gfm_ra.goals import OBJECTIVES, AlphaFair, Objective, ProportionalFair, QoS, SumRate, Weighted
+from gfm_ra.inference.noise import noise
+from gfm_ra.inference.unrolled import UnrolledNetwork as CompiledNetwork
 from pipelines.registry import aliases, pyfunc_program, versions
 from pipelines.runtime import paths, runs
 from pipelines.runtime.provenance import dvc_hash
@@ -40,14 +46,13 @@ def make_head(folder: Path, objective: str, bias: float, seed: int = 0) -> None:
     save_model(folder, model, ModelCard(backbone=CONFIG, objective=objective), MODEL_NAME)
 
 
-def make_prompted(folder: Path, seed: int = 0) -> PromptedModel:
+def make_prompted(folder: Path, seed: int = 0) -> SingleDraw:
     torch.manual_seed(seed)
-    model = PromptedModel(CONFIG, ConditioningConfig()).eval()
+    sizes = UnrolledConfig(width=8, hidden=12, steps=4)
+    network = UnrolledNetwork(sizes).eval()
     folder.mkdir(parents=True)
-    save_model(
-        folder, model, ModelCard(backbone=CONFIG, conditioning=model.backbone.conditioning), MODEL_NAME
-    )
-    return model
+    save_unrolled(folder, network, WorldsConfig(network=sizes))
+    return SingleDraw(network)
 
 
 @pytest.fixture(scope="module")
@@ -203,7 +208,7 @@ def test_a_model_that_is_not_there_is_one_line(registry: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def prompted(registry: Path) -> PromptedModel:
+def prompted(registry: Path) -> SingleDraw:
     """The goal-conditioned model that is candidate of its name."""
     folder, scratch = paths.pretrained(paths.PROMPTED), registry / "scratch"
     model = make_prompted(folder)
@@ -229,7 +234,7 @@ def prompted(registry: Path) -> PromptedModel:
     ids=str,
 )
 def test_the_prompted_candidate_is_the_pytorch_model_under_every_goal(
-    prompted: PromptedModel, params: dict, objective: Objective
+    prompted: SingleDraw, params: dict, objective: Objective
 ) -> None:
     gain_db = gains_db(3, 4)
     power = versions.load("models:/gfm-ra-prompted@candidate")(gain_db, **params)
@@ -250,13 +255,66 @@ def test_the_prompted_candidate_is_the_pytorch_model_under_every_goal(
     ],
 )
 def test_the_prompted_candidate_refuses_goals_that_mean_nothing(
-    prompted: PromptedModel, params: dict, words: str
+    prompted: SingleDraw, params: dict, words: str
 ) -> None:
     with pytest.raises(ValueError, match=words):
         versions.load("models:/gfm-ra-prompted@candidate")(gains_db(1, 4), **params)
 
 
-def test_weights_of_any_magnitude_mean_their_ratios(prompted: PromptedModel) -> None:
+def test_the_prompted_candidate_takes_gains_that_are_unknown_in_one_direction(prompted: SingleDraw) -> None:
+    gain_db = gains_db(3, 4)
+    gain_db[:, 0, 2] = np.nan
+    power = versions.load("models:/gfm-ra-prompted@candidate")(gain_db, goal="qos")
+    known, hidden = torch.from_numpy(gain_db).nan_to_num(0.0), torch.from_numpy(np.isnan(gain_db))
+    with torch.no_grad():
+        expected = prompted(known, goals_of(QoS(), 3, 4), hidden).numpy()
+    np.testing.assert_allclose(power, expected, atol=1e-4)
+
+
+def test_the_prompted_candidate_knows_what_it_was_trained_on_and_keeps_its_signature(
+    prompted: SingleDraw, caplog: pytest.LogCaptureFixture
+) -> None:
+    candidate, number = "models:/gfm-ra-prompted@candidate", versions.find("gfm-ra-prompted", "candidate")
+    predict, gain_db = versions.load(candidate), gains_db(1, 4)
+    for alpha, beyond in ((4.5, False), (6.0, True)):
+        caplog.clear()
+        predict(gain_db, goal="alpha-fair", alpha=alpha)
+        assert ("extrapolated" in caplog.text) == beyond
+    assert number.tags["training_scenarios"].startswith("pretrain: randomised worlds (home, pairs")
+    signature = mlflow.models.Model.load(str(versions.fetch(candidate))).signature
+    assert signature.inputs.inputs[0].shape == (-1, -1, -1)
+    assert signature.outputs.inputs[0].shape == (-1, -1)
+    names = [param.name for param in signature.params.params]
+    assert names == ["goal", "alpha", "min_rate", "penalty", "weights"]
+
+
+def test_the_package_loads_the_prompted_candidate_into_the_compiled_core(
+    prompted: SingleDraw, tmp_path: Path
+) -> None:
+    allocator = gfm_ra.load("models:/gfm-ra-prompted@candidate")
+    assert isinstance(allocator.network, CompiledNetwork)
+    assert allocator.envelope["alpha"] == (0.0, 5.0)
+    gain_db = gains_db(3, 4)
+    gain_db[:, 0, 2] = np.nan  # what is unknown ends in no iterations
+    found = allocator.allocate(gain_db=gain_db, goal="qos", effort="fast").power
+    expected = versions.load("models:/gfm-ra-prompted@candidate")(gain_db, goal="qos")
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+    folder = versions.fetch("models:/gfm-ra-prompted@candidate", tmp_path / "copy")
+    weights = folder / "artifacts" / "prompted" / "network.npz"
+    content = weights.read_bytes()
+    weights.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    with pytest.raises(gfm_ra.InputError, match=r"network\.npz is damaged"):
+        gfm_ra.load(folder)
+
+
+def test_the_program_draws_the_package_s_noise() -> None:
+    drawn = pyfunc_program.PATH.read_text().partition("def first_draw")[2].partition("def goal_parameters")[0]
+    scope: dict = {"np": np, "NOISE_SEED": 0}
+    exec("def first_draw" + drawn, scope)
+    np.testing.assert_array_equal(scope["first_draw"](17), noise(0, 1, 17))
+
+
+def test_weights_of_any_magnitude_mean_their_ratios(prompted: SingleDraw) -> None:
     candidate, gain_db = versions.load("models:/gfm-ra-prompted@candidate"), gains_db(1, 4)
     expected = candidate(gain_db, weights=[4.0, 1.0, 1.0, 2.0])
     for scale in (1e-50, 1e39):

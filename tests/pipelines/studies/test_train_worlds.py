@@ -18,7 +18,7 @@ from pipelines.runtime.stage import Stage
 from pipelines.studies import release, train_worlds
 
 PHASE: dict[str, Any] = {
-    "network": {"width": 12, "hidden": 18, "steps": 3, "estimate_steps": [1]},
+    "network": {"width": 12, "hidden": 18, "steps": 3, "estimator": {"width": 6, "hidden": 6, "rounds": 1, "rank": 2}},
     "epochs": 2, "batches": 4, "batch_size": 8,
 }  # fmt: skip
 

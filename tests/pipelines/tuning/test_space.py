@@ -2,14 +2,12 @@
 
 import json
 from copy import deepcopy
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pipelines.runtime.errors import UserError
 from pipelines.runtime.stage import parse_section
-from pipelines.stages.pretrain import ModelConfig, PretrainConfig, with_overrides
 from pipelines.stages.sweep import within
 from pipelines.tuning.config import SweepConfig
 from pipelines.tuning.space import Range, Space, decoded
@@ -127,16 +125,3 @@ def test_nonsense_is_one_line_that_names_the_culprit(params: Tree, changes: Tree
     assert "\n" not in str(caught.value)
     for word in words:
         assert word in str(caught.value)
-
-
-def test_a_choice_for_the_prompted_model_is_laid_over_its_values(tmp_path: Path) -> None:
-    section = PretrainConfig(
-        models=("hybrid", "prompted"),
-        common=ModelConfig(scenarios=("near",)),
-        prompted={"utility_weight": 10.0, "epochs": 12, "mask_ratio": 0.3},
-    )
-    (tmp_path / "true.json").write_text(json.dumps({"prompted": {"mask_ratio": 0.1}}))
-    merged = with_overrides(section.model("prompted"), "prompted", tmp_path / "true.json").algorithm()
-    assert (merged.mask_ratio, merged.epochs, merged.utility_weight) == (0.1, 12, 10.0)
-    hybrid = section.model("hybrid")
-    assert with_overrides(hybrid, "hybrid", tmp_path / "true.json") == hybrid

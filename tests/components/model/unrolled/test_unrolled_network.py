@@ -19,7 +19,7 @@ BATCH, LINKS, DRAWS = 4, 9, 3
 def network(**sizes: object) -> UnrolledNetwork:
     with seeded(2, "test"):
         return UnrolledNetwork(
-            UnrolledConfig.model_validate({"steps": 4, "values": 2, "estimate_steps": (0, 2), **sizes})
+            UnrolledConfig.model_validate({"steps": 4, "values": 2, "estimator": {"rounds": 2}, **sizes})
         )
 
 
@@ -86,10 +86,12 @@ def test_hidden_gains_are_never_read() -> None:
 
 
 @torch.no_grad()
-def test_draws_do_not_know_of_each_other() -> None:
+@pytest.mark.parametrize("hides", [False, True])
+def test_draws_do_not_know_of_each_other(hides: bool) -> None:
     gain_db, goals, noise = case()
-    together = network()(gain_db, goals, noise).power
-    alone = network()(gain_db, goals, noise[:, :, 1:2]).power
+    hidden = hidden_of() if hides else None
+    together = network()(gain_db, goals, noise, hidden).power
+    alone = network()(gain_db, goals, noise[:, :, 1:2], hidden).power
     assert torch.allclose(together[..., 1:2], alone, atol=1e-6)
 
 
@@ -129,12 +131,25 @@ def test_benefit_and_harm_are_the_slopes_of_the_utility() -> None:
     (rates + 1e-4).log().sum().backward()
     own = gain.diagonal(dim1=1, dim2=2)
     crossing = gain * (1 - torch.eye(LINKS))
-    channel = Channel(own, crossing, crossing, crossing.sum(-1))
+    coupling = crossing + crossing.mT
+    channel = Channel(own, crossing, coupling, 1.0 + coupling.sum(-1))
     found = effects(power.detach().unsqueeze(-1), channel, goals, None, Contract())
-    stake = (rates / (rates + 1e-4)).mean(-1, keepdim=True)
-    # Per power, in units of the mean link's stake, of which 1 / ln 2 is the rate's own factor.
-    slope = (found.benefit - found.harm).squeeze(-1) * stake / torch.log(torch.tensor(2.0))
+    # Per power, in units of the neighbourhood's mean stake (1 under proportional fairness), of which 1 / ln 2 is the
+    # rate's own factor.
+    slope = (found.benefit - found.harm).squeeze(-1) / torch.log(torch.tensor(2.0))
     assert torch.allclose(slope, power.grad, rtol=1e-6)  # type: ignore[arg-type]
+
+
+@torch.no_grad()
+def test_links_far_away_are_of_no_account() -> None:
+    gain_db, goals, noise = case()
+    goals = Goals(goals.parameters, torch.rand(BATCH, 2 * LINKS, generator=torch_stream(3, "x")))
+    apart = torch.full((BATCH, 2 * LINKS, 2 * LINKS), -100.0)
+    apart[:, :LINKS, :LINKS] = gain_db
+    apart[:, LINKS:, LINKS:] = gain_db + 7.0
+    both = network()(apart, goals, torch.cat([noise, noise], 1)).power[:, :LINKS]
+    alone = network()(gain_db, Goals(goals.parameters, goals.weights[:, :LINKS]), noise).power
+    assert torch.allclose(both, alone, atol=1e-4)
 
 
 @torch.no_grad()

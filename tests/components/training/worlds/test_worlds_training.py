@@ -4,10 +4,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from pydantic import ValidationError
 
 from components.channel.torch_rng import torch_stream
 from components.data.batches import Group
 from components.model.conditioning import Goals, goal_loss
+from components.model.unrolled.estimate import EstimatorConfig
 from components.model.unrolled.network import Passes, UnrolledConfig
 from components.training.worlds import __main__ as command
 from components.training.worlds.config import WorldsConfig
@@ -18,13 +20,17 @@ from gfm_ra.goals import AlphaFair, ProportionalFair, QoS, SumRate
 from gfm_ra.units import db_to_linear
 
 TINY = WorldsConfig(
-    network=UnrolledConfig(width=12, hidden=16, steps=3, estimate_rank=2, estimate_steps=(1,)),
-    epochs=2, batches=8, batch_size=8, draws=2,
+    network=UnrolledConfig(
+        width=12, hidden=16, steps=3, estimator=EstimatorConfig(width=6, hidden=6, rounds=1, rank=2)
+    ),
+    epochs=2, batches=8, batch_size=8, draws=1, last_epochs=1, last_draws=3,
 )  # fmt: skip
 
 
 def test_a_few_steps_beat_what_they_started_from() -> None:
-    loop = WorldsTraining(TINY.model_copy(update={"epochs": 3, "batches": 40}), 1, Group())
+    loop = WorldsTraining(
+        TINY.model_copy(update={"epochs": 3, "batches": 40, "learning_rate": 1e-2}), 1, Group()
+    )
     before = loop.validator.measure(loop.network, torch.device("cpu"))["validation_loss"]
     history = loop.run(lambda *_: None, lambda *_: None)
     assert history[-1]["validation_loss"] < before - 0.02
@@ -56,6 +62,23 @@ def test_a_resumed_run_ends_with_the_same_bits(tmp_path: Path) -> None:
         )
     )
     assert (tmp_path / "whole" / "model" / "model.safetensors").is_file()
+
+
+def test_the_last_epochs_have_their_own_number_of_draws() -> None:
+    assert [TINY.draws_in(epoch) for epoch in range(2)] == [1, 3]
+    loop = WorldsTraining(TINY, 1, Group())
+    seen: list[int] = []
+    forward = loop.forward
+
+    def watch(gain_db: torch.Tensor, goals: Goals, noise: torch.Tensor, hidden: object) -> Passes:
+        seen.append(noise.shape[2])
+        return forward(gain_db, goals, noise, hidden)
+
+    loop.forward = watch
+    loop.run(lambda *_: None, lambda *_: None)
+    assert seen == [1] * 8 + [3] * 8
+    with pytest.raises(ValidationError, match="last_epochs 3 are more than epochs 2"):
+        WorldsConfig(epochs=2, last_epochs=3)
 
 
 @pytest.mark.parametrize(

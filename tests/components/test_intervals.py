@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from components.evaluation.intervals import mean_difference, mean_over_seeds, mean_ratio, ratio_of_means
+from components.intervals import mean_difference, mean_over_seeds, mean_ratio, ratio_of_means
 
 POSITIVE = arrays(np.float64, st.integers(1, 30), elements=st.floats(0.1, 100.0))
 

@@ -1,5 +1,5 @@
-"""Networks to choose architectures and efforts by: the training families with other seeds, and three kinds that are
-neither trained on nor tested on.
+"""Networks to choose architectures, efforts and champions by: the training families with other seeds, and three kinds
+that are neither trained on nor tested on.
 
 Shapes: N networks, K links; gain_db [N, K, K] float32, row = receiver, column = transmitter.
 """
@@ -9,6 +9,7 @@ import numpy as np
 from components.channel.rng import stream
 from components.channel.torch_rng import torch_stream
 from components.channel.worlds.distribution import FAMILIES, WorldDistribution
+from gfm_ra.units import linear_to_db
 
 SEED = 2**41  # runs and their validation have other ones
 KINDS = (*FAMILIES, "lattice", "corridor", "heavy-tailed")
@@ -29,7 +30,7 @@ def networks(kind: str, count: int, links: int) -> np.ndarray:
     distance = np.linalg.norm(receivers[:, :, None] - transmitters[:, None], axis=-1)
     loss_db = 37.0 + 32.0 * np.log10(np.maximum(distance, 1.0))
     fading = generator.exponential(size=distance.shape)
-    return (100.0 - loss_db + 10.0 * np.log10(np.maximum(fading, 1e-9))).astype(np.float32)
+    return (100.0 - loss_db + linear_to_db(np.maximum(fading, 1e-9))).astype(np.float32)
 
 
 def _lattice(generator: np.random.Generator, count: int, links: int) -> tuple[np.ndarray, np.ndarray]:

@@ -1,0 +1,171 @@
+// Hidden gains from the visible ones, before the first step: components/model/unrolled/estimate.py in the core.
+#pragma once
+
+#include "network/channel.hpp"
+#include "network/layers.hpp"
+
+namespace gfm_ra {
+
+constexpr int estimator_features = 6, estimator_kinds = 6;
+constexpr float gains_of_mean_size = 3.0f;  // added to a link's own when averaged
+
+struct RoundLayers {
+    Layer value, into, outof;
+};
+
+struct EstimatorLayers {
+    Layer start, receiver, transmitter;  // the last two have [rank + 2] rows
+    const RoundLayers* rounds;
+    int64_t round_count, width, values;
+    float reverse;  // weight of the other direction
+};
+
+template <class F> class HiddenGains {
+  public:
+    void place(Workspace& memory, const EstimatorLayers& layers, int64_t links, int64_t stride) {
+        padded_ = whole_blocks(layers.values);
+        for (float** array : {&signed_, &signed_across_, &near_, &near_across_, &visible_across_})
+            *array = memory.array(links * stride);
+        for (float** array : {&row_count_, &column_count_, &row_near_, &column_near_, &row_sum_, &column_sum_})
+            *array = memory.array(stride);
+        int64_t hidden = 1;
+        for (int64_t round = 0; round < layers.round_count; ++round)
+            if (layers.rounds[round].into.rows > hidden) hidden = layers.rounds[round].into.rows;
+        features_ = memory.array(estimator_features * stride);
+        state_ = memory.array((layers.width + estimator_kinds * layers.values) * stride);
+        sent_ = memory.array(links * padded_);
+        hidden_ = memory.array(hidden * 2 * lanes<F>);
+        for (float** array : {&receiver_, &transmitter_}) *array = memory.array(layers.receiver.rows * stride);
+    }
+
+    // Estimates in the place of a channel's unknown gains.
+    void fill(const EstimatorLayers& layers, NetworkChannel<F>& channel) {
+        links_ = channel.links;
+        stride_ = channel.stride;
+        standardise(channel);
+        start(channel);
+        one_layer<F>(layers.start, features_, state_, stride_);
+        for (int64_t round = 0; round < layers.round_count; ++round) exchange(layers, layers.rounds[round]);
+        one_layer<F>(layers.receiver, state_, receiver_, stride_);
+        one_layer<F>(layers.transmitter, state_, transmitter_, stride_);
+        read(layers);
+        channel.fill(near_, mean_db_);
+    }
+
+  private:
+    // Visible gains in units of their spread, 0 where hidden, by rows and by columns.
+    void standardise(const NetworkChannel<F>& channel) {
+        float sum = 0.0f;
+        int64_t count = 0;
+        for (int64_t k = 0; k < links_; ++k)
+            for (int64_t j = 0; j < stride_; j += lanes<F>) {
+                const int64_t at = k * stride_ + j;
+                // The diagonal is empty; any positive number stands in for it.
+                const F gain = larger(load<F>(channel.natural + at), all<F>(least_network_gain));
+                store(signed_ + at, log2_of(gain) * db_per_octave);
+            }
+        for (int64_t k = 0; k < links_; ++k)
+            for (int64_t j = 0; j < links_; ++j) {
+                const bool seen = j != k && channel.unknown[k * stride_ + j] == 0.0f;
+                visible_across_[j * stride_ + k] = seen ? 1.0f : 0.0f;
+                if (!seen) continue;
+                sum += signed_[k * stride_ + j];
+                ++count;
+            }
+        for (int64_t j = 0; j < links_; ++j)
+            for (int64_t k = links_; k < stride_; ++k) visible_across_[j * stride_ + k] = 0.0f;
+        mean_db_ = count > 0 ? sum / static_cast<float>(count) : 0.0f;
+        for (int64_t k = 0; k < links_; ++k)
+            for (int64_t j = 0; j < stride_; ++j) {
+                const bool seen = j < links_ && visible_across_[j * stride_ + k] > 0.0f;
+                signed_[k * stride_ + j] = seen ? standard(signed_[k * stride_ + j]) : 0.0f;
+            }
+        for (int64_t at = 0; at < links_ * stride_; at += lanes<F>)
+            store(near_ + at, exp2_of(load<F>(signed_ + at) * (1.0f / ln_2)));
+        for (int64_t k = 0; k < links_; ++k)
+            for (int64_t j = 0; j < stride_; ++j)
+                if (j >= links_ || visible_across_[j * stride_ + k] == 0.0f) near_[k * stride_ + j] = 0.0f;
+        for (int64_t j = 0; j < links_; ++j)
+            for (int64_t k = 0; k < stride_; ++k) {
+                signed_across_[j * stride_ + k] = k < links_ ? signed_[k * stride_ + j] : 0.0f;
+                near_across_[j * stride_ + k] = k < links_ ? near_[k * stride_ + j] : 0.0f;
+            }
+    }
+
+    float standard(float gain_db) const {
+        const float value = (gain_db - mean_db_) * (1.0f / spread_db);
+        return value > standard_limit ? standard_limit : value < -standard_limit ? -standard_limit : value;
+    }
+
+    // What a link knows at the start.
+    void start(const NetworkChannel<F>& channel) {
+        for (float* array : {row_count_, column_count_, row_near_, column_near_, row_sum_, column_sum_})
+            for (int64_t k = 0; k < stride_; ++k) array[k] = 0.0f;
+        const auto add = [&](float* to, const float* matrix) {
+            for (int64_t j = 0; j < links_; ++j)
+                for (int64_t k = 0; k < stride_; k += lanes<F>)
+                    store(to + k, load<F>(to + k) + load<F>(matrix + j * stride_ + k));
+        };
+        add(row_sum_, signed_across_);
+        add(column_sum_, signed_);
+        add(row_near_, near_across_);
+        add(column_near_, near_);
+        add(row_count_, visible_across_);
+        for (int64_t j = 0; j < links_; ++j)
+            for (int64_t k = 0; k < links_; ++k) column_count_[j] += visible_across_[j * stride_ + k];
+        for (int64_t k = 0; k < stride_; k += lanes<F>) {
+            const auto keep = [&](int feature, F value) GFM_RA_LAMBDA { store(features_ + feature * stride_ + k, value); };
+            const F own_db = log2_of(load<F>(channel.own + k)) * db_per_octave;
+            keep(0, within((own_db - mean_db_) * (1.0f / spread_db), -standard_limit, standard_limit));
+            keep(1, load<F>(row_sum_ + k) / (load<F>(row_count_ + k) + gains_of_mean_size));
+            keep(2, load<F>(column_sum_ + k) / (load<F>(column_count_ + k) + gains_of_mean_size));
+            keep(3, log2_of(load<F>(row_near_ + k) + 1.0f) * (ln_2 / 3.0f));
+            keep(4, log2_of(load<F>(column_near_ + k) + 1.0f) * (ln_2 / 3.0f));
+            keep(5, log2_of(load<F>(row_count_ + k) + 1.0f) * (ln_2 / 4.0f));
+        }
+    }
+
+    // One round: what links send along the visible gains, and what they make of what they receive.
+    void exchange(const EstimatorLayers& layers, const RoundLayers& round) {
+        const int64_t values = layers.values;
+        float *received = state_ + layers.width * stride_, *value = received + 5 * values * stride_;
+        bounded_layer<F>(round.value, state_, value, stride_);
+        for (int64_t j = 0; j < links_; ++j)
+            for (int64_t i = 0; i < padded_; ++i) sent_[j * padded_ + i] = i < values ? value[i * stride_ + j] : 0.0f;
+        const auto carry = [&](const float* matrix, const float* divisor, float more) GFM_RA_LAMBDA {
+            gather<F>(sent_, values, padded_, matrix, links_, stride_, [&](int64_t row, int64_t at, F sum) GFM_RA_LAMBDA {
+                store(received + row * stride_ + at, sum / (load<F>(divisor + at) + more));
+            });
+            received += values * stride_;
+        };
+        carry(signed_across_, row_count_, 1.0f);
+        carry(signed_, column_count_, 1.0f);
+        carry(near_across_, row_near_, 0.1f);
+        carry(near_, column_near_, 0.1f);
+        carry(visible_across_, row_count_, 1.0f);
+        two_layers<F, true>(round.into, round.outof, state_, state_, hidden_, stride_);
+    }
+
+    // The gain to reckon with for every pair, into `near_`, which is not needed any more.
+    void read(const EstimatorLayers& layers) {
+        const int64_t rows = layers.receiver.rows;
+        const float scale = 1.0f / root(all<Float4>(static_cast<float>(rows - 2)))[0];
+        for (int64_t k = 0; k < links_; ++k)
+            for (int64_t j = 0; j < stride_; j += lanes<F>) {
+                F product = all<F>(0.0f);
+                for (int64_t row = 2; row < rows; ++row)
+                    product = fma(all<F>(receiver_[row * stride_ + k]), load<F>(transmitter_ + row * stride_ + j), product);
+                F value = fma(product, all<F>(scale), all<F>(receiver_[k]) + load<F>(transmitter_ + j));
+                value = fma(load<F>(signed_across_ + k * stride_ + j), all<F>(layers.reverse), value);
+                value = value + (all<F>(receiver_[stride_ + k]) + load<F>(transmitter_ + stride_ + j));
+                store(near_ + k * stride_ + j, value);
+            }
+    }
+
+    int64_t links_ = 0, stride_ = 0, padded_ = 0;
+    float mean_db_ = 0.0f;  // of the visible gains between links
+    float *signed_, *signed_across_, *near_, *near_across_, *visible_across_, *row_count_, *column_count_, *row_near_,
+        *column_near_, *row_sum_, *column_sum_, *features_, *state_, *sent_, *hidden_, *receiver_, *transmitter_;
+};
+
+}  // namespace gfm_ra
