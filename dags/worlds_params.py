@@ -16,6 +16,7 @@ class WorldsConfig(Strict):
     """Options of `python -m benchmarks.worlds` by name; a list that is left out means all."""
 
     count: int = Field(ge=1)
+    runs: tuple[int, ...] = Field(min_length=1)  # of the peers
     efforts: tuple[Literal["fast", "balanced", "best"], ...] = Field(min_length=1)
     worlds: tuple[str, ...] | None = Field(default=None, min_length=1)
     goals: tuple[Literal["sum-rate", "proportional-fair", "alpha-0.5", "alpha-2", "qos"], ...] | None = Field(
@@ -34,6 +35,8 @@ class WorldsParams(Strict):
     def _has_all_peers(self) -> "WorldsParams":
         if missing := set(TITLES) - set(self.train_peers.peers):
             raise ValueError(f"train_peers.peers has no {sorted(missing)[0]}, which the suite measures")
+        if self.worlds.runs != self.train_peers.runs:
+            raise ValueError("worlds.runs must be the same as train_peers.runs")
         return self
 
 

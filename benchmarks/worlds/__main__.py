@@ -42,6 +42,7 @@ def parser() -> argparse.ArgumentParser:
     words.add_argument(
         "--peers", type=Path, metavar="FOLDER", help="learned peers that `make worlds` trained"
     )
+    words.add_argument("--runs", nargs="+", type=int, metavar="NUMBER", help="of the peers; default: all")
     words.add_argument("--metrics", type=Path, metavar="JSON", help="the rows that are committed, rounded")
     words.add_argument("--out", type=Path, metavar="JSON", help="all rows")
     words.add_argument("--plot", type=Path, metavar="PNG", help="one picture")
@@ -64,7 +65,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     methods = of_package(given.weights, given.efforts)
     if given.allocator is not None:
         methods[given.allocator] = of_function(given.allocator)
-    peers: dict[str, Method] = {} if given.peers is None else of_folder(given.peers)
+    if given.runs is not None and given.peers is None:
+        raise InputError("--runs chooses among peers: say --peers FOLDER too")
+    peers: dict[str, Method] = {} if given.peers is None else of_folder(given.peers, given.runs)
     rows: list[Row] = []
     print(report.HEADER)
     chosen = [WORLDS[name] for name in dict.fromkeys(given.worlds)]

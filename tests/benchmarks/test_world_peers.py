@@ -50,6 +50,14 @@ def test_a_folder_without_peers_or_with_one_twice_is_refused(trained: Path, tmp_
         of_folder(trained)
 
 
+def test_runs_of_earlier_parameters_are_left_out_and_missing_ones_told(trained: Path) -> None:
+    assert list(of_folder(trained, [0])) == ["PCGNN, run 0", "unfolded WMMSE, run 0"]
+    with pytest.raises(InputError, match=r"--runs: .*unfolded_wmmse/1 holds no trained peer: `make worlds`"):
+        of_folder(trained, [0, 1])
+    with pytest.raises(InputError, match="--runs chooses among peers: say --peers FOLDER too"):
+        main(["--worlds", "ring", "--runs", "0"])
+
+
 def test_one_command_measures_peers_and_says_what_they_are_made_for(
     trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

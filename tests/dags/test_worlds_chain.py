@@ -38,6 +38,7 @@ def test_the_laptop_profile_is_the_default(root: Path) -> None:
         ("worlds", "stars", 1, "worlds.stars"),
         ("train_peers", "peers", {}, "train_peers.peers"),
         ("train_peers", "runs", [1, 1], "runs must be different whole numbers"),
+        ("worlds", "runs", [0, 1], r"worlds\.runs must be the same as train_peers\.runs"),
     ],
 )
 def test_faults_are_told_in_one_line(
