@@ -122,7 +122,7 @@ def beam_gains_db(transmitters: np.ndarray, receivers: np.ndarray) -> np.ndarray
 
 
 _P1411 = (
-    "Recommendation ITU-R P.1411, 4.1.1 (in sight, median); set-up of "
+    "Recommendation ITU-R P.1411-10, 4.1.2 (in sight, median); set-up of "
     "Cui, Shen, Yu, Spatial deep learning, IEEE JSAC 37(6), 2019"
 )
 _DEVICES = "5 MHz at 2.4 GHz, noise -169 dBm/Hz, 40 dBm, antennas of 2.5 dBi"
