@@ -14,7 +14,7 @@ Shapes: B graphs, K links. Row = receiver k, column = transmitter j.
 import torch
 from pydantic import Field
 from torch import Tensor, nn
-from torch.nn.functional import leaky_relu
+from torch.nn.functional import leaky_relu, logsigmoid
 
 from components.channel.torch_rng import seeded
 from components.config import Strict
@@ -71,13 +71,16 @@ class UnfoldedWMMSE(nn.Module):
         return amplitude.square()
 
     def coefficients(self, layer: int, adjacency: Tensor) -> tuple[Tensor, Tensor]:
-        """a and b [B, K] of a layer, in (0, 1), from amplitudes [B, K, K] over the network's largest."""
+        """a and b [B, K] of a layer, from amplitudes [B, K, K] over the network's largest.
+
+        Both are sigmoids over the largest of them all: a layer depends on their ratios alone, and far from what it was
+        trained on every sigmoid may lie below what float32 holds.
+        """
         features = adjacency.diagonal(dim1=-2, dim2=-1).unsqueeze(-1)  # [B, K, 1]
         hidden = leaky_relu(self.backbone[layer](features, adjacency))  # [B, K, 2 h]
-        scale, offset = (
-            torch.sigmoid(head(part, adjacency)).squeeze(-1)
-            for head, part in zip(self.head[2 * layer : 2 * layer + 2], hidden.chunk(2, -1), strict=True)
-        )
+        heads = zip(self.head[2 * layer : 2 * layer + 2], hidden.chunk(2, -1), strict=True)
+        logarithms = torch.cat([logsigmoid(head(part, adjacency)) for head, part in heads], -1)  # [B, K, 2]
+        scale, offset = (logarithms - logarithms.detach().amax((1, 2), keepdim=True)).exp().unbind(-1)
         return scale, offset
 
 

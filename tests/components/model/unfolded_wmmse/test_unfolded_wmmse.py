@@ -64,9 +64,28 @@ def test_weights_are_of_a_layers_own_and_between_0_and_1(model):
     adjacency = db_to_linear(gains() / 2.0)
     first, second = (model.coefficients(layer, adjacency / adjacency.amax((1, 2), True)) for layer in (0, 1))
     for a, b in zip(first, second, strict=True):
-        assert ((a > 0) & (a < 1)).all()
+        assert ((a > 0) & (a <= 1)).all()
         assert not torch.allclose(a, b, atol=1e-3)
     assert not torch.allclose(first[0], first[1], atol=1e-3)
+
+
+def test_weights_that_are_all_tiny_set_the_same_powers(model):
+    """Their common factor cancels, however far below the least float32 they are."""
+    powers = []
+    for bias in (-20.0, -500.0):
+        for head in model.head:
+            torch.nn.init.constant_(head.of_itself.bias, bias)
+        with torch.no_grad():
+            powers.append(model(gains()))
+    assert torch.allclose(*powers, atol=1e-4)
+    assert (powers[1].amax(1) > 0.5).all()
+
+
+def test_equal_links_stay_at_full_power_as_in_wmmse(model):
+    for head in model.head:
+        torch.nn.init.constant_(head.of_all.weight, -50.0)
+    with torch.no_grad():
+        assert torch.allclose(model(torch.full((1, 10, 10), 20.0)), torch.ones(1, 10), atol=1e-4)
 
 
 def test_the_order_of_links_does_not_matter(model):
