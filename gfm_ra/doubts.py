@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gfm_ra.core.survey import Survey, survey
 from gfm_ra.network import Network
-from gfm_ra.survey import Survey, survey
 from gfm_ra.units import LARGEST_GAIN_DB, LEAST_GAIN_DB, linear_to_db
 
 LEAST_OWN_DB = -30.0

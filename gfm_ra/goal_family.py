@@ -16,7 +16,11 @@ GOAL_OF_NUMBER = {"alpha": AlphaFair.name, "min_rate": QoS.name, "penalty": QoS.
 """The family's numbers, in the order in which networks read them, and the named goal that each belongs to."""
 
 
-def numbers_of(goal: Objective) -> tuple[float, float, float] | None:
+Numbers = tuple[float, float, float]
+"""Alpha, min_rate (bit/s/Hz) and penalty."""
+
+
+def numbers_of(goal: Objective) -> Numbers | None:
     """Alpha, min_rate (bit/s/Hz) and penalty of a goal, weighted or not; None for a goal outside the family.
 
     Raises ValueError for a number beyond what networks are asked for.

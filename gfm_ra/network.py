@@ -4,7 +4,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from gfm_ra.survey import Survey, survey
+from gfm_ra.core.survey import Survey, survey
 from gfm_ra.units import LARGEST_GAIN, db_to_linear, dbm_to_w, linear_to_db
 
 Orientation = Literal["rows-are-receivers", "rows-are-transmitters"]

@@ -7,9 +7,9 @@ have no unit there. Shapes: N networks, K links.
 
 import numpy as np
 
-from gfm_ra.units import LARGEST_GAIN_DB, LEAST_GAIN_DB
+from gfm_ra.units import LARGEST_GAIN_DB, LEAST_GAIN_DB, linear_to_db
 
-NOISE_DB = float(10.0 * np.log10(7e-10))
+NOISE_DB = linear_to_db(7e-10)
 EXPONENT = 4.4  # of power
 _LEAST_FADING = 1e-9
 """Least power of a fading channel: a draw of 0 has no decibels."""
@@ -22,5 +22,5 @@ def draw_geometric(links: int, count: int, generator: np.random.Generator) -> np
     offset = receivers[:, :, None] - transmitters[:, None]
     distance = np.hypot(offset[..., 0], offset[..., 1])  # [N, K, K]
     fading = np.maximum(generator.exponential(size=distance.shape), _LEAST_FADING)
-    gain_db = 10.0 * np.log10(fading) - 10.0 * EXPONENT * np.log10(distance) - NOISE_DB
+    gain_db = linear_to_db(fading) - 10.0 * EXPONENT * np.log10(distance) - NOISE_DB
     return np.clip(gain_db, LEAST_GAIN_DB, LARGEST_GAIN_DB).astype(np.float32)

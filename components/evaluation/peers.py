@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from components.config import Strict
-from components.data.shards import DataError, json_text
+from components.data.shards import json_text
 from components.model.inference import allocate_batches
 from components.model.pcgnn.network import PCGNN, PCGNNConfig, fresh_pcgnn
 from components.model.unfolded_wmmse.network import (
@@ -18,7 +18,13 @@ from components.model.unfolded_wmmse.network import (
     UnfoldedWMMSEConfig,
     fresh_unfolded_wmmse,
 )
-from components.training.checkpoint import CONFIG_NAME, MODEL_NAME, load_weights, save_tensors
+from components.training.checkpoint import (
+    CONFIG_NAME,
+    MODEL_NAME,
+    load_weights,
+    read_model_card,
+    save_tensors,
+)
 from gfm_ra.units import to_gain_db
 
 PeerName = Literal["pcgnn", "unfolded_wmmse"]
@@ -63,13 +69,7 @@ def load_peer(folder: Path) -> tuple[PeerModel, PeerCard]:
     Raises:
         DataError: files are missing or damaged.
     """
-    path = folder / CONFIG_NAME
-    try:
-        card = PeerCard.model_validate_json(path.read_bytes())
-    except FileNotFoundError:
-        raise DataError(f"{path} is missing: {folder} holds no trained peer") from None
-    except ValidationError as error:
-        raise DataError(f"{path} is damaged: {error.errors()[0]['msg']}") from None
+    card = read_model_card(folder, PeerCard, "the folder of a trained peer")
     model = fresh_peer(card.peer, 0)
     load_weights(model, folder / MODEL_NAME)
     return model.eval(), card

@@ -16,16 +16,16 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-import torch.distributed as dist
 
 from components.channel.scenario import OUT_OF_DISTRIBUTION, PRETRAINING, SCENARIOS
 from components.data.batches import Snapshots
 from components.data.online import OnlineSnapshots
-from components.data.shards import DataError, Manifest, json_text, load_split, write_text_atomically
+from components.data.shards import Manifest, json_text, load_split, write_text_atomically
 from components.training.checkpoint import HISTORY_NAME
 from components.training.config import PretrainingConfig
 from components.training.determinism import deterministic
 from components.training.launch import (
+    add_options,
     bound_threads,
     check_agreement,
     join,
@@ -33,11 +33,11 @@ from components.training.launch import (
     read_config,
     reporter,
     resumable,
+    run_program,
     say,
 )
 from components.training.pretraining import Pretraining
 from components.training.validation import health
-from gfm_ra.errors import UserError
 
 SPLITS = ("train", "val")
 VALIDATION = 256  # snapshots per scenario, where they are drawn
@@ -46,7 +46,6 @@ VALIDATION = 256  # snapshots per scenario, where they are drawn
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """The values on the command line (this process's own if None)."""
     parser = argparse.ArgumentParser("python -m components.training", description=__doc__)
-    add = parser.add_argument
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--data", type=Path, help="folder that holds manifest.json and the shards")
     source.add_argument(
@@ -55,16 +54,10 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         metavar="COUNT",
         help="instead: so many snapshots per scenario and epoch, drawn on the device as they are needed, never twice",
     )
-    add(
-        "--out",
-        type=Path,
-        required=True,
-        help="folder for checkpoints/ and backbone/, shared by all machines",
+    add_options(parser, "backbone", "PretrainingConfig as JSON; Table I if not given")
+    parser.add_argument(
+        "--scenarios", nargs="+", help="default: all in the data but D16-D20, which are for tests"
     )
-    add("--config", type=Path, help="PretrainingConfig as JSON; Table I if not given")
-    add("--scenarios", nargs="+", help="default: all in the data but D16-D20, which are for tests")
-    add("--seed", type=int, default=1)
-    add("--device", choices=["auto", "cpu", "cuda"], default="auto", help="auto: GPUs if there are any")
     return parser.parse_args(arguments)
 
 
@@ -180,12 +173,7 @@ def publish(loop: Pretraining, folder: Path) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Train, or say in one line why not and exit with status 1."""
-    try:
-        train(parse(arguments))
-    except (DataError, UserError, OSError) as error:
-        raise SystemExit(str(error)) from None
-    if dist.is_initialized():
-        dist.destroy_process_group()
+    run_program(lambda: train(parse(arguments)))
 
 
 if __name__ == "__main__":

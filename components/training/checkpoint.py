@@ -6,7 +6,7 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from pydantic import ValidationError
@@ -28,6 +28,9 @@ MODEL_NAME = "model.safetensors"
 HISTORY_NAME = "history.json"  # beside a model that was trained alone: metrics of every epoch
 CHECKSUM = "sha256"
 CHECKSUMS_NAME = "checksums.json"  # of a training checkpoint
+
+
+Card = TypeVar("Card", bound=Strict)
 
 
 class ModelCard(Strict):
@@ -92,6 +95,21 @@ def _content(card: ModelCard) -> dict[str, Any]:
     return card.model_dump(mode="json", exclude={"goals"} if card.goals is None else None)
 
 
+def read_model_card(folder: Path, kind: type[Card], what: str) -> Card:
+    """Read a folder's card; `what` says what the folder should be.
+
+    Raises:
+        DataError: it is missing or damaged.
+    """
+    path = folder / CONFIG_NAME
+    try:
+        return kind.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        raise DataError(f"{path} is missing: {folder} is not {what}") from None
+    except ValidationError as error:
+        raise DataError(f"{path} is damaged: {error.errors()[0]['msg']}") from None
+
+
 def holds_unrolled(folder: Path) -> bool:
     """Whether a folder's card is one of an unrolled network, `components.training.worlds.folder`."""
     try:
@@ -107,15 +125,9 @@ def load_card(folder: Path) -> ModelCard:
     Raises:
         DataError: it is missing or damaged, or one of an unrolled network.
     """
-    path = folder / CONFIG_NAME
     if holds_unrolled(folder):
         raise DataError(f"{folder} holds an unrolled network, which has no backbone: name another model")
-    try:
-        return ModelCard.model_validate_json(path.read_bytes())
-    except FileNotFoundError:
-        raise DataError(f"{path} is missing: {folder} is not a model folder") from None
-    except ValidationError as error:
-        raise DataError(f"{path} is damaged: {error.errors()[0]['msg']}") from None
+    return read_model_card(folder, ModelCard, "a model folder")
 
 
 def load_power_model(folder: Path) -> tuple[PowerModel, ModelCard]:

@@ -1,5 +1,6 @@
 """How a training program starts, alone or under torchrun: its place in the group, its checkpoints, its output."""
 
+import argparse
 import fcntl
 import json
 import os
@@ -14,6 +15,7 @@ from pydantic import ValidationError
 
 from components.config import Strict
 from components.data.batches import Group
+from components.data.shards import DataError
 from components.training.checkpoint import newest_checkpoint, replace_checkpoint
 from components.training.loop import Metrics, Report
 from gfm_ra.errors import UserError
@@ -22,6 +24,30 @@ from gfm_ra.solvers.threads import available_threads
 # What torchrun tells each process, and what holds for one that is alone.
 PLACE = (("RANK", "0"), ("WORLD_SIZE", "1"), ("LOCAL_RANK", "0"))
 Config = TypeVar("Config", bound=Strict)
+
+
+def add_options(parser: argparse.ArgumentParser, makes: str, config: str) -> None:
+    """What every training program is told: `makes` is the folder that it leaves, `config` what --config holds."""
+    add = parser.add_argument
+    add(
+        "--out",
+        type=Path,
+        required=True,
+        help=f"folder for checkpoints/ and {makes}/, shared by all machines",
+    )
+    add("--config", type=Path, help=config)
+    add("--seed", type=int, default=1)
+    add("--device", choices=["auto", "cpu", "cuda"], default="auto", help="auto: GPUs if there are any")
+
+
+def run_program(train: Callable[[], object]) -> None:
+    """Train, or say in one line why not and exit with status 1."""
+    try:
+        train()
+    except (DataError, UserError, OSError) as error:
+        raise SystemExit(str(error)) from None
+    if dist.is_initialized():
+        dist.destroy_process_group()
 
 
 def read_config(path: Path | None, kind: type[Config]) -> Config:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gfm_ra.extensions import goal_kind, goal_names
-from gfm_ra.goal_family import GOAL_OF_NUMBER, numbers_of
+from gfm_ra.goal_family import GOAL_OF_NUMBER, Numbers, numbers_of
 from gfm_ra.goals import Objective, Weighted, normalised_weights
 
 
@@ -93,10 +93,6 @@ def selected(goal: Objective, chosen: np.ndarray) -> Objective:
     return goal
 
 
-Numbers = tuple[float, float, float]
-"""Alpha, min_rate (bit/s/Hz) and penalty."""
-
-
 def prompt_of(
     goal: Objective, count: int, links: int, told: Mapping[Numbers | None, Numbers] | None = None
 ) -> Prompt:
@@ -116,7 +112,7 @@ def prompt_of(
 
 
 @lru_cache(maxsize=16)
-def _unweighted(numbers: tuple[float, float, float], count: int, links: int) -> Prompt:
+def _unweighted(numbers: Numbers, count: int, links: int) -> Prompt:
     prompt = Prompt(
         np.tile(np.array(numbers, dtype=np.float32), (count, 1)), np.ones((count, links), dtype=np.float32)
     )

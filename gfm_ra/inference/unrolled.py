@@ -11,6 +11,7 @@ import numpy as np
 
 from gfm_ra.core import loader
 from gfm_ra.errors import InputError
+from gfm_ra.goal_family import Numbers
 from gfm_ra.inference.noise import NOISE, noise
 from gfm_ra.inference.prompts import Prompt
 from gfm_ra.solvers.binding import address
@@ -119,7 +120,7 @@ class UnrolledNetwork:
 
     any_goal = True
     takes_unknown = True
-    told: dict[tuple[float, float, float] | None, tuple[float, float, float]]
+    told: dict[Numbers | None, Numbers]
     """Numbers that the network is told instead of a goal's own, by these; None: for goals outside the family."""
 
     def __init__(self, architecture: Architecture, weights: dict[str, np.ndarray]) -> None:

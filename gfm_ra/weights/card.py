@@ -6,14 +6,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from gfm_ra.errors import InputError
+from gfm_ra.goal_family import Numbers
 
 NAME = "card.json"
 FORMAT = 2
 """Newest form of the card that this program reads."""
 KINDS = ("onnx", "unrolled")
 """Networks that this program runs: by onnxruntime, and by the compiled core."""
-Numbers = tuple[float, float, float]
-"""Alpha, least rate (bit/s/Hz) and penalty of a goal."""
 _SUM_RATE: Numbers = (0.0, 0.0, 0.0)
 _WANTED = {"name": str, "version": int, "network": dict, "envelope": dict, "licence": str, "released": str}
 

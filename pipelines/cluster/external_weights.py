@@ -4,7 +4,7 @@ in place of training."""
 import hashlib
 from pathlib import Path
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from components.config import Strict
 from components.data.shards import DataError, read_json, sha256_of
@@ -19,6 +19,7 @@ from components.training.checkpoint import (
     load_card,
     load_prompted_model,
     load_weights,
+    read_model_card,
 )
 from components.training.config import PretrainingConfig
 from components.training.loop import Metrics
@@ -87,7 +88,7 @@ def take_unrolled(weights: ExternalWeights, algorithm: WorldsConfig, made: Path)
         DataError: files are missing or damaged.
     """
     folder = ROOT / weights.folder
-    trained = _worlds_config(folder / CONFIG_NAME)
+    trained = read_model_card(folder, WorldsConfig, "what components.training.worlds leaves")
     for name in ("network", "goals"):
         found, wanted = (getattr(config, name).model_dump() for config in (trained, algorithm))
         if found != wanted:
@@ -101,17 +102,6 @@ def take_unrolled(weights: ExternalWeights, algorithm: WorldsConfig, made: Path)
     made.mkdir(parents=True, exist_ok=True)
     save_unrolled(made, network, trained)
     return Trained(made, history, [["trained elsewhere", weights.folder]])
-
-
-def _worlds_config(path: Path) -> WorldsConfig:
-    try:
-        return WorldsConfig.model_validate_json(path.read_bytes())
-    except FileNotFoundError:
-        raise DataError(
-            f"{path} is missing: {path.parent} is not what components.training.worlds leaves"
-        ) from None
-    except ValidationError as error:
-        raise DataError(f"{path} is damaged: {error.errors()[0]['msg']}") from None
 
 
 def _checked_history(

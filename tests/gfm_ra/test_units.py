@@ -73,6 +73,7 @@ def test_no_other_module_takes_decimal_logarithms_or_powers_of_ten(root: Path) -
     # Both slopes of a path loss are multiples of log10 of a distance: laws, not conversions.
     laws = {
         "gfm_ra/units.py",
+        "components/channel/geometric.py",
         "components/channel/path_loss.py",
         "components/channel/torch_simulator.py",
         "components/channel/worlds/propagation.py",

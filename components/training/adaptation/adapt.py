@@ -12,13 +12,13 @@ from components.channel.rng import stream
 from components.intervals import Interval, mean_difference
 from components.model.unrolled import packaged
 from components.model.unrolled.network import UnrolledConfig, UnrolledNetwork
-from components.training.adaptation.prompt_search import Numbers, best_numbers
+from components.training.adaptation.prompt_search import best_numbers
 from components.training.adaptation.samples import OwnUtilitySamples, ToldNetwork
 from components.training.adaptation.utility import OwnUtility, Utility, check_increasing
 from components.training.determinism import deterministic
 from components.training.worlds.few_samples import FewSamples, FewSamplesConfig
 from gfm_ra.allocator import Allocator
-from gfm_ra.goal_family import GOAL_OF_NUMBER, numbers_of
+from gfm_ra.goal_family import GOAL_OF_NUMBER, Numbers, numbers_of
 from gfm_ra.goals import Objective, SumRate, Weighted
 from gfm_ra.inference import unrolled
 from gfm_ra.inference.prompts import goal_of

@@ -2,8 +2,7 @@
 
 from collections.abc import Callable
 
-Numbers = tuple[float, float, float]
-"""Alpha, least rate (bit/s/Hz) and penalty, as networks read them."""
+from gfm_ra.goal_family import Numbers
 
 _ALPHAS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0)
 _LEAST = ((0.1, 15.0), (0.3, 5.0), (0.3, 15.0), (1.0, 5.0), (1.0, 50.0), (3.0, 15.0))

@@ -12,11 +12,11 @@ from torch import Tensor
 from components.channel.torch_rng import torch_stream
 from components.model.conditioning import Goals
 from components.model.unrolled.network import NOISE, UnrolledNetwork
-from components.training.adaptation.prompt_search import Numbers
 from components.training.adaptation.utility import OwnUtility
 from components.training.loop import Loss
 from components.training.worlds.few_samples import FewSamples, FewSamplesConfig, PromptedNetwork
 from components.training.worlds.loss import rates_of
+from gfm_ra.goal_family import Numbers
 from gfm_ra.goals import Objective, SumRate
 from gfm_ra.units import LARGEST_GAIN_DB, LEAST_GAIN_DB, db_to_linear
 

@@ -11,12 +11,11 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
-import torch.distributed as dist
-
-from components.data.shards import DataError, json_text, sha256_of, write_text_atomically
+from components.data.shards import json_text, sha256_of, write_text_atomically
 from components.training.checkpoint import HISTORY_NAME, MODEL_NAME, load_weights
 from components.training.determinism import deterministic
 from components.training.launch import (
+    add_options,
     bound_threads,
     check_agreement,
     join,
@@ -24,26 +23,22 @@ from components.training.launch import (
     read_config,
     reporter,
     resumable,
+    run_program,
     say,
 )
 from components.training.worlds.config import WorldsConfig
 from components.training.worlds.loop import WorldsTraining
-from gfm_ra.errors import UserError
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """The values on the command line (this process's own if None)."""
     parser = argparse.ArgumentParser("python -m components.training.worlds", description=__doc__)
-    add = parser.add_argument
-    add("--out", type=Path, required=True, help="folder for checkpoints/ and model/, shared by all machines")
-    add("--config", type=Path, help="WorldsConfig as JSON; what is left out has its default")
-    add(
+    add_options(parser, "model", "WorldsConfig as JSON; what is left out has its default")
+    parser.add_argument(
         "--initial",
         type=Path,
         help="model/ folder of the same network to start from, instead of random weights",
     )
-    add("--seed", type=int, default=1)
-    add("--device", choices=["auto", "cpu", "cuda"], default="auto", help="auto: GPUs if there are any")
     return parser.parse_args(arguments)
 
 
@@ -84,12 +79,7 @@ def train(options: argparse.Namespace) -> WorldsTraining:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Train, or say in one line why not and exit with status 1."""
-    try:
-        train(parse(arguments))
-    except (DataError, UserError, OSError) as error:
-        raise SystemExit(str(error)) from None
-    if dist.is_initialized():
-        dist.destroy_process_group()
+    run_program(lambda: train(parse(arguments)))
 
 
 if __name__ == "__main__":

@@ -2,10 +2,8 @@
 
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from components.config import Strict
-from components.data.shards import DataError, json_text, sha256_of
+from components.data.shards import json_text, sha256_of
 from components.model.conditioning import GoalEnvelope
 from components.model.inference import AnyGoalModel
 from components.model.unrolled import packaged
@@ -18,6 +16,7 @@ from components.training.checkpoint import (
     load_card,
     load_prompted_model,
     load_weights,
+    read_model_card,
     save_tensors,
 )
 from components.training.worlds.config import WorldsConfig
@@ -66,13 +65,7 @@ def load_unrolled_card(folder: Path) -> UnrolledCard:
     Raises:
         DataError: it is missing or damaged.
     """
-    path = folder / CONFIG_NAME
-    try:
-        return UnrolledCard.model_validate_json(path.read_bytes())
-    except FileNotFoundError:
-        raise DataError(f"{path} is missing: {folder} is not a model folder") from None
-    except ValidationError as error:
-        raise DataError(f"{path} is damaged: {error.errors()[0]['msg']}") from None
+    return read_model_card(folder, UnrolledCard, "a model folder")
 
 
 def load_unrolled(folder: Path) -> UnrolledNetwork:

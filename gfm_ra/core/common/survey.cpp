@@ -1,4 +1,4 @@
-// What gains look like, in one look over them: `gfm_ra/survey.py` says what it is for.
+// What gains look like, in one look over them: `gfm_ra/core/survey.py` says what it is for.
 #include <cmath>
 #include <cstdint>
 #include <cstdlib>
