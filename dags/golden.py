@@ -37,7 +37,10 @@ HASHED = {
 }
 SUFFIXES = (".parquet", ".safetensors", ".json", ".csv")
 # Written by other chains into the main one's folder, or with seconds in them.
-FOREIGN = ("metrics/paper_figures", "metrics/sweep", "metrics/train_worlds", "metrics/worlds")
+FOREIGN = tuple(
+    f"metrics/{name}"
+    for name in ("adaptation", "front", "hidden", "paper_figures", "sweep", "train_worlds", "worlds")
+)
 FOLDER = Path("tests/golden")
 RENAMED = FOLDER / "renamed.json"
 
