@@ -25,7 +25,7 @@ from pipelines.studies.ablations import AblationsConfig
 from pipelines.studies.few_shot_config import FewShotStudyConfig, Study
 from pipelines.studies.paper_figures import PaperFiguresConfig
 from pipelines.studies.release import ReleaseConfig
-from pipelines.studies.speed_quality import SpeedQualityConfig
+from pipelines.studies.speed_quality_timing import SpeedQualityConfig
 from pipelines.studies.train_worlds import TrainWorldsConfig
 
 # What pipelines.reporting.paper_figures makes the paper's figures from.

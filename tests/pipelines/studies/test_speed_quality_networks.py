@@ -10,7 +10,7 @@ from components.model.unrolled.network import UnrolledConfig, UnrolledNetwork
 from components.training.worlds.config import WorldsConfig
 from components.training.worlds.folder import load_any_goal_model, save_unrolled
 from gfm_ra.goals import SumRate
-from pipelines.studies.speed_quality import SpeedQualityConfig, graphs, methods
+from pipelines.studies.speed_quality_timing import SpeedQualityConfig, graphs, methods
 
 
 def test_what_is_timed_is_what_is_scored(tmp_path: Path) -> None:
