@@ -69,7 +69,7 @@ def load_peer(folder: Path) -> tuple[PeerModel, PeerCard]:
     Raises:
         DataError: files are missing or damaged.
     """
-    card = read_model_card(folder, PeerCard, "the folder of a trained peer")
+    card = read_model_card(folder, PeerCard, "holds no trained peer")
     model = fresh_peer(card.peer, 0)
     load_weights(model, folder / MODEL_NAME)
     return model.eval(), card

@@ -95,8 +95,8 @@ def _content(card: ModelCard) -> dict[str, Any]:
     return card.model_dump(mode="json", exclude={"goals"} if card.goals is None else None)
 
 
-def read_model_card(folder: Path, kind: type[Card], what: str) -> Card:
-    """Read a folder's card; `what` says what the folder should be.
+def read_model_card(folder: Path, kind: type[Card], lack: str) -> Card:
+    """Read a folder's card; `lack` says of a folder without one what it is not, "is not a model folder".
 
     Raises:
         DataError: it is missing or damaged.
@@ -105,7 +105,7 @@ def read_model_card(folder: Path, kind: type[Card], what: str) -> Card:
     try:
         return kind.model_validate_json(path.read_bytes())
     except FileNotFoundError:
-        raise DataError(f"{path} is missing: {folder} is not {what}") from None
+        raise DataError(f"{path} is missing: {folder} {lack}") from None
     except ValidationError as error:
         raise DataError(f"{path} is damaged: {error.errors()[0]['msg']}") from None
 
@@ -127,7 +127,7 @@ def load_card(folder: Path) -> ModelCard:
     """
     if holds_unrolled(folder):
         raise DataError(f"{folder} holds an unrolled network, which has no backbone: name another model")
-    return read_model_card(folder, ModelCard, "a model folder")
+    return read_model_card(folder, ModelCard, "is not a model folder")
 
 
 def load_power_model(folder: Path) -> tuple[PowerModel, ModelCard]:

@@ -88,7 +88,7 @@ def take_unrolled(weights: ExternalWeights, algorithm: WorldsConfig, made: Path)
         DataError: files are missing or damaged.
     """
     folder = ROOT / weights.folder
-    trained = read_model_card(folder, WorldsConfig, "what components.training.worlds leaves")
+    trained = read_model_card(folder, WorldsConfig, "is not what components.training.worlds leaves")
     for name in ("network", "goals"):
         found, wanted = (getattr(config, name).model_dump() for config in (trained, algorithm))
         if found != wanted:

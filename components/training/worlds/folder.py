@@ -65,7 +65,7 @@ def load_unrolled_card(folder: Path) -> UnrolledCard:
     Raises:
         DataError: it is missing or damaged.
     """
-    return read_model_card(folder, UnrolledCard, "a model folder")
+    return read_model_card(folder, UnrolledCard, "is not a model folder")
 
 
 def load_unrolled(folder: Path) -> UnrolledNetwork:
