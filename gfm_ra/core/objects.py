@@ -118,5 +118,5 @@ def compile_all(to: Path, extra: tuple[str, ...] = (), kind: str | None = None) 
             )
         return to / object_name(instruction_set)
 
-    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         return list(pool.map(one, reversed(FLAGS[kind])))

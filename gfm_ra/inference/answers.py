@@ -9,7 +9,7 @@ from gfm_ra.candidates import are_powers
 from gfm_ra.goal_family import is_ours
 from gfm_ra.goals import Objective
 from gfm_ra.inference import efforts
-from gfm_ra.inference.comparison import DRAWS, Effort, compared, refined
+from gfm_ra.inference.comparison import Effort, compared, draws_of, refined
 from gfm_ra.inference.noise import noise
 from gfm_ra.inference.onnx_graph import OnnxGraph
 from gfm_ra.inference.prompts import Prompt, part_of, prompt_of, selected
@@ -154,7 +154,7 @@ def _answers(model: PowerNetwork, asked: Question) -> np.ndarray:
             np.float32
         )  # NaN stays
         return model.powers(limited, prompt, asked.threads)[:, None]
-    draws = DRAWS[asked.effort]
+    draws = draws_of(asked.effort, links)
     answers = drawing.draws(gain, prompt, noise(asked.seed, draws, links), asked.threads)
     if draws > 1 and unknown.any():
         # As effort fast answers them.

@@ -16,7 +16,7 @@ from gfm_ra.core import loader
 from gfm_ra.goal_family import numbers_of
 from gfm_ra.goals import Objective
 from gfm_ra.inference import unrolled
-from gfm_ra.inference.comparison import DRAWS, ITERATIONS, REFINEMENT_ITERATIONS, STARTS, Effort
+from gfm_ra.inference.comparison import ITERATIONS, REFINEMENT_ITERATIONS, STARTS, Effort, draws_of
 from gfm_ra.inference.noise import noise
 from gfm_ra.inference.prompts import Prompt
 from gfm_ra.solvers import binding
@@ -73,7 +73,7 @@ def answers(
     gain = np.ascontiguousarray(gain)
     form = compiled_form(goal, count, links, "allocate")
     least: Effort = "balanced" if effort == "fast" else effort
-    draws = DRAWS[effort]
+    draws = draws_of(effort, links)
     drawn = np.empty((count, draws, links), dtype=np.float32)
     room, found = (
         np.empty((count, links), dtype=np.float32),

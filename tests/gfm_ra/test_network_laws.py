@@ -104,17 +104,7 @@ def test_a_link_that_nobody_hears_costs_the_others_little(
     assert means[1] >= means[0] - share * abs(means[0])
 
 
-DROWNED = pytest.mark.xfail(
-    reason="the solver's utility is float32: the benefit of a link without a rate drowns the others",
-    raises=AssertionError,
-    strict=True,
-)
-
-
-@pytest.mark.parametrize(
-    "goal",
-    [pytest.param(goal, marks=DROWNED if goal == AlphaFair(2.0) else (), id=repr(goal)) for goal in GOALS],
-)
+@pytest.mark.parametrize("goal", GOALS, ids=repr)
 def test_a_link_that_nobody_hears_changes_no_power(
     allocator: Allocator, gain: np.ndarray, goal: Objective
 ) -> None:

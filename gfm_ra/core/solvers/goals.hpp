@@ -26,6 +26,12 @@ constexpr float ramp_width = 1.0f / 15.0f;
 // the same.
 constexpr float near_proportional = 0.25f;
 
+// Stronger fairness: benefits are differences, link by link, to those of the best powers met. As they are, the benefit of
+// a link without a rate, 1e6 at alpha 2, would drown in float32 what the others differ by.
+GFM_RA_INLINE bool is_strong(Kind kind, Parameters goal) {
+    return kind == Kind::alpha_fair && 1.0f - goal.first <= -near_proportional;
+}
+
 template <class F> struct Judgement {
     F benefit, slope;
 };

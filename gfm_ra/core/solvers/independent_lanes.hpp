@@ -31,17 +31,32 @@ template <class V> struct IndependentLanes {
     void begin_best(float* utility) const {
         for (int64_t lane = 0; lane < width; ++lane) utility[lane] = -std::numeric_limits<float>::infinity();
         std::memcpy(state.best, state.power, links * width * sizeof(float));
+        if (!state.strong) return;
+        fill(state.best_offset, 0.0f);
+        fill(state.best_loss, 0.0f);
     }
 
-    // Where a lane's utility improved, its powers become its best.
-    void keep_best(float* utility) const {
+    // Where a lane's utility improved, its powers become its best; weight_of(link) is a vector of lanes.
+    template <class WeightOf> GFM_RA_INLINE void keep_best(float* utility, const WeightOf& weight_of) const {
         float now[width];
         sum_up(now);
         const auto improved = load<V>(now) > load<V>(utility);
         if (!any(improved)) return;
-        store(utility, select(improved, load<V>(now), load<V>(utility)));
+        store(utility, select(improved, state.strong ? all<V>(0.0f) : load<V>(now), load<V>(utility)));
         for (int64_t at = 0; at < links * width; at += width)
             store(state.best + at, select(improved, load<V>(state.power + at), load<V>(state.best + at)));
+        if (!state.strong) return;
+        V largest = all<V>(least_exponent);
+        for (int64_t link = 0; link < links; ++link) {
+            const V exponent = load<V>(state.exponent + link * width);
+            largest = larger(largest, select(weight_of(link) > 0.0f, exponent, all<V>(least_exponent)));
+        }
+        for (int64_t at = 0; at < links * width; at += width) {
+            const V exponent = load<V>(state.exponent + at);
+            store(state.best_exponent + at, select(improved, exponent, load<V>(state.best_exponent + at)));
+            store(state.best_offset + at, select(improved, largest, load<V>(state.best_offset + at)));
+            store(state.best_loss + at, select(improved, loss_of(exponent, largest), load<V>(state.best_loss + at)));
+        }
     }
 };
 

@@ -18,11 +18,17 @@ namespace gfm_ra {
 
 // Sums over links run in this many parts, link k in part k mod 16, whatever the vectors' width; then in halves.
 constexpr int parts = 16;
+// Below all exponents of `improvement`.
+constexpr float least_exponent = -1e4f;
 
 struct State {
     float *stored, *power, *push, *pull;     // one number per link and lane
     float *step, *direction, *best;          // the same, for goals other than the sum rate
+    // Under strong fairness: (1 - alpha) log2 of the rates at the present and at the best powers, the largest of the best
+    // ones' over links, and 2 to the power of what they are below that.
+    float *exponent, *best_exponent, *best_offset, *best_loss;
     float *sums;                             // [parts, lanes]
+    bool strong;                             // whether benefits are differences to the best powers met
 };
 
 // A vector of links' numbers as a product hands it on.
@@ -109,6 +115,18 @@ template <class Layout> void weigh_sum_rate(Layout& layout, float* utility) {
     layout.sum_up(utility);
 }
 
+// 2 to the power of an exponent, in units of 2 to the power of the offset.
+template <class F> GFM_RA_INLINE F loss_of(F exponent, F offset) {
+    return exp2_of(smaller(exponent - offset, all<F>(largest_benefit_log2)));
+}
+
+// By how much less a link loses than at the best powers met, in units of their largest loss.
+template <class F> GFM_RA_INLINE F improvement(const State& state, int64_t at, F rate, Parameters goal) {
+    const F exponent = log2_of(rate + rate_floor) * (1.0f - goal.first);
+    store(state.exponent + at, exponent);
+    return load<F>(state.best_loss + at) - loss_of(exponent, load<F>(state.best_offset + at));
+}
+
 // Pushes and pulls under the goal's slopes at the present powers, whose utility is added up on the way.
 template <Kind kind, class Layout> auto weigh(Layout& layout, Parameters goal) {
     State& state = layout.state;
@@ -116,10 +134,14 @@ template <Kind kind, class Layout> auto weigh(Layout& layout, Parameters goal) {
         using F = decltype(element.sum);
         const F signal = element.direct * load<F>(state.power + element.at), total = signal + element.sum;
         const F inverse = 1.0f / (element.sum * total);  // one division for the rate and for the share
-        const auto judged = judge<kind>(log2_of_one_plus(signal * (total * inverse)), goal);
+        const F rate = log2_of_one_plus(signal * (total * inverse));
+        const auto judged = judge<kind>(rate, goal);
         const auto response = respond(element.direct, signal, total, inverse * (element.weight * judged.slope));
         store(state.push + element.at, response.push);
         store(state.pull + element.at, response.pull);
+        if constexpr (kind == Kind::alpha_fair) {
+            if (state.strong) return layout.add_benefit(element, improvement<F>(state, element.at, rate, goal));
+        }
         layout.add_benefit(element, judged.benefit);
     };
 }
@@ -129,6 +151,7 @@ template <Kind kind, bool watched, class Layout>
 void iterate_damped(Layout& layout, int64_t iterations, float tolerance, Parameters goal, float* utility) {
     State& state = layout.state;
     layout.watch.begin();
+    state.strong = is_strong(kind, goal);
     layout.fill(state.step, 1.0f);
     layout.fill(state.direction, 0.0f);
     layout.begin_best(utility);

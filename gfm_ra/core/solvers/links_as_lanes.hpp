@@ -39,7 +39,8 @@ template <class F> struct LinksAsLanes {
         natural = memory.array(links * stride);
         transposed = memory.array(links * stride);
         for (float** array : {&direct, &weight, &sum, &state.stored, &state.power, &state.push, &state.pull, &state.step,
-                              &state.direction, &state.best})
+                              &state.direction, &state.best, &state.exponent, &state.best_exponent, &state.best_offset,
+                              &state.best_loss})
             *array = memory.array(stride);
         state.sums = memory.array(parts);
     }
@@ -110,13 +111,26 @@ template <class F> struct LinksAsLanes {
     void begin_best(float* utility) const {
         *utility = -std::numeric_limits<float>::infinity();
         std::memcpy(state.best, state.power, stride * sizeof(float));
+        if (!state.strong) return;
+        fill(state.best_offset, 0.0f);
+        fill(state.best_loss, 0.0f);
     }
     void keep_best(float* utility) const {
         float now;
         sum_up(&now);
         if (!(now > *utility)) return;
-        *utility = now;
+        *utility = state.strong ? 0.0f : now;
         std::memcpy(state.best, state.power, stride * sizeof(float));
+        if (!state.strong) return;
+        float largest = least_exponent;
+        for (int64_t k = 0; k < links; ++k)
+            if (weight[k] > 0.0f && state.exponent[k] > largest) largest = state.exponent[k];
+        fill(state.best_offset, largest);
+        for (int64_t at = 0; at < stride; at += lanes<F>) {
+            const F exponent = load<F>(state.exponent + at);
+            store(state.best_exponent + at, exponent);
+            store(state.best_loss + at, loss_of(exponent, all<F>(largest)));
+        }
     }
 };
 

@@ -29,7 +29,8 @@ template <class F> struct SnapshotsAsLanes : IndependentLanes<F> {
         links = count;
         gain = memory.array(links * links * width);
         for (float** array : {&direct, &weight, &divisor, &state.stored, &state.power, &state.push, &state.pull,
-                              &state.step, &state.direction, &state.best})
+                              &state.step, &state.direction, &state.best, &state.exponent, &state.best_exponent,
+                              &state.best_offset, &state.best_loss})
             *array = memory.array(links * width);
         state.sums = memory.array(parts * width);
     }
@@ -118,6 +119,10 @@ template <class F> struct SnapshotsAsLanes : IndependentLanes<F> {
         int64_t link = 0;
         for (; link + 2 <= links; link += 2) each(element(link, load<Pack<F, 2>>(divisor + link * width)));
         if (link < links) each(element(link, load<F>(divisor + link * width)));
+    }
+
+    void keep_best(float* utility) const {
+        Base::keep_best(utility, [&](int64_t link) GFM_RA_LAMBDA { return load<F>(weight + link * width); });
     }
 
     template <class V> GFM_RA_INLINE void add_benefit(const Element<V>& element, V benefit) const {

@@ -26,7 +26,8 @@ template <class F, int groups> struct StartsAsLanes : IndependentLanes<Pack<F, g
     void place(Workspace& memory, int64_t count) {
         links = count;
         for (float** array : {&state.stored, &state.power, &state.push, &state.pull, &state.step, &state.direction,
-                              &state.best})
+                              &state.best, &state.exponent, &state.best_exponent, &state.best_offset,
+                              &state.best_loss})
             *array = memory.array(links * width);
         state.sums = memory.array(parts * width);
     }
@@ -61,6 +62,10 @@ template <class F, int groups> struct StartsAsLanes : IndependentLanes<Pack<F, g
     template <class Each> GFM_RA_INLINE void measure(const Each& each) { forward(each); }
     template <class Each> GFM_RA_INLINE void backward(const Each& each) {
         product({gain, 1, links}, state.push, least_divisor, each);
+    }
+
+    void keep_best(float* utility) const {
+        Base::keep_best(utility, [&](int64_t link) GFM_RA_LAMBDA { return all<Starts>(weight[link]); });
     }
 
     GFM_RA_INLINE void add_benefit(const Element<Starts>& element, Starts benefit) const {

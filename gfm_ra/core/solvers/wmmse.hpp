@@ -1,6 +1,8 @@
 // WMMSE from one start or from the best of many: which layout solves what, and which start wins.
 #pragma once
 
+#include <cmath>
+
 #include "solvers/links_as_lanes.hpp"
 #include "solvers/snapshots_as_lanes.hpp"
 #include "solvers/starts_as_lanes.hpp"
@@ -143,6 +145,7 @@ template <class F> class BestOfStarts {
     void place() {
         const int64_t links = task_.links;
         one_.place(memory_, links);
+        exponent_ = memory_.array(links);
         if (task_.starts < enough) return;
         half_.place(memory_, links);
         half_.gain = memory_.array(links * links);
@@ -161,8 +164,12 @@ template <class F> class BestOfStarts {
         const float* powers = iterate(layout, task_, true, utility);
         const int64_t count = left < width ? left : width;
         int64_t chosen = start == 0 ? 0 : -1;  // start 0 needs no utility to win
+        const bool strong = is_strong(task_.kind, task_.goal);
+        const float* exponents = layout.state.best_exponent;
+        if (strong && start == 0) keep_exponents(exponents, width);
         for (int64_t lane = 0; lane < count; ++lane) {
-            if (!(utility[lane] > best_)) continue;
+            if (strong ? !loses_less(exponents + lane, width, index) : !(utility[lane] > best_)) continue;
+            if (strong) keep_exponents(exponents + lane, width);
             best_ = utility[lane];
             chosen = lane;
         }
@@ -172,12 +179,32 @@ template <class F> class BestOfStarts {
         return count;
     }
 
+    void keep_exponents(const float* exponents, int64_t width) {
+        for (int64_t link = 0; link < task_.links; ++link) exponent_[link] = exponents[link * width];
+    }
+
+    // Whether exponents, as `State` has them, mean a smaller loss than the best ones so far: link by link, since all that
+    // two starts differ by may be far below the loss of one link.
+    bool loses_less(const float* exponents, int64_t width, int64_t index) const {
+        const float* weights = task_.weights_of(index);
+        float largest = least_exponent;
+        for (int64_t link = 0; link < task_.links; ++link)
+            if (weights[link] > 0.0f && exponent_[link] > largest) largest = exponent_[link];
+        double saved = 0.0;
+        for (int64_t link = 0; link < task_.links; ++link) {
+            const double before = exponent_[link] - largest, now = exponents[link * width] - largest;
+            saved += static_cast<double>(weights[link]) * (std::exp2(before) - std::exp2(now));
+        }
+        return saved > 0.0;
+    }
+
     const Task& task_;
     Workspace memory_;
     LinksAsLanes<F> one_;
     Half half_;
     Full full_;
     float best_ = 0.0f;
+    float* exponent_ = nullptr;  // [K]: of the best start, under strong fairness
 };
 
 }  // namespace gfm_ra

@@ -10,7 +10,14 @@ import pytest
 from gfm_ra.core import loader, objects
 from gfm_ra.goals import AlphaFair, Objective, ProportionalFair, QoS, SumRate, Weighted
 from gfm_ra.inference import efforts
-from gfm_ra.inference.comparison import DRAWS, REFINEMENT_ITERATIONS, STARTS, Effort, compared
+from gfm_ra.inference.comparison import (
+    EFFORTS,
+    REFINEMENT_ITERATIONS,
+    STARTS,
+    Effort,
+    compared,
+    draws_of,
+)
 from gfm_ra.inference.prompts import Prompt, prompt_of
 from gfm_ra.inference.unrolled import NetworkTask
 from gfm_ra.rates import spectral_efficiency
@@ -108,7 +115,7 @@ def test_the_best_of_the_solvers_own_answers_wins_to_the_bit(
 ) -> None:
     if weighted:
         goal = Weighted(goal, np.random.default_rng(5).exponential(1.0, (count, links)) + 1e-3)
-    gain, draws = gains(count, links), some_draws(count, DRAWS[effort], links, 0.4)
+    gain, draws = gains(count, links), some_draws(count, draws_of(effort, links), links, 0.4)
     found = answers(draws, gain, goal, effort)
     expected, sources = candidates(draws, gain, goal, effort)
     merits = goal.merit(spectral_efficiency(expected.astype(np.float64), gain.astype(np.float64)))  # [C, B]
@@ -127,7 +134,7 @@ def test_the_best_of_the_solvers_own_answers_wins_to_the_bit(
 @pytest.mark.parametrize("goal", GOALS, ids=repr)
 @pytest.mark.usefixtures("use_given")
 def test_what_is_put_together_of_parts_chooses_the_same(goal: Objective) -> None:
-    gain, draws = gains(60, 6), some_draws(60, DRAWS["best"], 6, 0.4)
+    gain, draws = gains(60, 6), some_draws(60, draws_of("best", 6), 6, 0.4)
     found = answers(draws, gain, goal, "best")
     power, source = compared(draws, gain, goal, "best", SEED, FIRST + np.arange(60), 1)
     merits = [goal.merit(spectral_efficiency(each.astype(np.float64), gain)) for each in (found.power, power)]
@@ -138,11 +145,11 @@ def test_what_is_put_together_of_parts_chooses_the_same(goal: Objective) -> None
 
 
 @pytest.mark.parametrize("value", HOSTILE)
-@pytest.mark.parametrize("effort", DRAWS)
+@pytest.mark.parametrize("effort", EFFORTS)
 @pytest.mark.usefixtures("use_given")
 def test_draws_that_are_no_powers_never_win_and_take_no_credit(effort: Effort, value: float) -> None:
     gain = gains(8, 5)
-    draws = np.full((8, DRAWS[effort], 5), 0.5, np.float32)
+    draws = np.full((8, draws_of(effort, 5), 5), 0.5, np.float32)
     draws[..., 2] = value
     found = answers(draws, gain, SumRate(), effort)
     assert ((found.power >= 0) & (found.power <= 1)).all()
@@ -157,7 +164,7 @@ def test_draws_that_are_no_powers_never_win_and_take_no_credit(effort: Effort, v
 def test_of_equal_answers_the_first_wins() -> None:
     gain = gains(4, 1)  # alone and from full power, a link stays there
     for effort in COMPARING:
-        sound = np.ones((4, DRAWS[effort], 1), np.float32)
+        sound = np.ones((4, draws_of(effort, 1), 1), np.float32)
         assert set(efforts.SOURCES[answers(sound, gain, SumRate(), effort).source]) == {"refined"}
         spoilt = np.full_like(sound, np.nan)
         assert set(efforts.SOURCES[answers(spoilt, gain, SumRate(), effort).source]) == {"wmmse"}

@@ -7,7 +7,7 @@ import pytest
 
 from gfm_ra.allocator import Allocator
 from gfm_ra.goals import AlphaFair, Objective, ProportionalFair, QoS, SumRate
-from gfm_ra.inference.comparison import DRAWS, REFINEMENT_ITERATIONS, Effort, compared
+from gfm_ra.inference.comparison import EFFORTS, REFINEMENT_ITERATIONS, Effort, compared
 from gfm_ra.inference.prompts import prompt_of
 from gfm_ra.inference.unrolled import Architecture, EstimatorSizes, UnrolledNetwork, noise
 from gfm_ra.rates import spectral_efficiency
@@ -76,7 +76,7 @@ def test_the_seed_decides_the_noise() -> None:
     assert not np.array_equal(first, allocator().allocate(gain=gains(), effort="fast", seed=2).power)
 
 
-@pytest.mark.parametrize("effort", DRAWS)
+@pytest.mark.parametrize("effort", EFFORTS)
 def test_numbers_of_numpy_key_noise_and_starts_as_pythons_own_do(effort: Effort) -> None:
     keys = [allocator().allocate(gain=gains(), effort=effort, seed=3, first_index=2, threads=1)]
     for kind in (np.int64, np.uint8):
@@ -85,7 +85,7 @@ def test_numbers_of_numpy_key_noise_and_starts_as_pythons_own_do(effort: Effort)
     assert all(np.array_equal(keys[0].power, found.power) for found in keys[1:])
 
 
-@pytest.mark.parametrize("effort", DRAWS)
+@pytest.mark.parametrize("effort", EFFORTS)
 @pytest.mark.parametrize(
     ("name", "value", "least"),
     [
@@ -113,7 +113,7 @@ def test_threads_and_keys_that_are_no_counts_are_refused_in_one_line(
 def test_unknown_gains_are_answered_as_fast_whatever_the_effort() -> None:
     gain = gains()
     gain[::2, 0, 3] = np.nan
-    answers = [allocator().allocate(gain=gain, effort=effort) for effort in DRAWS]
+    answers = [allocator().allocate(gain=gain, effort=effort) for effort in EFFORTS]
     for answer in answers:
         assert (answer.source[::2] == "model, unchecked").all()
         assert np.array_equal(answer.power[::2], answers[0].power[::2])
