@@ -12,6 +12,8 @@ from components.channel.torch_rng import torch_stream
 from components.channel.torch_simulator import draw_gain_db
 from components.channel.worlds.distribution import WorldDistribution
 
+_LINKS, _MOST_TIMES = 50, 4
+
 
 class Online(ABC):
     """A training set of `len` snapshots per epoch that are drawn when a batch needs them."""
@@ -53,7 +55,10 @@ class OnlineSnapshots(Online):
 
 
 class OnlineWorlds(Online):
-    """Networks of many worlds and sizes: every batch is of one family and one number of links, drawn with it."""
+    """Networks of many worlds and sizes: every batch is of one family and one number of links, drawn with it.
+
+    Networks of few links take less time each: a batch holds up to four times as many of them.
+    """
 
     def __init__(self, worlds: WorldDistribution, count: int, seed: int, device: torch.device) -> None:
         self.worlds, self.count, self.seed, self.device = worlds, count, seed, device
@@ -62,11 +67,13 @@ class OnlineWorlds(Online):
         return self.count
 
     def draw(self, count: int, purpose: str, epoch: int, number: int, rank: int) -> Tensor:
-        """New networks for batch `number` of an epoch on one rank, gain_db [count, K, K] float32 on the device."""
+        """New networks for batch `number` of an epoch on one rank, gain_db [B, K, K] float32 on the device, B at least
+        count."""
         key = ("worlds", purpose, epoch, number)
         # Ranks share the size, so that none waits for another.
         generator = torch_stream(self.seed, *key)
         family = self.worlds.draw_family(generator)
         links = self.worlds.draw_links(family, generator)
         own = torch_stream(self.seed, *key, rank, device=self.device)
-        return self.worlds.draw_of(family, count, links, own)
+        times = min(_MOST_TIMES, max(1, _LINKS // links))
+        return self.worlds.draw_of(family, times * count, links, own)

@@ -106,6 +106,10 @@ class TrainingLoop(ABC):
         """What comes before an epoch's first step."""
         self._model.train()
 
+    def clipped_together(self) -> Sequence[list[nn.Parameter]]:
+        """Parameters whose gradients are limited by one norm."""
+        return [list(self._model.parameters())]
+
     def end_step(self) -> None:  # noqa: B027 (most loops have nothing to do there)
         """What comes after an update."""
 
@@ -151,9 +155,9 @@ class TrainingLoop(ABC):
                     loss = self.loss(part, number)
                 (loss.value * share).backward()
             reported += loss.reported.detach() * share
-        norm = nn.utils.clip_grad_norm_(
-            self._model.parameters(), self.settings.max_gradient_norm or float("inf"), foreach=True
-        )
+        limit = self.settings.max_gradient_norm or float("inf")
+        norms = [nn.utils.clip_grad_norm_(part, limit, foreach=True) for part in self.clipped_together()]
+        norm = norms[0] if len(norms) == 1 else torch.stack(norms).norm()
         self.optimizer.step()
         self.end_step()
         return torch.stack([reported, norm])

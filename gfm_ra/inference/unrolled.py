@@ -20,7 +20,7 @@ from gfm_ra.units import db_to_linear
 
 _ROWS_PER_BLOCK = 6  # as gfm_ra/core/network/layers.hpp
 _FEATURES, _START_FEATURES, _MESSAGES = 10, 14, 3
-_ESTIMATOR_FEATURES, _ESTIMATOR_KINDS = 6, 6
+_ESTIMATOR_FEATURES, _ESTIMATOR_KINDS, _ESTIMATOR_SUMS = 6, 8, 2
 
 
 class _Layer(ctypes.Structure):
@@ -39,12 +39,15 @@ class _Step(ctypes.Structure):
 
 
 class _Round(ctypes.Structure):
-    _fields_ = tuple((name, _Layer) for name in ("value", "into", "outof"))
+    _fields_ = (
+        *((name, _Layer) for name in ("value", "receiver", "transmitter", "into", "outof")),
+        ("reverse", ctypes.c_float),
+    )
 
 
 class _Estimator(ctypes.Structure):
     _fields_ = (
-        *((name, _Layer) for name in ("start", "receiver", "transmitter")),
+        *((name, _Layer) for name in ("start", "receiver", "transmitter", "excess")),
         ("rounds", ctypes.POINTER(_Round)),
         *((name, ctypes.c_int64) for name in ("round_count", "width", "values")),
         ("reverse", ctypes.c_float),
@@ -64,6 +67,7 @@ class NetworkTask(ctypes.Structure):
             (name, ctypes.c_int64)
             for name in ("links", "draws", "step_count", "width", "values", "weight_rows")
         ),
+        ("first_noise", ctypes.c_float),
     )
 
 
@@ -82,11 +86,14 @@ class EstimatorSizes(NamedTuple):
         for number in range(self.rounds):
             name = f"estimator.rounds.{number}"
             found |= _linear(f"{name}.value", self.values, self.width)
-            found |= _linear(f"{name}.into", self.hidden, self.width + _ESTIMATOR_KINDS * self.values)
+            read = self.width + _ESTIMATOR_KINDS * self.values + _ESTIMATOR_SUMS
+            found |= _linear(f"{name}.into", self.hidden, read) | self._guess(f"{name}.guess")
             found |= _linear(f"{name}.out", self.width, self.hidden)
-        for side in ("receiver", "transmitter"):
-            found |= _linear(f"estimator.{side}", self.rank + 2, self.width)
-        return found | {"estimator.reverse": ()}
+        return found | self._guess("estimator.guess") | _linear("estimator.excess", 2, self.width)
+
+    def _guess(self, name: str) -> dict[str, tuple[int, ...]]:
+        sides = (_linear(f"{name}.{side}", self.rank + 1, self.width) for side in ("receiver", "transmitter"))
+        return {f"{name}.reverse": ()} | next(sides) | next(sides)
 
 
 class Architecture(NamedTuple):
@@ -97,6 +104,7 @@ class Architecture(NamedTuple):
     steps: int
     values: int
     shared: bool
+    first_noise: float  # factor of the first draw's noise
     estimator: EstimatorSizes
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
@@ -150,8 +158,8 @@ class UnrolledNetwork:
             "step_count": count,
             "width": architecture.width,
             "values": architecture.values,
+            "first_noise": architecture.first_noise,
         }
-
         self._work_per_link = sum(array.size for array in self._kept)
 
     def powers(self, gain_db: np.ndarray, prompt: Prompt, threads: int | None = None) -> np.ndarray:
@@ -206,17 +214,28 @@ class UnrolledNetwork:
         sizes = self.architecture.estimator
         names = [f"estimator.rounds.{number}" for number in range(sizes.rounds)]
         rounds = (
-            _Round(self._layer(f"{name}.value"), self._layer(f"{name}.into"), self._layer(f"{name}.out"))
+            _Round(
+                self._layer(f"{name}.value"),
+                *self._guess(f"{name}.guess"),
+                self._layer(f"{name}.into"),
+                self._layer(f"{name}.out"),
+                float(self.weights[f"{name}.guess.reverse"]),
+            )
             for name in names
         )
         return _Estimator(
-            *(self._layer(f"estimator.{name}") for name in ("start", "receiver", "transmitter")),
+            self._layer("estimator.start"),
+            *self._guess("estimator.guess"),
+            self._layer("estimator.excess"),
             (_Round * sizes.rounds)(*rounds),
             sizes.rounds,
             sizes.width,
             sizes.values,
-            float(self.weights["estimator.reverse"]),
+            float(self.weights["estimator.guess.reverse"]),
         )
+
+    def _guess(self, name: str) -> tuple[_Layer, _Layer]:
+        return self._layer(f"{name}.receiver"), self._layer(f"{name}.transmitter")
 
     def _layer(self, name: str) -> _Layer:
         """A layer as the core reads it: in blocks of rows, term by term."""

@@ -1,8 +1,9 @@
 """Hidden gains between links, estimated from the visible ones before the first step.
 
-Links take numbers of each other in along the visible gains in dB, a few rounds; two links that hear and are heard alike
-end in like states, and a gain is read from the states of its two links. Without geography nothing is assumed of it:
-the estimate is learnt on all families of networks.
+Every link has a state, and a gain is read as a bilinear form of the states of its two links. In every round, links take
+numbers of each other in along the visible gains in dB, and along what the present states get wrong of them: the matrix
+is completed as by gradient steps on the error of its visible entries, with learnt steps. Without geography nothing is
+assumed of it: the estimate is learnt on all families of networks.
 
 Shapes: B networks, K links, S width of a link's state here. Row = receiver, column = transmitter.
 """
@@ -27,11 +28,11 @@ _FEATURES = 6
 class EstimatorConfig(Strict):
     """Size of the estimate of hidden gains."""
 
-    width: int = Field(default=32, ge=1)
-    hidden: int = Field(default=64, ge=1)
-    rounds: int = Field(default=5, ge=1)
-    values: int = Field(default=8, ge=1)  # numbers that a link sends in a round
-    rank: int = Field(default=12, ge=1)  # of the bilinear form that reads a gain from two states
+    width: int = Field(default=48, ge=1)
+    hidden: int = Field(default=96, ge=1)
+    rounds: int = Field(default=7, ge=1)
+    values: int = Field(default=12, ge=1)  # numbers that a link sends in a round
+    rank: int = Field(default=16, ge=1)  # of the bilinear form that reads a gain from two states
 
 
 class View(NamedTuple):
@@ -69,22 +70,44 @@ def view(gain_db: Tensor, hidden: Tensor, link_mask: Tensor | None) -> View:
     return View(hidden, visible, mean_db, torch.where(seen, standard, 0.0), own)
 
 
-class _Round(nn.Module):
-    """What links send along the visible gains, and what they make of it."""
+class _Guess(nn.Module):
+    """A gain of every pair, read from the states of its links and from the other direction."""
 
-    KINDS = 6
+    def __init__(self, config: EstimatorConfig) -> None:
+        super().__init__()
+        self.rank = config.rank
+        self.receiver = nn.Linear(config.width, config.rank + 1)
+        self.transmitter = nn.Linear(config.width, config.rank + 1)
+        self.reverse = nn.Parameter(torch.full((), 0.3))
+
+    def forward(self, state: Tensor, standard: Tensor) -> Tensor:
+        """Standardised gains [B, K, K]."""
+        receiver, transmitter = self.receiver(state).float(), self.transmitter(state).float()
+        with exactly(state.device):
+            product = torch.matmul(receiver[..., 1:], transmitter[..., 1:].mT) / self.rank**0.5
+        return product + receiver[..., :1] + transmitter[..., :1].mT + self.reverse * standard.mT
+
+
+class _Round(nn.Module):
+    """What links send along the visible gains and along their errors, and what they make of it."""
+
+    KINDS, SUMS = 8, 2
 
     def __init__(self, config: EstimatorConfig) -> None:
         super().__init__()
         self.value = nn.Linear(config.width, config.values)
-        self.into = nn.Linear(config.width + self.KINDS * config.values, config.hidden)
+        self.guess = _Guess(config)
+        self.into = nn.Linear(config.width + self.KINDS * config.values + self.SUMS, config.hidden)
         self.out = nn.Linear(config.hidden, config.width)
+        with torch.no_grad():
+            self.out.weight *= 0.3
 
     def forward(self, state: Tensor, passages: "_Passages") -> Tensor:
         value = torch.tanh(self.value(state)).float()
+        error = passages.visible * (passages.signed - self.guess(state, passages.signed))
         with exactly(state.device):
-            received = passages.carry(value)
-        learnt = torch.relu(self.into(torch.cat([state, *received, value], dim=-1)))
+            received = passages.carry(value, error)
+        learnt = torch.relu(self.into(torch.cat([state, *received], dim=-1)))
         return state + self.out(learnt).float()
 
 
@@ -97,14 +120,20 @@ class _Passages(NamedTuple):
     heard: tuple[Tensor, Tensor]  # [B, K, 1]: visible gains of a row and of a column, and one
     nearest: tuple[Tensor, Tensor]  # [B, K, 1]: sums of `near` over a row and over a column
 
-    def carry(self, value: Tensor) -> tuple[Tensor, ...]:
-        """Means of values [B, K, V] that reach a link."""
+    def carry(self, value: Tensor, error: Tensor) -> tuple[Tensor, ...]:
+        """Means of values [B, K, V] that reach a link, its own values, and its mean errors."""
+        rows, columns = self.heard
         return (
-            torch.matmul(self.signed, value) / self.heard[0],
-            torch.matmul(self.signed.mT, value) / self.heard[1],
+            torch.matmul(self.signed, value) / rows,
+            torch.matmul(self.signed.mT, value) / columns,
             torch.matmul(self.near, value) / self.nearest[0],
             torch.matmul(self.near.mT, value) / self.nearest[1],
-            torch.matmul(self.visible, value) / self.heard[0],
+            torch.matmul(self.visible, value) / rows,
+            torch.matmul(error, value) / rows,
+            torch.matmul(error.mT, value) / columns,
+            value,
+            error.sum(-1, keepdim=True) / rows,
+            error.sum(-2).unsqueeze(-1) / columns,
         )
 
 
@@ -113,12 +142,10 @@ class HiddenGains(nn.Module):
 
     def __init__(self, config: EstimatorConfig) -> None:
         super().__init__()
-        self.rank = config.rank
         self.start = nn.Linear(_FEATURES, config.width)
         self.rounds = nn.ModuleList(_Round(config) for _ in range(config.rounds))
-        self.receiver = nn.Linear(config.width, config.rank + 2)
-        self.transmitter = nn.Linear(config.width, config.rank + 2)
-        self.reverse = nn.Parameter(torch.full((), 0.3))
+        self.guess = _Guess(config)
+        self.excess = nn.Linear(config.width, 2)
 
     def forward(self, seen: View) -> tuple[Tensor, Tensor]:
         """Standardised gains [B, K, K]: the mean, and the one to reckon with."""
@@ -126,12 +153,11 @@ class HiddenGains(nn.Module):
         state = self.start(start).float()
         for one in self.rounds:
             state = one(state, passages)
-        receiver, transmitter = self.receiver(state).float(), self.transmitter(state).float()
-        with exactly(state.device):
-            product = torch.matmul(receiver[..., 2:], transmitter[..., 2:].mT) / self.rank**0.5
-        mean = product + receiver[..., :1] + transmitter[..., :1].mT + self.reverse * seen.standard.mT
-        # Interference that may be strong costs more than its mean says: how much more, the utility teaches.
-        return mean, mean + receiver[..., 1:2] + transmitter[..., 1:2].mT
+        mean = self.guess(state, seen.standard)
+        # Interference that may be strong costs more than its mean says: how much more, the utility teaches. Estimates
+        # that it could move would become worse ones.
+        excess = self.excess(state.detach()).float()
+        return mean, mean.detach() + excess[..., :1] + excess[..., 1:].mT
 
 
 def _passages(seen: View) -> tuple[_Passages, Tensor]:

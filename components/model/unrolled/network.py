@@ -29,6 +29,7 @@ class UnrolledConfig(Strict):
     steps: int = Field(default=12, ge=1)
     values: int = Field(default=0, ge=0)  # numbers of its state that a link sends beside its features
     shared: bool = False  # one set of weights for all steps
+    first_noise: float = Field(default=0.3, ge=0)  # factor of the first draw's noise; others keep theirs
     estimator: EstimatorConfig = EstimatorConfig()
 
 
@@ -93,11 +94,12 @@ class UnrolledNetwork(nn.Module):
         edge_mask: Tensor | None = None,
         link_mask: Tensor | None = None,
         contract: Contract = NOTHING,
+        estimates_only: bool = False,
     ) -> Passes:
         """Powers under one goal per network.
 
         gain_db [B, K, K]; noise [B, K, D, 2] standard normal; edge_mask [B, K, K] bool, True = unknown, whose gains
-        are never read; link_mask [B, K] bool, True = a real link.
+        are never read; link_mask [B, K] bool, True = a real link. With estimates_only, powers are 0.
         """
         known_db = gain_db.clamp(LEAST_GAIN_DB, LARGEST_GAIN_DB)
         estimate = None
@@ -105,7 +107,10 @@ class UnrolledNetwork(nn.Module):
             seen = view(known_db, edge_mask, link_mask)
             estimate, reckoned = self.estimator(seen)
             known_db = seen.filled(known_db, reckoned)
+        if estimates_only:
+            return Passes(torch.zeros_like(noise[..., 0]), (), estimate)
         channel = _channel(known_db, link_mask)
+        noise = self._scaled(noise)
         known = start_features(channel, goals, edge_mask, contract, noise)
         state = self.start(torch.cat([known, noise], dim=-1)).float()
         tentative: list[Tensor] = []
@@ -114,6 +119,11 @@ class UnrolledNetwork(nn.Module):
             state, power = step(state, channel, goals, link_mask, contract)
             tentative.append(power)
         return Passes(power_of(self.power, state, link_mask), tuple(tentative), estimate)
+
+    def _scaled(self, noise: Tensor) -> Tensor:
+        """Noise [B, K, D, 2] as the draws read it: enough in the first one to tell like links apart, more in those that
+        shall differ from it."""
+        return torch.cat([self.config.first_noise * noise[:, :, :1], noise[:, :, 1:]], dim=2)
 
 
 def power_of(layer: nn.Linear, state: Tensor, mask: Tensor | None) -> Tensor:

@@ -18,11 +18,15 @@ class WorldsConfig(Strict):
     goals: GoalMixture = GoalMixture()
     draws: int = Field(default=1, ge=1)  # answers per network, of which the best counts most
     best_share: float = Field(default=0.8, ge=0, le=1)
+    first_share: float = Field(
+        default=0.0, ge=0, le=1
+    )  # what the first draw counts of several, whether best or not
     # The last epochs may have other draws: what several draws add is learnt in few epochs, each of which takes longer.
     last_epochs: int = Field(default=0, ge=0)
     last_draws: int = Field(default=4, ge=1)
     tentative_weight: float = Field(default=0.5, ge=0)
     estimate_weight: float = Field(default=0.5, ge=0)  # of the squared error of hidden gains
+    estimates_only: bool = False  # train nothing but the estimates of hidden gains
     epochs: int = Field(default=60, ge=1)
     batches: int = Field(default=200, ge=1)  # per epoch
     batch_size: int = Field(default=64, ge=1)

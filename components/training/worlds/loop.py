@@ -47,14 +47,24 @@ class WorldsTraining(TrainingLoop):
         hidden = config.goals.draw_hidden(batch, links, drawing)
         draws = config.draws_in(self.epochs_done)
         noise = torch.randn(batch, links, draws, NOISE, generator=drawing, device=drawing.device)
-        passes: Passes = self.forward(gain_db, goals, noise, hidden)
-        gain = db_to_linear(gain_db.clamp(LEAST_GAIN_DB, LARGEST_GAIN_DB))
-        total = utility_losses(passes, gain, goals, config.tentative_weight, config.best_share).mean()
+        passes: Passes = self.forward(gain_db, goals, noise, hidden, estimates_only=config.estimates_only)
+        total = torch.zeros((), device=gain_db.device)
+        if not config.estimates_only:
+            gain = db_to_linear(gain_db.clamp(LEAST_GAIN_DB, LARGEST_GAIN_DB))
+            shares = (config.tentative_weight, config.best_share, config.first_share)
+            total = total + utility_losses(passes, gain, goals, *shares).mean()
         if hidden is not None and config.estimate_weight > 0:
             total = total + config.estimate_weight * _estimate_loss(passes, gain_db, hidden)
         # What a batch leaves without a gradient would make ranks wait.
-        total = total + 0.0 * sum(parameter.sum() for parameter in self.network.estimator.parameters())
+        left = self.network if config.estimates_only else self.network.estimator
+        total = total + 0.0 * sum(parameter.sum() for parameter in left.parameters())
         return Loss(total, total)
+
+    def clipped_together(self) -> Sequence[list[nn.Parameter]]:
+        """Estimates apart: a utility's steep gradient must not shorten their steps."""
+        estimator = {id(parameter) for parameter in self.network.estimator.parameters()}
+        rest = [parameter for parameter in self.network.parameters() if id(parameter) not in estimator]
+        return [rest, list(self.network.estimator.parameters())]
 
     def learning_rates(self) -> Sequence[float]:
         """One for all of the network."""

@@ -13,15 +13,20 @@ from gfm_ra.goals import RATE_FLOOR
 
 
 def utility_losses(
-    passes: Passes, gain: Tensor, goals: Goals, tentative_weight: float, best_share: float
+    passes: Passes,
+    gain: Tensor,
+    goals: Goals,
+    tentative_weight: float,
+    best_share: float,
+    first_share: float = 0.0,
 ) -> Tensor:
     """Loss of every network, [B]: of the last powers, and a part of the mean loss of the tentative ones.
 
     Of several draws the one with the best utility counts `best_share`, the others share the rest: then they have no
-    reason to answer alike.
+    reason to answer alike. The first one, which answers alone where one must do, counts `first_share` beside that.
     gain: [B, K, K] linear.
     """
-    share = draw_shares(passes.power.detach(), gain, goals, best_share)
+    share = draw_shares(passes.power.detach(), gain, goals, best_share, first_share)
     loss = _loss(passes.power, gain, goals, share)
     if tentative_weight == 0 or not passes.tentative:
         return loss
@@ -29,14 +34,22 @@ def utility_losses(
     return loss + tentative_weight * steps.mean(0)
 
 
-def draw_shares(power: Tensor, gain: Tensor, goals: Goals, best_share: float) -> Tensor:
-    """How much each draw of power [B, K, D] counts, [B, D], sum 1."""
+def draw_shares(
+    power: Tensor, gain: Tensor, goals: Goals, best_share: float, first_share: float = 0.0
+) -> Tensor:
+    """How much each draw of power [B, K, D] counts, [B, D], sum 1.
+
+    The first one counts `first_share`; of what is left, the best one counts `best_share`.
+    """
     draws = power.shape[-1]
     if draws == 1:
         return torch.ones_like(power[:, 0])
     merit = merits(rates_of(power, gain), goals)  # [B, D]
     best = torch.nn.functional.one_hot(merit.argmax(-1), draws).to(power.dtype)
-    return best * best_share + (1.0 - best) * ((1.0 - best_share) / (draws - 1))
+    share = best * best_share + (1.0 - best) * ((1.0 - best_share) / (draws - 1))
+    share = (1.0 - first_share) * share
+    share[:, 0] += first_share
+    return share
 
 
 def rates_of(power: Tensor, gain: Tensor) -> Tensor:

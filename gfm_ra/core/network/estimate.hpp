@@ -6,25 +6,28 @@
 
 namespace gfm_ra {
 
-constexpr int estimator_features = 6, estimator_kinds = 6;
+constexpr int estimator_features = 6, estimator_kinds = 8, estimator_sums = 2;
 constexpr float gains_of_mean_size = 3.0f;  // added to a link's own when averaged
 
+// `receiver` and `transmitter` have [rank + 1] rows; `reverse` is the weight of the other direction.
 struct RoundLayers {
-    Layer value, into, outof;
+    Layer value, receiver, transmitter, into, outof;
+    float reverse;
 };
 
 struct EstimatorLayers {
-    Layer start, receiver, transmitter;  // the last two have [rank + 2] rows
+    Layer start, receiver, transmitter, excess;
     const RoundLayers* rounds;
     int64_t round_count, width, values;
-    float reverse;  // weight of the other direction
+    float reverse;
 };
 
 template <class F> class HiddenGains {
   public:
     void place(Workspace& memory, const EstimatorLayers& layers, int64_t links, int64_t stride) {
         padded_ = whole_blocks(layers.values);
-        for (float** array : {&signed_, &signed_across_, &near_, &near_across_, &visible_across_})
+        for (float** array : {&signed_, &signed_across_, &near_, &near_across_, &visible_, &visible_across_, &error_,
+                              &error_across_})
             *array = memory.array(links * stride);
         for (float** array : {&row_count_, &column_count_, &row_near_, &column_near_, &row_sum_, &column_sum_})
             *array = memory.array(stride);
@@ -32,10 +35,11 @@ template <class F> class HiddenGains {
         for (int64_t round = 0; round < layers.round_count; ++round)
             if (layers.rounds[round].into.rows > hidden) hidden = layers.rounds[round].into.rows;
         features_ = memory.array(estimator_features * stride);
-        state_ = memory.array((layers.width + estimator_kinds * layers.values) * stride);
+        state_ = memory.array((layers.width + estimator_kinds * layers.values + estimator_sums) * stride);
         sent_ = memory.array(links * padded_);
         hidden_ = memory.array(hidden * 2 * lanes<F>);
         for (float** array : {&receiver_, &transmitter_}) *array = memory.array(layers.receiver.rows * stride);
+        excess_ = memory.array(2 * stride);
     }
 
     // Estimates in the place of a channel's unknown gains.
@@ -46,10 +50,8 @@ template <class F> class HiddenGains {
         start(channel);
         one_layer<F>(layers.start, features_, state_, stride_);
         for (int64_t round = 0; round < layers.round_count; ++round) exchange(layers, layers.rounds[round]);
-        one_layer<F>(layers.receiver, state_, receiver_, stride_);
-        one_layer<F>(layers.transmitter, state_, transmitter_, stride_);
         read(layers);
-        channel.fill(near_, mean_db_);
+        channel.fill(error_, mean_db_);
     }
 
   private:
@@ -63,11 +65,12 @@ template <class F> class HiddenGains {
                 // The diagonal is empty; any positive number stands in for it.
                 const F gain = larger(load<F>(channel.natural + at), all<F>(least_network_gain));
                 store(signed_ + at, log2_of(gain) * db_per_octave);
+                store(visible_ + at, all<F>(0.0f));
             }
         for (int64_t k = 0; k < links_; ++k)
             for (int64_t j = 0; j < links_; ++j) {
                 const bool seen = j != k && channel.unknown[k * stride_ + j] == 0.0f;
-                visible_across_[j * stride_ + k] = seen ? 1.0f : 0.0f;
+                visible_[k * stride_ + j] = visible_across_[j * stride_ + k] = seen ? 1.0f : 0.0f;
                 if (!seen) continue;
                 sum += signed_[k * stride_ + j];
                 ++count;
@@ -77,14 +80,14 @@ template <class F> class HiddenGains {
         mean_db_ = count > 0 ? sum / static_cast<float>(count) : 0.0f;
         for (int64_t k = 0; k < links_; ++k)
             for (int64_t j = 0; j < stride_; ++j) {
-                const bool seen = j < links_ && visible_across_[j * stride_ + k] > 0.0f;
+                const bool seen = visible_[k * stride_ + j] > 0.0f;
                 signed_[k * stride_ + j] = seen ? standard(signed_[k * stride_ + j]) : 0.0f;
             }
         for (int64_t at = 0; at < links_ * stride_; at += lanes<F>)
             store(near_ + at, exp2_of(load<F>(signed_ + at) * (1.0f / ln_2)));
         for (int64_t k = 0; k < links_; ++k)
             for (int64_t j = 0; j < stride_; ++j)
-                if (j >= links_ || visible_across_[j * stride_ + k] == 0.0f) near_[k * stride_ + j] = 0.0f;
+                if (visible_[k * stride_ + j] == 0.0f) near_[k * stride_ + j] = 0.0f;
         for (int64_t j = 0; j < links_; ++j)
             for (int64_t k = 0; k < stride_; ++k) {
                 signed_across_[j * stride_ + k] = k < links_ ? signed_[k * stride_ + j] : 0.0f;
@@ -111,8 +114,7 @@ template <class F> class HiddenGains {
         add(row_near_, near_across_);
         add(column_near_, near_);
         add(row_count_, visible_across_);
-        for (int64_t j = 0; j < links_; ++j)
-            for (int64_t k = 0; k < links_; ++k) column_count_[j] += visible_across_[j * stride_ + k];
+        add(column_count_, visible_);
         for (int64_t k = 0; k < stride_; k += lanes<F>) {
             const auto keep = [&](int feature, F value) GFM_RA_LAMBDA { store(features_ + feature * stride_ + k, value); };
             const F own_db = log2_of(load<F>(channel.own + k)) * db_per_octave;
@@ -125,13 +127,14 @@ template <class F> class HiddenGains {
         }
     }
 
-    // One round: what links send along the visible gains, and what they make of what they receive.
+    // One round: what links send along the visible gains and along their errors, and what they make of it.
     void exchange(const EstimatorLayers& layers, const RoundLayers& round) {
         const int64_t values = layers.values;
-        float *received = state_ + layers.width * stride_, *value = received + 5 * values * stride_;
+        float *received = state_ + layers.width * stride_, *value = received + 7 * values * stride_;
         bounded_layer<F>(round.value, state_, value, stride_);
         for (int64_t j = 0; j < links_; ++j)
             for (int64_t i = 0; i < padded_; ++i) sent_[j * padded_ + i] = i < values ? value[i * stride_ + j] : 0.0f;
+        mistake(round);
         const auto carry = [&](const float* matrix, const float* divisor, float more) GFM_RA_LAMBDA {
             gather<F>(sent_, values, padded_, matrix, links_, stride_, [&](int64_t row, int64_t at, F sum) GFM_RA_LAMBDA {
                 store(received + row * stride_ + at, sum / (load<F>(divisor + at) + more));
@@ -143,29 +146,65 @@ template <class F> class HiddenGains {
         carry(near_across_, row_near_, 0.1f);
         carry(near_, column_near_, 0.1f);
         carry(visible_across_, row_count_, 1.0f);
+        carry(error_across_, row_count_, 1.0f);
+        carry(error_, column_count_, 1.0f);
+        float* mean = value + values * stride_;
+        for (int64_t k = 0; k < stride_; k += lanes<F>) {
+            F row = all<F>(0.0f), column = all<F>(0.0f);
+            for (int64_t j = 0; j < links_; ++j) {
+                row = row + load<F>(error_across_ + j * stride_ + k);
+                column = column + load<F>(error_ + j * stride_ + k);
+            }
+            store(mean + k, row / (load<F>(row_count_ + k) + 1.0f));
+            store(mean + stride_ + k, column / (load<F>(column_count_ + k) + 1.0f));
+        }
         two_layers<F, true>(round.into, round.outof, state_, state_, hidden_, stride_);
     }
 
-    // The gain to reckon with for every pair, into `near_`, which is not needed any more.
-    void read(const EstimatorLayers& layers) {
-        const int64_t rows = layers.receiver.rows;
-        const float scale = 1.0f / root(all<Float4>(static_cast<float>(rows - 2)))[0];
+    // What the states get wrong of the visible gains, by rows and by columns.
+    void mistake(const RoundLayers& round) {
+        one_layer<F>(round.receiver, state_, receiver_, stride_);
+        one_layer<F>(round.transmitter, state_, transmitter_, stride_);
+        const int64_t rows = round.receiver.rows;
+        guess(receiver_, transmitter_, signed_across_, round.reverse, rows, error_);
+        guess(transmitter_, receiver_, signed_, round.reverse, rows, error_across_);
+        for (int64_t at = 0; at < links_ * stride_; at += lanes<F>) {
+            store(error_ + at, load<F>(visible_ + at) * (load<F>(signed_ + at) - load<F>(error_ + at)));
+            store(error_across_ + at,
+                  load<F>(visible_across_ + at) * (load<F>(signed_across_ + at) - load<F>(error_across_ + at)));
+        }
+    }
+
+    // The gain of every pair as two links' numbers and the other direction mean it, [K, stride].
+    void guess(const float* left, const float* right, const float* other, float reverse, int64_t rows, float* out) const {
+        const float scale = 1.0f / root(all<Float4>(static_cast<float>(rows - 1)))[0];
         for (int64_t k = 0; k < links_; ++k)
             for (int64_t j = 0; j < stride_; j += lanes<F>) {
                 F product = all<F>(0.0f);
-                for (int64_t row = 2; row < rows; ++row)
-                    product = fma(all<F>(receiver_[row * stride_ + k]), load<F>(transmitter_ + row * stride_ + j), product);
-                F value = fma(product, all<F>(scale), all<F>(receiver_[k]) + load<F>(transmitter_ + j));
-                value = fma(load<F>(signed_across_ + k * stride_ + j), all<F>(layers.reverse), value);
-                value = value + (all<F>(receiver_[stride_ + k]) + load<F>(transmitter_ + stride_ + j));
-                store(near_ + k * stride_ + j, value);
+                for (int64_t row = 1; row < rows; ++row)
+                    product = fma(all<F>(left[row * stride_ + k]), load<F>(right + row * stride_ + j), product);
+                const F value = fma(product, all<F>(scale), all<F>(left[k]) + load<F>(right + j));
+                store(out + k * stride_ + j, fma(load<F>(other + k * stride_ + j), all<F>(reverse), value));
+            }
+    }
+
+    // The gain to reckon with for every pair, into `error_`, which is not needed any more.
+    void read(const EstimatorLayers& layers) {
+        one_layer<F>(layers.receiver, state_, receiver_, stride_);
+        one_layer<F>(layers.transmitter, state_, transmitter_, stride_);
+        one_layer<F>(layers.excess, state_, excess_, stride_);
+        guess(receiver_, transmitter_, signed_across_, layers.reverse, layers.receiver.rows, error_);
+        for (int64_t k = 0; k < links_; ++k)
+            for (int64_t j = 0; j < stride_; j += lanes<F>) {
+                const F more = all<F>(excess_[k]) + load<F>(excess_ + stride_ + j);
+                store(error_ + k * stride_ + j, load<F>(error_ + k * stride_ + j) + more);
             }
     }
 
     int64_t links_ = 0, stride_ = 0, padded_ = 0;
     float mean_db_ = 0.0f;  // of the visible gains between links
-    float *signed_, *signed_across_, *near_, *near_across_, *visible_across_, *row_count_, *column_count_, *row_near_,
-        *column_near_, *row_sum_, *column_sum_, *features_, *state_, *sent_, *hidden_, *receiver_, *transmitter_;
+    float *signed_, *signed_across_, *near_, *near_across_, *visible_, *visible_across_, *error_, *error_across_, *row_count_, *column_count_, *row_near_,
+        *column_near_, *row_sum_, *column_sum_, *features_, *state_, *sent_, *hidden_, *receiver_, *transmitter_, *excess_;
 };
 
 }  // namespace gfm_ra

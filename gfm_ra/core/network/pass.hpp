@@ -26,6 +26,7 @@ struct NetworkTask {
     const StepLayers* steps;
     EstimatorLayers estimator;
     int64_t links, draws, step_count, width, values, weight_rows;
+    float first_noise;  // factor of the first draw's noise
 };
 
 template <class F> class Pass {
@@ -113,7 +114,7 @@ template <class F> class Pass {
             for (int64_t k = 0; k < links; ++k)
                 for (int i = 0; i < noise_count; ++i)
                     start_[(start_feature_count + i) * across_ + draw * stride + k] =
-                        task_.noise[(draw * links + k) * noise_count + i];
+                        task_.noise[(draw * links + k) * noise_count + i] * (draw == 0 ? task_.first_noise : 1.0f);
         two_layers<F, false>(task_.start_into, task_.start_outof, start_, input_, hidden_, across_);
     }
 
