@@ -157,6 +157,15 @@ class GoalEnvelope(Strict):
     min_rate: tuple[float, float] = (0.1, 1.0)  # bit/s/Hz
     max_penalty: float = 30.0
 
+    def ranges(self) -> dict[str, tuple[float, float]]:
+        """Smallest and largest trained value of each of the goal's numbers; without a least rate or penalty it is sum
+        rate, which is trained too."""
+        return {
+            "alpha": (0.0, self.max_alpha),
+            "min_rate": (0.0, self.min_rate[1]),
+            "penalty": (0.0, self.max_penalty),
+        }
+
     def beyond(self, objective: Objective) -> str:
         """What of a goal lies outside, in words; empty for a goal within."""
         plain = objective.objective if isinstance(objective, Weighted) else objective

@@ -7,7 +7,7 @@ the same goal and the same knowledge.
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 import numpy as np
 import ray
@@ -24,8 +24,16 @@ from components.evaluation.torch_allocator import Allocator
 from components.intervals import mean_over_seeds, ratio_of_means
 from components.model.conditioning import GoalSpec
 from components.model.inference import allocate_batches
-from components.training.worlds.few_samples import FewSamples, FewSamplesConfig, PromptedNetwork
-from components.training.worlds.folder import goals_known, load_any_goal_model, load_unrolled
+from components.training.adaptation.adapt import Way, fit
+from components.training.adaptation.samples import FewSamplesConfig, ToldNetwork
+from components.training.worlds.folder import (
+    goals_known,
+    load_any_goal_model,
+    load_unrolled,
+    load_unrolled_card,
+)
+from gfm_ra.errors import UserError
+from gfm_ra.goal_family import numbers_of
 from gfm_ra.goals import OBJECTIVES, by_name
 from gfm_ra.solvers import full_reuse, wmmse
 from gfm_ra.units import to_gain
@@ -42,10 +50,11 @@ class Adaptation(Strict):
     """What few samples add: every way of adapting, for every one of these goals."""
 
     scenario: str
-    shots: int = Field(default=64, ge=1)
+    shots: int = Field(default=64, ge=4)  # half of them held back
     seeds: int = Field(default=3, ge=2)
     goals: tuple[str, ...] = Field(min_length=1)
-    ways: dict[str, FewSamplesConfig]
+    ways: tuple[Way, ...] = get_args(Way)
+    weights: FewSamplesConfig = FewSamplesConfig()  # where these are trained
 
 
 class GoalStudyConfig(Strict):
@@ -133,18 +142,23 @@ def evaluate_missing(config: GoalStudyConfig, place: Place, scenario: str, objec
     return found
 
 
-def adapt(config: GoalStudyConfig, place: Place, name: str, way: str, number: int) -> float | None:
-    """Test ratio of the prompted model for one goal after one way of adapting, on its own few samples."""
+def adapt(config: GoalStudyConfig, place: Place, name: str, way: Way | None, number: int) -> float | None:
+    """Test ratio of the prompted model for one goal after one way of adapting (None: zero-shot), on its own few
+    samples."""
     torch.set_num_threads(1)
     adaptation, manifest = config.adaptation, Manifest.load(place.data)
     rows = adaptation.shots * (number + 1)
     train = load_split(place.data, manifest, adaptation.scenario, "train", rows)[-adaptation.shots :]
     test = load_split(place.data, manifest, adaptation.scenario, "test", config.rows)
     goal = config.goals[name].build(test.shape[-1])
-    model = PromptedNetwork(load_unrolled(place.model), goal)
-    if way != ZERO_SHOT:
-        recipe, seed = adaptation.ways[way], place.seed + number
-        FewSamples(recipe, model, [train], seed).run(lambda *_: None, lambda *_: None)
+    network, numbers = load_unrolled(place.model), numbers_of(goal)
+    if numbers is None:
+        raise UserError(f"goal_study: adaptation.goals: {name} is none that networks know: leave it out")
+    if way is not None:
+        envelope = load_unrolled_card(place.model).goals.ranges()
+        found = fit(network, goal, [train], way, envelope, place.seed + number, adaptation.weights)
+        network, numbers = found.network, found.told or numbers
+    model = ToldNetwork(network, numbers)
     best = wmmse(
         to_gain(test), goal, starts=config.starts, iterations=config.iterations, seed=place.seed, threads=1
     )
@@ -173,7 +187,7 @@ def work(context: Context[GoalStudyConfig]) -> Outcome:
     """All three studies as Ray tasks of one CPU each."""
     config, adaptation = context.config, context.config.adaptation
     place = Place(paths.DATA.resolve(), paths.pretrained(paths.PROMPTED).resolve(), context.seed)
-    ways = [ZERO_SHOT, *adaptation.ways]
+    ways: list[Way | None] = [None, *adaptation.ways]
     jobs: list[tuple[Callable[..., Any], tuple[Any, ...]]] = [
         *((evaluate_goal, (scenario, name)) for name in config.goals for scenario in config.scenarios),
         *((evaluate_missing, (scenario, name)) for name in OBJECTIVES for scenario in config.scenarios),
@@ -203,7 +217,7 @@ def work(context: Context[GoalStudyConfig]) -> Outcome:
     full["adaptation"] = {"scenario": adaptation.scenario, "shots": adaptation.shots, "goals": {}}
     for name in adaptation.goals:
         full["adaptation"]["goals"][name] = {
-            way: [
+            way or ZERO_SHOT: [
                 round(value, 5) for value in mean_over_seeds([next(answers) for _ in range(adaptation.seeds)])
             ]
             for way in ways

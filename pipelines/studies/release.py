@@ -17,7 +17,7 @@ from components.model.unrolled import packaged
 from components.model.unrolled.network import UnrolledNetwork
 from components.training.checkpoint import CONFIG_NAME, MODEL_NAME, load_weights
 from components.training.worlds.config import WorldsConfig
-from components.training.worlds.goals import GoalMixture
+from components.training.worlds.folder import envelope_of
 from gfm_ra.goals import OBJECTIVES, by_name
 from gfm_ra.inference.comparison import STARTS, Effort
 from gfm_ra.loading import load
@@ -104,7 +104,7 @@ def _card(
             "architecture": packaged.architecture(network),
         },
         "objective": None,
-        "envelope": _envelope(settings.goals),
+        "envelope": {name: list(ends) for name, ends in envelope_of(settings.goals).ranges().items()},
         "gain_db": [LEAST_GAIN_DB, LARGEST_GAIN_DB],
         "worlds": settings.worlds.model_dump(mode="json"),
         "training_time": config.training_time,
@@ -112,16 +112,6 @@ def _card(
         "profile": profile_of(paths.RELEASE_PARAMS),
         "dvc_hash": dvc_hash(paths.TRAIN_WORLDS),
         "limits": list(LIMITS),
-    }
-
-
-def _envelope(goals: GoalMixture) -> dict[str, list[float]]:
-    """Smallest and largest trained value of each of the goal's numbers; without a least rate or penalty it is sum rate,
-    which is trained too."""
-    return {
-        "alpha": [0.0, goals.max_alpha],
-        "min_rate": [0.0, goals.min_rate.high],
-        "penalty": [0.0, goals.penalty.high],
     }
 
 

@@ -19,7 +19,7 @@ METHODS = {efforts.RUN, efforts.BEST, "fast", "balanced", "best"}
 
 @pytest.fixture
 def allocator() -> Allocator:
-    sizes = Architecture(8, 12, 3, 0, False, EstimatorSizes(5, 6, 1, 2, 2))
+    sizes = Architecture(8, 12, 3, 0, False, 0.3, EstimatorSizes(5, 6, 1, 2, 2))
     draw = np.random.default_rng(3)
     weights = {
         name: draw.normal(0.0, 0.3, shape).astype(np.float32) for name, shape in sizes.shapes().items()

@@ -104,7 +104,9 @@ class _Round(nn.Module):
 
     def forward(self, state: Tensor, passages: "_Passages") -> Tensor:
         value = torch.tanh(self.value(state)).float()
-        error = passages.visible * (passages.signed - self.guess(state, passages.signed))
+        # Limited, or a wild guess would make the next one wilder.
+        error = (passages.signed - self.guess(state, passages.signed)).clamp(-_LIMIT, _LIMIT)
+        error = passages.visible * error
         with exactly(state.device):
             received = passages.carry(value, error)
         learnt = torch.relu(self.into(torch.cat([state, *received], dim=-1)))

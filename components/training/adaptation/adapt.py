@@ -1,9 +1,10 @@
 """`components.training.adapt`: the packaged network made to fit a user's own site or utility, never for the worse."""
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -13,10 +14,9 @@ from components.intervals import Interval, mean_difference
 from components.model.unrolled import packaged
 from components.model.unrolled.network import UnrolledConfig, UnrolledNetwork
 from components.training.adaptation.prompt_search import best_numbers
-from components.training.adaptation.samples import OwnUtilitySamples, ToldNetwork
+from components.training.adaptation.samples import FewSamples, FewSamplesConfig, ToldNetwork
 from components.training.adaptation.utility import OwnUtility, Utility, check_increasing
 from components.training.determinism import deterministic
-from components.training.worlds.few_samples import FewSamples, FewSamplesConfig
 from gfm_ra.allocator import Allocator
 from gfm_ra.goal_family import GOAL_OF_NUMBER, Numbers, numbers_of
 from gfm_ra.goals import Objective, SumRate, Weighted
@@ -27,10 +27,9 @@ from gfm_ra.weights import catalogue
 from gfm_ra.weights.card import Card, read_card
 
 Way = Literal["prompt", "lora", "full"]
+Envelope = dict[str, tuple[float, float]]
 _SEARCHED = 64  # networks that the search for numbers looks at
-_STEPS = 150  # of training by weights, at least; more where there are more samples than that takes in
-_BATCH = 16
-_RATES: dict[Way, float] = {"lora": 1e-3, "full": 3e-4}
+_NOTHING: Numbers = (0.0, 0.0, 0.0)
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,7 @@ class Adaptation:
 
     def allocator(self) -> Allocator:
         """An allocator with these weights."""
-        return _allocator(self.network, self.goal, self.told, self.parent)
+        return _allocator(self.network, self.goal, self.told, self.parent.envelope)
 
 
 def adapt(
@@ -93,19 +92,54 @@ def adapt(
         else catalogue.find(None if weights is None else str(weights))
     )
     network = load_packaged(parent)
-    train, held = _halves(arrays, seed)
-    before = _utilities(_allocator(network, aim, None, parent), aim, held)
-    with deterministic(torch.device("cpu")):
-        told = _told(network, aim, parent, train, seed)
-        if way != "prompt":
-            _train(network, aim, told, way, train, seed, config)
-    after = _utilities(_allocator(network, aim, told, parent), aim, held)
-    difference = mean_difference(after, before, seed)
-    adapted = difference.low > 0
-    if not adapted:
-        network, told = load_packaged(parent), None
+    fitted = fit(network, aim, arrays, way, parent.envelope, seed, config or FewSamplesConfig())
     samples = sum(len(array) for array in arrays)
-    return Adaptation(network, told, aim, way, parent, samples, seed, difference, adapted)
+    return Adaptation(
+        fitted.network, fitted.told, aim, way, parent, samples, seed, fitted.difference, fitted.adapted
+    )
+
+
+class Fitted(NamedTuple):
+    """A network made to fit, or left as it was; fields as in `Adaptation`."""
+
+    network: UnrolledNetwork
+    told: Numbers | None
+    difference: Interval
+    adapted: bool
+
+
+def fit(
+    network: UnrolledNetwork,
+    goal: Objective | OwnUtility,
+    arrays: list[np.ndarray],
+    way: Way,
+    envelope: Envelope,
+    seed: int,
+    config: FewSamplesConfig,
+) -> Fitted:
+    """What `adapt` does, of any unrolled network, which stays as it is; goals without weights.
+
+    Args:
+        arrays: gains in dB, [N, K, K] each, all known.
+        envelope: least and largest trained value of each of the goal's numbers.
+
+    Raises:
+        ValueError: no two networks of one size.
+    """
+    train, held = _halves(arrays, seed)
+    before = _utilities(_allocator(network, goal, None, envelope), goal, held)
+    with deterministic(torch.device("cpu")):
+        told = _told(network, goal, envelope, train)
+        candidate = network if way == "prompt" else copy.deepcopy(network)
+        if way != "prompt":
+            numbers = told or (numbers_of(goal) if isinstance(goal, Objective) else None) or _NOTHING
+            loop = FewSamples(config, ToldNetwork(candidate, numbers), goal, way, train, seed)
+            loop.run(lambda *_: None, lambda *_: None)
+            candidate.eval().requires_grad_(False)
+    after = _utilities(_allocator(candidate, goal, told, envelope), goal, held)
+    difference = mean_difference(after, before, seed)
+    better = difference.low > 0
+    return Fitted(candidate if better else network, told if better else None, difference, better)
 
 
 def load_packaged(card: Card) -> UnrolledNetwork:
@@ -168,13 +202,13 @@ def _halves(arrays: list[np.ndarray], seed: int) -> tuple[list[np.ndarray], list
 
 
 def _allocator(
-    network: UnrolledNetwork, goal: Objective | OwnUtility, told: Numbers | None, parent: Card
+    network: UnrolledNetwork, goal: Objective | OwnUtility, told: Numbers | None, envelope: Envelope
 ) -> Allocator:
     arrays = packaged.arrays(network)
     compiled = unrolled.UnrolledNetwork(unrolled.sizes_of(packaged.architecture(network)), arrays)
     if told is not None:
         compiled.told[numbers_of(goal) if isinstance(goal, Objective) else None] = told
-    return Allocator(compiled, None, parent.envelope, "adapted")
+    return Allocator(compiled, None, envelope, "adapted")
 
 
 def _utilities(allocator: Allocator, goal: Objective | OwnUtility, arrays: list[np.ndarray]) -> np.ndarray:
@@ -191,12 +225,15 @@ def _utilities(allocator: Allocator, goal: Objective | OwnUtility, arrays: list[
 
 
 def _told(
-    network: UnrolledNetwork, goal: Objective | OwnUtility, parent: Card, train: list[np.ndarray], seed: int
+    network: UnrolledNetwork,
+    goal: Objective | OwnUtility,
+    envelope: Envelope,
+    train: list[np.ndarray],
 ) -> Numbers | None:
     """The numbers that serve the goal best on some of the training half; None for the goal's own."""
     few = [array[: max(1, _SEARCHED // len(train))] for array in train]
-    own = (numbers_of(goal) if isinstance(goal, Objective) else None) or (0.0, 0.0, 0.0)
-    allocator = _allocator(network, goal, own, parent)
+    own = (numbers_of(goal) if isinstance(goal, Objective) else None) or _NOTHING
+    allocator = _allocator(network, goal, own, envelope)
     key = numbers_of(goal) if isinstance(goal, Objective) else None
     compiled = allocator.network
     assert isinstance(compiled, unrolled.UnrolledNetwork), "adaptation is of unrolled networks"
@@ -205,32 +242,6 @@ def _told(
         compiled.told[key] = numbers
         return float(_utilities(allocator, goal, few).mean())
 
-    alpha, least, penalty = (parent.envelope.get(name, (0.0, 0.0))[1] for name in GOAL_OF_NUMBER)
+    alpha, least, penalty = (envelope.get(name, (0.0, 0.0))[1] for name in GOAL_OF_NUMBER)
     found = best_numbers(merit, own, (alpha, least, penalty))
     return None if found == own else found
-
-
-def _train(
-    network: UnrolledNetwork,
-    goal: Objective | OwnUtility,
-    told: Numbers | None,
-    way: Way,
-    train: list[np.ndarray],
-    seed: int,
-    config: FewSamplesConfig | None,
-) -> None:
-    """Train in place."""
-    if config is None:
-        steps = sum(-(-len(array) // _BATCH) for array in train)
-        config = FewSamplesConfig(
-            adapt="lora" if way == "lora" else "full", learning_rate=_RATES[way], batch_size=_BATCH,
-            epochs=max(2, -(-_STEPS // steps)),
-        )  # fmt: skip
-    if isinstance(goal, OwnUtility):
-        loop: FewSamples = OwnUtilitySamples(config, network, told or (0.0, 0.0, 0.0), goal, train, seed)
-    else:
-        own = numbers_of(goal)
-        assert own is not None, "goals of the family have numbers"
-        loop = FewSamples(config, ToldNetwork(network, goal, told or own), train, seed)
-    loop.run(lambda *_: None, lambda *_: None)
-    network.eval().requires_grad_(False)

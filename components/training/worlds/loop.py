@@ -5,6 +5,7 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import huber_loss
 
 from components.channel.torch_rng import seeded, torch_stream
 from components.data.batches import Group
@@ -18,6 +19,8 @@ from components.training.worlds.config import WorldsConfig
 from components.training.worlds.loss import utility_losses
 from components.training.worlds.validation import Validator
 from gfm_ra.units import LARGEST_GAIN_DB, LEAST_GAIN_DB, db_to_linear
+
+_LINEAR_BEYOND = 2.0  # standardised
 
 
 class WorldsTraining(TrainingLoop):
@@ -99,7 +102,8 @@ class WorldsTraining(TrainingLoop):
 
 
 def _estimate_loss(passes: Passes, gain_db: Tensor, hidden: Tensor) -> Tensor:
-    """Mean squared error of the standardised estimates of the hidden gains."""
+    """Mean squared error of the standardised estimates of the hidden gains, beyond 30 dB only linear in the error."""
     target = view(gain_db, hidden, None).target(gain_db)
     assert passes.estimate is not None, "where gains are hidden, they are estimated"
-    return ((passes.estimate - target).square() * hidden).sum() / hidden.sum().clamp_min(1)
+    error = huber_loss(passes.estimate, target, reduction="none", delta=_LINEAR_BEYOND)
+    return 2.0 * (error * hidden).sum() / hidden.sum().clamp_min(1)

@@ -169,11 +169,13 @@ template <class F> class HiddenGains {
         guess(receiver_, transmitter_, signed_across_, round.reverse, rows, error_);
         guess(transmitter_, receiver_, signed_, round.reverse, rows, error_across_);
         for (int64_t at = 0; at < links_ * stride_; at += lanes<F>) {
-            store(error_ + at, load<F>(visible_ + at) * (load<F>(signed_ + at) - load<F>(error_ + at)));
-            store(error_across_ + at,
-                  load<F>(visible_across_ + at) * (load<F>(signed_across_ + at) - load<F>(error_across_ + at)));
+            store(error_ + at, load<F>(visible_ + at) * limited(load<F>(signed_ + at) - load<F>(error_ + at)));
+            store(error_across_ + at, load<F>(visible_across_ + at) *
+                                          limited(load<F>(signed_across_ + at) - load<F>(error_across_ + at)));
         }
     }
+
+    static GFM_RA_INLINE F limited(F value) { return within(value, -standard_limit, standard_limit); }
 
     // The gain of every pair as two links' numbers and the other direction mean it, [K, stride].
     void guess(const float* left, const float* right, const float* other, float reverse, int64_t rows, float* out) const {

@@ -24,6 +24,7 @@ def allocator() -> Allocator:
         steps=3,
         values=0,
         shared=False,
+        first_noise=0.3,
         estimator=EstimatorSizes(width=5, hidden=6, rounds=1, values=2, rank=2),
     )
     draw = np.random.default_rng(3)

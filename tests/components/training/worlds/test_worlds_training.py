@@ -7,7 +7,9 @@ import torch
 from pydantic import ValidationError
 
 from components.channel.torch_rng import torch_stream
+from components.channel.worlds.distribution import Family, WorldDistribution
 from components.data.batches import Group
+from components.data.online import OnlineWorlds
 from components.model.conditioning import Goals, goal_loss
 from components.model.unrolled.estimate import EstimatorConfig
 from components.model.unrolled.network import Passes, UnrolledConfig
@@ -70,15 +72,65 @@ def test_the_last_epochs_have_their_own_number_of_draws() -> None:
     seen: list[int] = []
     forward = loop.forward
 
-    def watch(gain_db: torch.Tensor, goals: Goals, noise: torch.Tensor, hidden: object) -> Passes:
+    def watch(
+        gain_db: torch.Tensor, goals: Goals, noise: torch.Tensor, hidden: object, estimates_only: bool
+    ) -> Passes:
         seen.append(noise.shape[2])
-        return forward(gain_db, goals, noise, hidden)
+        return forward(gain_db, goals, noise, hidden, estimates_only=estimates_only)
 
     loop.forward = watch
     loop.run(lambda *_: None, lambda *_: None)
     assert seen == [1] * 8 + [3] * 8
     with pytest.raises(ValidationError, match="last_epochs 3 are more than epochs 2"):
         WorldsConfig(epochs=2, last_epochs=3)
+
+
+def test_a_phase_may_train_the_estimates_alone() -> None:
+    config = TINY.model_copy(
+        update={"estimates_only": True, "goals": GoalMixture(complete_share=0.0), "last_epochs": 0}
+    )
+    loop = WorldsTraining(config, 1, Group())
+    before = {name: value.clone() for name, value in loop.network.state_dict().items()}
+    loop.run(lambda *_: None, lambda *_: None)
+    moved = {
+        name for name, value in loop.network.state_dict().items() if not torch.equal(value, before[name])
+    }
+    assert moved
+    assert all(name.startswith("estimator.") for name in moved)
+    assert "estimator.excess.weight" not in moved  # that is the utility's business
+
+
+def test_the_utility_does_not_move_the_estimates() -> None:
+    config = TINY.model_copy(update={"estimate_weight": 0.0, "goals": GoalMixture(complete_share=0.0)})
+    loop = WorldsTraining(config, 1, Group())
+    before = {name: value.clone() for name, value in loop.network.state_dict().items()}
+    loop.run(lambda *_: None, lambda *_: None)
+    moved = {
+        name for name, value in loop.network.state_dict().items() if not torch.equal(value, before[name])
+    }
+    assert {name for name in moved if name.startswith("estimator.")} == {
+        "estimator.excess.weight",
+        "estimator.excess.bias",
+    }
+
+
+def test_the_first_draw_counts_whether_it_is_the_best_or_not() -> None:
+    gain = torch.tensor([[[10.0, 0.0], [0.0, 10.0]]])
+    power = torch.tensor([[[0.1, 1.0, 0.5], [0.1, 1.0, 0.5]]])  # [1, 2, 3]: the second draw is the best
+    goals = Goals(torch.zeros(1, 3), torch.ones(1, 2))
+    shares = draw_shares(power, gain, goals, 0.8, 0.25)
+    assert shares[0].tolist() == pytest.approx([0.25 + 0.75 * 0.1, 0.75 * 0.8, 0.75 * 0.1])
+
+
+def test_small_networks_come_in_larger_batches() -> None:
+    class Sized(WorldDistribution):
+        def draw_links(self, family: Family, generator: torch.Generator) -> int:
+            return int(generator.initial_seed() % 60) + 2
+
+    source = OnlineWorlds(Sized(), 100, 1, torch.device("cpu"))
+    shapes = {tuple(source.draw(3, "test", 0, number, 0).shape[:2]) for number in range(40)}
+    assert all(count == 3 * min(4, max(1, 50 // links)) for count, links in shapes)
+    assert len({count for count, _ in shapes}) > 2
 
 
 @pytest.mark.parametrize(
