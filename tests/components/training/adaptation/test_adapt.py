@@ -14,8 +14,8 @@ from components.model.conditioning import Goals
 from components.training import adapt
 from components.training.adaptation.adapt import load_packaged
 from components.training.adaptation.result import save
+from components.training.adaptation.samples import FewSamplesConfig
 from components.training.adaptation.utility import OwnUtility
-from components.training.worlds.few_samples import FewSamplesConfig
 from gfm_ra.errors import InputError
 from gfm_ra.goals import AlphaFair
 from gfm_ra.inference import unrolled
@@ -57,7 +57,7 @@ def test_an_own_utility_finds_its_prompt_and_loads_again(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("way", ["lora", "full"])
 def test_what_is_not_better_on_the_held_back_half_is_thrown_away(way: str, tmp_path: Path) -> None:
-    hostile = FewSamplesConfig(adapt=way, learning_rate=0.5, epochs=3, max_gradient_norm=None)  # type: ignore[arg-type]
+    hostile = FewSamplesConfig(learning_rate=0.5, epochs=3, max_gradient_norm=None)
     found = adapt(gains_db(), "proportional-fair", way=way, config=hostile)  # type: ignore[arg-type]
     assert not found.adapted
     assert found.difference.low <= 0
@@ -70,7 +70,7 @@ def test_what_is_not_better_on_the_held_back_half_is_thrown_away(way: str, tmp_p
 def test_weights_learn_an_own_utility_beyond_the_prompt_and_equal_seeds_give_equal_bytes(
     tmp_path: Path,
 ) -> None:
-    short = FewSamplesConfig(adapt="full", learning_rate=1e-3, epochs=20, batch_size=16)
+    short = FewSamplesConfig(learning_rate=1e-3, epochs=20, batch_size=16)
     runs = [adapt(gains_db(48), utility=strongly_fair, way="full", config=short) for _ in range(2)]
     for number, found in enumerate(runs):
         save(found, tmp_path / f"run-{number}")

@@ -1,7 +1,5 @@
 """Adapting to a goal from few networks: only what was asked for changes, it learns, and seeds decide every bit."""
 
-from typing import Literal
-
 import numpy as np
 import pytest
 import torch
@@ -11,8 +9,9 @@ from components.channel.worlds.distribution import WorldDistribution
 from components.model.inference import allocate_batches
 from components.model.lora import LoRAConfig
 from components.model.unrolled.network import UnrolledConfig, UnrolledNetwork
-from components.training.worlds.few_samples import FewSamples, FewSamplesConfig, PromptedNetwork
-from gfm_ra.goals import AlphaFair, ProportionalFair, SumRate
+from components.training.adaptation.adapt import fit
+from components.training.adaptation.samples import FewSamples, FewSamplesConfig, ToldNetwork, Trained
+from gfm_ra.goals import ProportionalFair
 from gfm_ra.rates import spectral_efficiency
 from gfm_ra.units import to_gain
 
@@ -24,27 +23,25 @@ def network() -> UnrolledNetwork:
         return UnrolledNetwork(UnrolledConfig(width=12, hidden=16, steps=4))
 
 
-def adapted(way: Literal["prompt", "lora", "full"], rate: float = 1e-2, seed: int = 1) -> PromptedNetwork:
-    model = PromptedNetwork(network(), ProportionalFair())
-    config = FewSamplesConfig(adapt=way, lora=LoRAConfig(rank=4), learning_rate=rate, epochs=10, batch_size=8)
-    FewSamples(config, model, [GAINS_DB], seed).run(lambda *_: None, lambda *_: None)
+GOAL, TOLD = ProportionalFair(), (1.0, 0.0, 0.0)
+ENVELOPE = {"alpha": (0.0, 5.0), "min_rate": (0.0, 6.0), "penalty": (0.0, 200.0)}
+
+
+def adapted(way: Trained, rate: float = 1e-2, seed: int = 1) -> ToldNetwork:
+    model = ToldNetwork(network(), TOLD)
+    config = FewSamplesConfig(lora=LoRAConfig(rank=4), learning_rate=rate, epochs=10, batch_size=8)
+    FewSamples(config, model, GOAL, way, [GAINS_DB], seed).run(lambda *_: None, lambda *_: None)
     return model
 
 
-def worth(model: PromptedNetwork) -> float:
+def worth(model: ToldNetwork) -> float:
     rates = spectral_efficiency(allocate_batches(model, GAINS_DB), to_gain(GAINS_DB))
-    return float(ProportionalFair().utility(rates).mean())
+    return float(GOAL.utility(rates).mean())
 
 
 @pytest.mark.parametrize("way", ["lora", "full"])
-def test_it_gets_better_at_its_goal(way: Literal["lora", "full"]) -> None:
-    assert worth(adapted(way)) > worth(PromptedNetwork(network(), ProportionalFair())) + 0.1
-
-
-def test_a_prompt_moves_and_the_weights_stay() -> None:
-    model, before = adapted("prompt"), network().state_dict()
-    assert model.offset.abs().max() > 0
-    assert all(torch.equal(value, before[name]) for name, value in model.network.state_dict().items())
+def test_it_gets_better_at_its_goal(way: Trained) -> None:
+    assert worth(adapted(way)) > worth(ToldNetwork(network(), TOLD)) + 0.1
 
 
 def test_low_rank_terms_are_folded_into_the_layers_of_the_steps_alone() -> None:
@@ -62,14 +59,23 @@ def test_the_same_seed_gives_the_same_bits() -> None:
     assert not np.array_equal(allocate_batches(one, GAINS_DB), allocate_batches(other, GAINS_DB))
 
 
-def test_offsets_never_make_a_number_of_the_goal_negative() -> None:
-    model = PromptedNetwork(network(), AlphaFair(0.5))
-    with torch.no_grad():
-        model.offset -= 5.0
-    assert (model.prompt(3, 8).parameters == 0).all()
-
-
 def test_a_rank_above_the_network_s_size_is_refused() -> None:
-    config = FewSamplesConfig(adapt="lora", lora=LoRAConfig(rank=13))
+    config = FewSamplesConfig(lora=LoRAConfig(rank=13))
     with pytest.raises(ValueError, match="rank 13 exceeds the network's 12"):
-        FewSamples(config, PromptedNetwork(network(), SumRate()), [GAINS_DB], 1)
+        FewSamples(config, ToldNetwork(network(), TOLD), GOAL, "lora", [GAINS_DB], 1)
+
+
+def test_more_samples_take_fewer_passes_but_at_least_two() -> None:
+    few, many = [GAINS_DB], [np.repeat(GAINS_DB, 200, axis=0)]
+    assert FewSamplesConfig().epochs_of(few) == 75
+    assert FewSamplesConfig().epochs_of(many) == 2
+    assert FewSamplesConfig(epochs=3).epochs_of(many) == 3
+
+
+@pytest.mark.parametrize("way", ["prompt", "full"])
+def test_the_given_network_stays_as_it_is_whatever_comes_of_it(way: str) -> None:
+    given, before = network(), network().state_dict()
+    found = fit(given, GOAL, [GAINS_DB], way, ENVELOPE, 1, FewSamplesConfig())  # type: ignore[arg-type]
+    assert all(torch.equal(value, before[name]) for name, value in given.state_dict().items())
+    assert found.adapted == (found.difference.low > 0)
+    assert found.adapted or (found.network is given and found.told is None)
