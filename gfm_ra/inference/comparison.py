@@ -12,23 +12,26 @@ from gfm_ra.solvers import full_reuse, wmmse
 from gfm_ra.solvers.python_goals import refine
 
 Effort = Literal["fast", "balanced", "best"]
-"""How much is computed for an answer: one pass of the network; two, compared with one WMMSE run and full power; up to
-six, compared with the best of 100 WMMSE runs."""
+"""How much is computed for an answer: one pass of the network; two or three, compared with one WMMSE run and full
+power; three to six, compared with the best of 100 WMMSE runs."""
 EFFORTS: tuple[Effort, ...] = get_args(Effort)
-MOST_DRAWS: dict[Effort, int] = {"fast": 1, "balanced": 2, "best": 6}
-"""Answers that a network which takes noise is asked for."""
-_LINKS_PER_DRAW = 4
 STARTS: dict[Effort, int] = {"balanced": 1, "best": 100}
 ITERATIONS = 100
 """WMMSE iterations of the runs that the network is compared with."""
 REFINEMENT_ITERATIONS = 20
 """WMMSE iterations from the network's own powers."""
+_FEW_LINKS = 32
 
 
 def draws_of(effort: Effort, links: int) -> int:
-    """Answers that a network which takes noise is asked for: of effort best fewer where there are few links, since 100
-    WMMSE runs miss little there and take less time than the passes."""
-    return min(MOST_DRAWS[effort], max(2, links // _LINKS_PER_DRAW))
+    """Answers that a network which takes noise is asked for.
+
+    Effort balanced has one more where a pass is short beside what else an answer takes; best has fewer where 100 WMMSE
+    runs take less time than six passes, and miss little.
+    """
+    if effort == "best":
+        return min(6, max(3, links // 4))
+    return 1 if effort == "fast" else 3 if links <= _FEW_LINKS else 2
 
 
 def compared(
