@@ -193,7 +193,9 @@ def test_full_power_wins_where_the_iterations_rounding_left_it() -> None:
     links, goal = 3, AlphaFair(3.0)
     draw = np.random.default_rng(0)
     gain = (draw.exponential(1e-3, (4000, links, links)) * (1.0 + 50.0 * np.eye(links))).astype(np.float32)
-    found = answers(np.full((4000, 2, links), np.nan, np.float32), gain, goal, "balanced")
+    found = answers(
+        np.full((4000, draws_of("balanced", links), links), np.nan, np.float32), gain, goal, "balanced"
+    )
     full = found.source == list(efforts.SOURCES).index("full-reuse")
     assert full.any()
     assert (found.power[full] == 1.0).all()
