@@ -151,3 +151,4 @@ clean: ## Remove unfinished work of interrupted stages (finished outputs and the
 
 readme: install-runtime ## Write the measured numbers into docs/results.md and README.md
 	$(BIN)/python -m dags.readme
+	$(BIN)/python -m benchmarks.tables
