@@ -149,6 +149,6 @@ ui: install-runtime ## Browse runs and models at http://127.0.0.1:5000
 clean: ## Remove unfinished work of interrupted stages (finished outputs and the registry stay)
 	rm -rf .resume dags/sweep/.resume dags/figures/.resume
 
-readme: install-runtime ## Write the measured numbers into docs/results.md and README.md
+readme: install-runtime ## Write the made tables into README.md, docs/results.md, worlds.md, adaptation.md and use.md, and draw the picture
 	$(BIN)/python -m dags.readme
 	$(BIN)/python -m benchmarks.tables
