@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.front import Point, better_than_ours
-from dags.readme import filled
+from dags.readme import filled, markdown_table
 from gfm_ra.goals import OBJECTIVES
 from gfm_ra.inference.comparison import EFFORTS
 from gfm_ra.weights import catalogue
@@ -60,7 +60,7 @@ def packaged(found: Rows, worlds: Sequence[str], model: str) -> str:
         found[world, goal, f"{model} best"]["first_percentile"] for world in worlds for goal in GOALS
     )
     text = f"Weights `{model}`. The first percentile of effort best is at least {lowest:.3f}."
-    return f"{_table(['world', *GOALS], rows)}\n\n{text}"
+    return f"{markdown_table(['world', *GOALS], rows)}\n\n{text}"
 
 
 def practice(found: Rows, worlds: Sequence[str], model: str) -> str:
@@ -77,7 +77,7 @@ def practice(found: Rows, worlds: Sequence[str], model: str) -> str:
         "proportional fairness, 5th percentile of the rates", PRACTICE, ONE_RUN, f"`{model}`, balanced",
         "gain in score / at the edge",
     ]  # fmt: skip
-    return _table(header, rows)
+    return markdown_table(header, rows)
 
 
 def peers(found: Rows, worlds: Sequence[str], model: str) -> str:
@@ -100,7 +100,7 @@ def peers(found: Rows, worlds: Sequence[str], model: str) -> str:
         for name, value in ((ONE_RUN, one), *means.items(), (model, ours)):
             columns[name].append(value)
     rows.append(["mean", *(f"{sum(values) / len(values):.3f}" for values in columns.values())])
-    return _table(["world", "one WMMSE run", *PEERS, f"`{model}`, fast"], rows)
+    return markdown_table(["world", "one WMMSE run", *PEERS, f"`{model}`, fast"], rows)
 
 
 def front(points: Sequence[dict[str, Any]]) -> str:
@@ -113,7 +113,7 @@ def front(points: Sequence[dict[str, Any]]) -> str:
             f"{point.method}: {more:+.4f} in {_ms(point.ms)} ms" for point, more in better_than_ours(case)
         )
         rows.append([f"`{world}`", str(case[0].links), goal, *ours, ahead or "nothing"])
-    return _table(["world", "K", "goal", *EFFORTS, "ahead of ours"], rows)
+    return markdown_table(["world", "K", "goal", *EFFORTS, "ahead of ours"], rows)
 
 
 def curves(rows: Sequence[dict[str, Any]]) -> str:
@@ -131,7 +131,7 @@ def curves(rows: Sequence[dict[str, Any]]) -> str:
     samples = " / ".join(f"{count:,}" for count in SAMPLES)
     header = ["world", "goal", "zero-shot", f"prompt, {samples} samples", f"LoRA, {samples}"]
     text = f"Of {len(rows)} cases, {below or 'none'} surely below zero-shot on the test networks."
-    return f"{_table(header, table)}\n\n{text}"
+    return f"{markdown_table(header, table)}\n\n{text}"
 
 
 def card(results: dict[str, dict[str, dict[str, list[float]]]]) -> str:
@@ -146,7 +146,7 @@ def card(results: dict[str, dict[str, dict[str, list[float]]]]) -> str:
         ]
         for effort in EFFORTS
     ]
-    return _table(["effort", *OBJECTIVES], rows)
+    return markdown_table(["effort", *OBJECTIVES], rows)
 
 
 def worst(found: Rows, worlds: Sequence[str], model: str) -> str:
@@ -161,14 +161,14 @@ def worst(found: Rows, worlds: Sequence[str], model: str) -> str:
         ]
         for effort in EFFORTS
     ]
-    return _table([f"the worst of {len(worlds)} worlds", *GOALS], rows)
+    return markdown_table([f"the worst of {len(worlds)} worlds", *GOALS], rows)
 
 
 def hidden(rows: Sequence[dict[str, Any]]) -> str:
     """One pass with half of the pairs hidden, and WMMSE on imputed gains."""
     half = [row for row in rows if row["hidden"] == 0.5]
     table = [[row["goal"], f"{row['model']:.3f}", f"{row['imputed']:.3f}"] for row in half]
-    return _table(["half of the pairs unknown", "one pass", "WMMSE, gains imputed"], table)
+    return markdown_table(["half of the pairs unknown", "one pass", "WMMSE, gains imputed"], table)
 
 
 def _difference(row: dict[str, Any]) -> str:
@@ -177,11 +177,6 @@ def _difference(row: dict[str, Any]) -> str:
 
 def _ms(value: float) -> str:
     return f"{value:.3g}"
-
-
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [list(header), ["---"] * len(header), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def main() -> None:

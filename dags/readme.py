@@ -6,6 +6,7 @@ Usage: python -m dags.readme (writes them; a test compares).
 import ast
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,7 @@ def summary(folder: Path = METRICS) -> str:
         [objective, *(_value(evaluation[objective][name][METHODS[0]].get("to_strong")) for name in scenarios)]
         for objective in OBJECTIVES
     ]
-    return _table(["zero-shot / best WMMSE for the goal", *scenarios], rows)
+    return markdown_table(["zero-shot / best WMMSE for the goal", *scenarios], rows)
 
 
 def claims(folder: Path = METRICS) -> str:
@@ -73,7 +74,13 @@ def claims(folder: Path = METRICS) -> str:
         "intervals over snapshots and, where something was trained, over seeds; the rule behind each status is code "
         f"(`pipelines/reporting/claim_rules.py`) and shown in the report. Every row comes from `{command}`."
     )
-    parts = [_table(header, paper), explained, "Beyond the paper:", _table(header, ours), _frontier(evidence)]
+    parts = [
+        markdown_table(header, paper),
+        explained,
+        "Beyond the paper:",
+        markdown_table(header, ours),
+        _frontier(evidence),
+    ]
     return "\n\n".join(parts)
 
 
@@ -92,7 +99,8 @@ def _frontier(evidence: dict[str, Any]) -> str:
         )
     header = ["", "K", "best network that pays off", "fastest WMMSE as good as it", "strongest WMMSE"]
     return (
-        f"{_table(header, rows)}\n\nRatio to the best WMMSE for the objective ({evidence['reference']}), and time "
+        f"{markdown_table(header, rows)}\n\n"
+        f"Ratio to the best WMMSE for the objective ({evidence['reference']}), and time "
         f"per network on one thread of {evidence['speed_quality']['machine'].partition(',')[0]}. A network pays off "
         "where "
         "no WMMSE, truncated or from many starts, nor full reuse, reaches the low end of its interval in its time."
@@ -130,7 +138,7 @@ def _evaluation(evaluation: dict[str, Any]) -> str:
         "heads were fine-tuned, one per objective. The last two columns are sum-rate WMMSE from full power and full "
         "reuse. A dash: the reference silences links, so a ratio to it says nothing."
     )
-    return f"{_table(header, rows)}\n\n{explained}"
+    return f"{markdown_table(header, rows)}\n\n{explained}"
 
 
 def _missing(goals: dict[str, Any]) -> str:
@@ -146,7 +154,7 @@ def _missing(goals: dict[str, Any]) -> str:
         ]
         for objective in OBJECTIVES
     ]
-    table = _table([f"{share:.0%} of pairs hidden", *found[OBJECTIVES[0]]], rows)
+    table = markdown_table([f"{share:.0%} of pairs hidden", *found[OBJECTIVES[0]]], rows)
     return (
         f"{table}\n\nThe prompted model with that share of channel state missing, in parentheses WMMSE with the "
         "missing gains filled in, by whichever rule turned out best; both over the best WMMSE that knows every gain, "
@@ -164,7 +172,7 @@ def _other_goals(goals: dict[str, Any]) -> str:
         [goal, *(_pair(entry["zero-shot"], entry["wmmse-for-the-goal"]) for entry in by_scenario.values())]
         for goal, by_scenario in found.items()
     ]
-    table = _table(["other goals, zero-shot", *next(iter(found.values()))], rows)
+    table = markdown_table(["other goals, zero-shot", *next(iter(found.values()))], rows)
     return (
         f"{table}\n\nThe same model given other goals (section `goals` of `params.yaml` describes them), in "
         "parentheses one WMMSE run for the goal; both over the best of many. The report adds the guard and what a few "
@@ -186,7 +194,8 @@ def _pretraining(hybrid: dict[str, Any], prompted: dict[str, Any]) -> str:
     )
 
 
-def _table(header: list[str], rows: list[list[str]]) -> str:
+def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table in Markdown."""
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
