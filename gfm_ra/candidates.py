@@ -21,13 +21,30 @@ def best_candidate(powers: np.ndarray, gain: np.ndarray, objective: Objective) -
     sound = are_powers(powers)  # [C, B]
     rates = _rates(np.where(sound[..., None], powers, 0.0), gain)  # [C, B, K]
     if isinstance(objective, Objective):
-        merits = np.asarray(objective.merit(rates))
-    else:  # goals of other packages have a utility alone, of [B, K]
-        merits = np.stack([np.asarray(objective.utility(each)) for each in rates])
-    merits = np.where(sound & np.isfinite(merits), merits, -np.inf)
-    if np.isneginf(merits).all(0).any():
+        sound &= np.isfinite(objective.merit(rates))
+        _require_one(sound)
+        return _best_by_advantage(rates, sound, objective)
+    # Goals of other packages have a utility alone, of [B, K].
+    utilities = np.stack([np.asarray(objective.utility(each)) for each in rates])
+    sound &= np.isfinite(utilities)
+    _require_one(sound)
+    return np.argmax(np.where(sound, utilities, -np.inf), axis=0)
+
+
+def _require_one(sound: np.ndarray) -> None:
+    if not sound.any(0).all():
         raise ValueError("candidates: a snapshot has none whose powers are numbers in [0, 1]: add full power")
-    return np.argmax(merits, axis=0)
+
+
+def _best_by_advantage(rates: np.ndarray, sound: np.ndarray, objective: Objective) -> np.ndarray:
+    """Index [B] of the best sound candidate, the first of equals: rates [C, B, K], sound [C, B]."""
+    chosen = np.argmax(sound, axis=0)
+    best = np.take_along_axis(rates, chosen[None, :, None], axis=0)[0]
+    for number in range(1, len(rates)):
+        better = sound[number] & (number > chosen) & (objective.advantage(rates[number], best) > 0)
+        chosen = np.where(better, number, chosen)
+        best = np.where(better[:, None], rates[number], best)
+    return chosen
 
 
 def _rates(powers: np.ndarray, gain: np.ndarray) -> np.ndarray:

@@ -28,6 +28,8 @@ LARGEST_PENALTY = 1e6
 RATE_FLOOR = 1e-6
 """Added to rates (bit/s/Hz) under a logarithm or a negative power, so that a silent link costs much but not
 infinity."""
+STRONG_FAIRNESS = 1.25
+"""From this alpha on powers are compared link by link."""
 QOS_RAMP = 1.0 / 15.0
 """Part of the minimum rate over which solvers let the QoS slope fall from 1 + penalty to 1: with a jump, links that sit
 at the minimum rate swing between the two slopes."""
@@ -65,6 +67,13 @@ class Objective(ABC):
         """
         benefit = np.asarray(self.benefit(np.asarray(rates, dtype=np.float64)))
         return (benefit if weights is None else weights * benefit).sum(-1)
+
+    def advantage(self, rates: np.ndarray, others: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
+        """A number whose sign says whether `rates` are better (+) or worse (-) for `utility` than `others`, [...].
+
+        rates, others: [..., K]. weights: of the links' benefits, [..., K].
+        """
+        return self.merit(rates, weights) - self.merit(others, weights)
 
 
 @dataclass(frozen=True)
@@ -157,6 +166,21 @@ class AlphaFair(Objective):
         terms = share * np.expm1(np.minimum(exponents - highest, 0.0))
         return (highest[..., 0] + np.log1p(terms.sum(-1))) / (1.0 - self.alpha)
 
+    def advantage(self, rates: np.ndarray, others: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
+        """As of every objective. Under strong fairness link by link, in units of the largest loss that differs: the
+        loss of a link without a rate, 1e6^(alpha - 1), would hide all others.
+        """
+        if self.alpha < STRONG_FAIRNESS:
+            return super().advantage(rates, others, weights)
+        share = 1.0 if weights is None else np.asarray(weights, dtype=np.float64)
+        now, before = (
+            (1.0 - self.alpha) * np.log(np.asarray(each, dtype=np.float64) + RATE_FLOOR) for each in (rates, others)
+        )
+        differs = (now != before) & (share > 0)
+        unit = np.where(differs, np.maximum(now, before), -np.inf).max(-1, keepdims=True, initial=-1e300)
+        losses = (np.exp(np.where(differs, each - unit, -np.inf)) for each in (before, now))
+        return (share * (next(losses) - next(losses))).sum(-1)
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Weighted(Objective):
@@ -204,6 +228,11 @@ class Weighted(Objective):
         """That of the objective with these weights, of which the ratios count."""
         own = normalised_weights(self.weights)
         return self.objective.merit(rates, own if weights is None else own * weights)
+
+    def advantage(self, rates: np.ndarray, others: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
+        """That of the objective with these weights."""
+        own = normalised_weights(self.weights)
+        return self.objective.advantage(rates, others, own if weights is None else own * weights)
 
 
 def normalised_weights(weights: Array) -> np.ndarray:

@@ -114,8 +114,9 @@ template <class F, class Network = Pass<F>> class Effort {
         if (task_.exact != nullptr) exact_rates(task_.exact + index * size, candidate_of(number), links_, rate_);
         else exact_rates(task_.classical->gain + index * size, candidate_of(number), links_, rate_);
         const bool only = chosen_ < 0;
-        const double found = merit(rate_, task_.classical->weights_of(index), links_, task_.goal);
-        if (!only && !(found > best_)) return;
+        const float* weights = task_.classical->weights_of(index);
+        const double found = merit(rate_, weights, links_, task_.goal);
+        if (!only && !is_better(rate_, found, best_rate_, best_, weights, links_, task_.goal)) return;
         best_ = found;
         chosen_ = number;
         source_ = source;

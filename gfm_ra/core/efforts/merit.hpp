@@ -12,6 +12,7 @@ struct Family {
 };
 
 constexpr double exact_rate_floor = 1e-6;  // RATE_FLOOR of gfm_ra/goals.py
+constexpr double strong_fairness = 1.25;    // STRONG_FAIRNESS of gfm_ra/goals.py
 constexpr double bits_per_neper = 1.4426950408889634;
 
 // Rates [K] in bit/s/Hz of powers [K]: equations (1) and (2). Gain [K, K], row = receiver, of either precision.
@@ -60,6 +61,23 @@ inline double merit(const double* rate, const float* weights, int64_t links, con
         sum += static_cast<double>(weights[k]) / total * std::expm1(above < 0.0 ? above : 0.0);
     }
     return (highest + std::log1p(sum)) / order;
+}
+
+// Whether rates are better than others for a goal; merits are theirs. Under strong fairness link by link: `advantage` of
+// gfm_ra/goals.py.
+inline bool is_better(const double* rate, double found, const double* other, double best, const float* weights,
+                      int64_t links, const Family& goal) {
+    if (goal.alpha < strong_fairness) return found > best;
+    const double order = 1.0 - goal.alpha;
+    double unit = -INFINITY, saved = 0.0;
+    for (int64_t k = 0; k < links; ++k)
+        if (weights[k] > 0.0f && rate[k] != other[k])
+            unit = std::fmax(unit, order * std::log(std::fmin(rate[k], other[k]) + exact_rate_floor));
+    for (int64_t k = 0; k < links; ++k)
+        if (weights[k] > 0.0f && rate[k] != other[k])
+            saved += static_cast<double>(weights[k]) * (std::exp(order * std::log(other[k] + exact_rate_floor) - unit) -
+                                                        std::exp(order * std::log(rate[k] + exact_rate_floor) - unit));
+    return saved > 0.0;
 }
 
 }  // namespace gfm_ra

@@ -26,8 +26,8 @@ constexpr float ramp_width = 1.0f / 15.0f;
 // the same.
 constexpr float near_proportional = 0.25f;
 
-// Stronger fairness: benefits are differences, link by link, to those of the best powers met. As they are, the benefit of
-// a link without a rate, 1e6 at alpha 2, would drown in float32 what the others differ by.
+// Stronger fairness, under which powers are compared link by link: in a sum in float32, the benefit of a link without a
+// rate, 1e6 at alpha 2, drowns what the others differ by.
 GFM_RA_INLINE bool is_strong(Kind kind, Parameters goal) {
     return kind == Kind::alpha_fair && 1.0f - goal.first <= -near_proportional;
 }
@@ -35,27 +35,35 @@ GFM_RA_INLINE bool is_strong(Kind kind, Parameters goal) {
 template <class F> struct Judgement {
     F benefit, slope;
 };
+// Under strong fairness the benefit is -2^exponent / (alpha - 1).
+template <class F> struct StrongJudgement {
+    F exponent, slope;
+};
 
-template <Kind kind, class F> GFM_RA_INLINE Judgement<F> judge(F rate, Parameters goal) {
-    if constexpr (kind == Kind::proportional_fair) {
+template <Kind kind, bool strong, class F> GFM_RA_INLINE auto judge(F rate, Parameters goal) {
+    if constexpr (strong) {
+        const F exponent = log2_of(rate + rate_floor);
+        const F slope = exp2_of(smaller(exponent * -goal.first, all<F>(largest_slope_log2)));
+        return StrongJudgement<F>{exponent * (1.0f - goal.first), slope};
+    } else if constexpr (kind == Kind::proportional_fair) {
         const F lifted = rate + rate_floor;
-        return {log2_of(lifted) * ln_2, 1.0f / lifted};
+        return Judgement<F>{log2_of(lifted) * ln_2, 1.0f / lifted};
     } else if constexpr (kind == Kind::qos) {
         const F missing = larger(goal.first - rate, all<F>(0.0f));
         const float width = ramp_width * goal.first > rate_floor ? ramp_width * goal.first : rate_floor;
         const F ramp = smaller(larger(fma(goal.first - rate, all<F>(1.0f / width), all<F>(1.0f)), all<F>(0.0f)), all<F>(1.0f));
         const F slope = fma(all<F>(goal.second), ramp, all<F>(1.0f));
         const F benefit = fma(all<F>(-goal.second), missing, rate);
-        return {larger(benefit, all<F>(-largest_benefit)), smaller(slope, all<F>(largest_slope))};
+        return Judgement<F>{larger(benefit, all<F>(-largest_benefit)), smaller(slope, all<F>(largest_slope))};
     } else if constexpr (kind == Kind::alpha_fair) {
         const F exponent = log2_of(rate + rate_floor);
         const F slope = exp2_of(smaller(exponent * -goal.first, all<F>(largest_slope_log2)));
         const float order = 1.0f - goal.first;
         const F lifted = smaller(exponent * order, all<F>(largest_benefit_log2));
         const bool near = -near_proportional < order && order < near_proportional;
-        return {(near ? exp2_less_one_of(lifted) : exp2_of(lifted)) / order, slope};
+        return Judgement<F>{(near ? exp2_less_one_of(lifted) : exp2_of(lifted)) / order, slope};
     } else {
-        return {rate, all<F>(1.0f)};
+        return Judgement<F>{rate, all<F>(1.0f)};
     }
 }
 

@@ -82,7 +82,7 @@ template <class F> class Greedy {
                 const int64_t at = first + part;
                 const F signal = load<F>(direct_ + at) * load<F>(active_ + at);
                 const F rate = log2_of_one_plus(signal / load<F>(interference + at));
-                store(benefits + part, load<F>(weight_ + at) * judge<kind>(rate, task_.goal).benefit);
+                store(benefits + part, load<F>(weight_ + at) * judge<kind, false>(rate, task_.goal).benefit);
             }
             for (int part = 0; part < parts; ++part) sums[part] += benefits[part];
         }

@@ -9,6 +9,7 @@
 // and holds the state, whose arrays `element.at` indexes.
 #pragma once
 
+#include <cfloat>
 #include <limits>
 
 #include "solvers/goals.hpp"
@@ -18,17 +19,12 @@ namespace gfm_ra {
 
 // Sums over links run in this many parts, link k in part k mod 16, whatever the vectors' width; then in halves.
 constexpr int parts = 16;
-// Below all exponents of `improvement`.
-constexpr float least_exponent = -1e4f;
-
 struct State {
     float *stored, *power, *push, *pull;     // one number per link and lane
     float *step, *direction, *best;          // the same, for goals other than the sum rate
-    // Under strong fairness: (1 - alpha) log2 of the rates at the present and at the best powers, the largest of the best
-    // ones' over links, and 2 to the power of what they are below that.
-    float *exponent, *best_exponent, *best_offset, *best_loss;
+    float *exponent, *best_exponent;         // under strong fairness: of the losses at the present and the best powers
     float *sums;                             // [parts, lanes]
-    bool strong;                             // whether benefits are differences to the best powers met
+    bool strong;                             // whether losses are compared link by link, and `utility` means nothing
 };
 
 // A vector of links' numbers as a product hands it on.
@@ -115,54 +111,57 @@ template <class Layout> void weigh_sum_rate(Layout& layout, float* utility) {
     layout.sum_up(utility);
 }
 
-// 2 to the power of an exponent, in units of 2 to the power of the offset.
-template <class F> GFM_RA_INLINE F loss_of(F exponent, F offset) {
-    return exp2_of(smaller(exponent - offset, all<F>(largest_benefit_log2)));
+// The comparison under strong fairness: a link loses 2 to the power of its exponent, (1 - alpha) log2 of its rate. What
+// a link loses either way is left out, and the rest is counted in units of the largest loss that differs: a link without
+// a rate, at 1e6^(alpha - 1), would hide all others in any format.
+
+// The exponent of that unit, so far below it, with one more link taken in.
+template <class F> GFM_RA_INLINE F unit_with(F unit, F weight, F before, F now) {
+    const F differing = select(before > now, before, select(now > before, now, unit));
+    return select(weight > 0.0f, larger(unit, differing), unit);
 }
 
-// By how much less a link loses than at the best powers met, in units of their largest loss.
-template <class F> GFM_RA_INLINE F improvement(const State& state, int64_t at, F rate, Parameters goal) {
-    const F exponent = log2_of(rate + rate_floor) * (1.0f - goal.first);
-    store(state.exponent + at, exponent);
-    return load<F>(state.best_loss + at) - loss_of(exponent, load<F>(state.best_offset + at));
+// By how much less a link loses now than before.
+template <class F> GFM_RA_INLINE F saved(F unit, F before, F now) {
+    const F zero = all<F>(0.0f);
+    return exp2_of(smaller(before - unit, zero)) - exp2_of(smaller(now - unit, zero));
 }
 
 // Pushes and pulls under the goal's slopes at the present powers, whose utility is added up on the way.
-template <Kind kind, class Layout> auto weigh(Layout& layout, Parameters goal) {
+template <Kind kind, bool strong, class Layout> auto weigh(Layout& layout, Parameters goal) {
     State& state = layout.state;
     return [&layout, &state, goal](const auto& element) GFM_RA_LAMBDA {
         using F = decltype(element.sum);
         const F signal = element.direct * load<F>(state.power + element.at), total = signal + element.sum;
         const F inverse = 1.0f / (element.sum * total);  // one division for the rate and for the share
         const F rate = log2_of_one_plus(signal * (total * inverse));
-        const auto judged = judge<kind>(rate, goal);
+        const auto judged = judge<kind, strong>(rate, goal);
         const auto response = respond(element.direct, signal, total, inverse * (element.weight * judged.slope));
         store(state.push + element.at, response.push);
         store(state.pull + element.at, response.pull);
-        if constexpr (kind == Kind::alpha_fair) {
-            if (state.strong) return layout.add_benefit(element, improvement<F>(state, element.at, rate, goal));
-        }
-        layout.add_benefit(element, judged.benefit);
+        if constexpr (strong) store(state.exponent + element.at, judged.exponent);
+        else layout.add_benefit(element, judged.benefit);
     };
 }
 
-// Iterate for any goal with damped steps; the best powers met end in `state.best`, their utility in `utility`.
-template <Kind kind, bool watched, class Layout>
+// Iterate for any goal with damped steps; the best powers met end in `state.best`, their utility in `utility` or, under
+// strong fairness, the exponents of their losses in `state.best_exponent`.
+template <Kind kind, bool strong, bool watched, class Layout>
 void iterate_damped(Layout& layout, int64_t iterations, float tolerance, Parameters goal, float* utility) {
     State& state = layout.state;
     layout.watch.begin();
-    state.strong = is_strong(kind, goal);
+    state.strong = strong;
     layout.fill(state.step, 1.0f);
     layout.fill(state.direction, 0.0f);
     layout.begin_best(utility);
     for (int64_t iteration = 0;; ++iteration) {
         layout.clear_sums();
         if (iteration >= iterations) {
-            layout.measure(weigh<kind>(layout, goal));
+            layout.measure(weigh<kind, strong>(layout, goal));
             layout.keep_best(utility);
             break;
         }
-        layout.forward(weigh<kind>(layout, goal));
+        layout.forward(weigh<kind, strong>(layout, goal));
         layout.keep_best(utility);
         layout.backward([&](const auto& element) GFM_RA_LAMBDA {
             using F = decltype(element.sum);

@@ -4,6 +4,8 @@
 // where they fit. Latency bounds the small products.
 #pragma once
 
+#include <cfloat>
+
 #include "common/products.hpp"
 #include "common/workspace.hpp"
 #include "solvers/iteration.hpp"
@@ -39,8 +41,7 @@ template <class F> struct LinksAsLanes {
         natural = memory.array(links * stride);
         transposed = memory.array(links * stride);
         for (float** array : {&direct, &weight, &sum, &state.stored, &state.power, &state.push, &state.pull, &state.step,
-                              &state.direction, &state.best, &state.exponent, &state.best_exponent, &state.best_offset,
-                              &state.best_loss})
+                              &state.direction, &state.best, &state.exponent, &state.best_exponent})
             *array = memory.array(stride);
         state.sums = memory.array(parts);
     }
@@ -111,25 +112,30 @@ template <class F> struct LinksAsLanes {
     void begin_best(float* utility) const {
         *utility = -std::numeric_limits<float>::infinity();
         std::memcpy(state.best, state.power, stride * sizeof(float));
-        if (!state.strong) return;
-        fill(state.best_offset, 0.0f);
-        fill(state.best_loss, 0.0f);
+        if (state.strong) fill(state.best_exponent, FLT_MAX);
     }
     void keep_best(float* utility) const {
+        if (state.strong) add_saved();
         float now;
         sum_up(&now);
-        if (!(now > *utility)) return;
-        *utility = state.strong ? 0.0f : now;
+        if (!(now > (state.strong ? 0.0f : *utility))) return;
+        *utility = now;
         std::memcpy(state.best, state.power, stride * sizeof(float));
-        if (!state.strong) return;
-        float largest = least_exponent;
-        for (int64_t k = 0; k < links; ++k)
-            if (weight[k] > 0.0f && state.exponent[k] > largest) largest = state.exponent[k];
-        fill(state.best_offset, largest);
+        if (state.strong) std::memcpy(state.best_exponent, state.exponent, stride * sizeof(float));
+    }
+
+  private:
+    // Add to `sums` by how much less the links lose than at the best powers met.
+    void add_saved() const {
+        F units = all<F>(-FLT_MAX);
+        for (int64_t at = 0; at < stride; at += lanes<F>)
+            units = unit_with(units, load<F>(weight + at), load<F>(state.best_exponent + at),
+                              load<F>(state.exponent + at));
+        float unit = -FLT_MAX;
+        for (int lane = 0; lane < lanes<F>; ++lane) unit = units[lane] > unit ? units[lane] : unit;
         for (int64_t at = 0; at < stride; at += lanes<F>) {
-            const F exponent = load<F>(state.exponent + at);
-            store(state.best_exponent + at, exponent);
-            store(state.best_loss + at, loss_of(exponent, all<F>(largest)));
+            const F less = saved(all<F>(unit), load<F>(state.best_exponent + at), load<F>(state.exponent + at));
+            add_benefit(Element<F>{at, F{}, load<F>(weight + at), F{}}, less);
         }
     }
 };

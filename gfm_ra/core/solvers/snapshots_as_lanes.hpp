@@ -29,8 +29,7 @@ template <class F> struct SnapshotsAsLanes : IndependentLanes<F> {
         links = count;
         gain = memory.array(links * links * width);
         for (float** array : {&direct, &weight, &divisor, &state.stored, &state.power, &state.push, &state.pull,
-                              &state.step, &state.direction, &state.best, &state.exponent, &state.best_exponent,
-                              &state.best_offset, &state.best_loss})
+                              &state.step, &state.direction, &state.best, &state.exponent, &state.best_exponent})
             *array = memory.array(links * width);
         state.sums = memory.array(parts * width);
     }

@@ -26,8 +26,7 @@ template <class F, int groups> struct StartsAsLanes : IndependentLanes<Pack<F, g
     void place(Workspace& memory, int64_t count) {
         links = count;
         for (float** array : {&state.stored, &state.power, &state.push, &state.pull, &state.step, &state.direction,
-                              &state.best, &state.exponent, &state.best_exponent, &state.best_offset,
-                              &state.best_loss})
+                              &state.best, &state.exponent, &state.best_exponent})
             *array = memory.array(links * width);
         state.sums = memory.array(parts * width);
     }

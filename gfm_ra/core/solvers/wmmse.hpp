@@ -1,6 +1,8 @@
 // WMMSE from one start or from the best of many: which layout solves what, and which start wins.
 #pragma once
 
+#include <algorithm>
+#include <cfloat>
 #include <cmath>
 
 #include "solvers/links_as_lanes.hpp"
@@ -29,6 +31,11 @@ struct Task {
     }
 };
 
+template <Kind kind, bool strong, bool watched, class Layout>
+void iterate_for(Layout& layout, const Task& task, float* utility) {
+    iterate_damped<kind, strong, watched>(layout, task.iterations, task.tolerance, task.goal, utility);
+}
+
 // Iterate a layout from where it stands. Returns where the best powers lie; their utilities go to `utility`, unless it
 // is a lone start for the sum rate, which wins whatever its utility.
 template <bool watched, class Layout>
@@ -39,13 +46,14 @@ const float* iterate_watched(Layout& layout, const Task& task, bool compare, flo
             if (compare) weigh_sum_rate(layout, utility);
             return layout.state.power;
         case Kind::proportional_fair:
-            iterate_damped<Kind::proportional_fair, watched>(layout, task.iterations, task.tolerance, task.goal, utility);
+            iterate_for<Kind::proportional_fair, false, watched>(layout, task, utility);
             break;
         case Kind::qos:
-            iterate_damped<Kind::qos, watched>(layout, task.iterations, task.tolerance, task.goal, utility);
+            iterate_for<Kind::qos, false, watched>(layout, task, utility);
             break;
         case Kind::alpha_fair:
-            iterate_damped<Kind::alpha_fair, watched>(layout, task.iterations, task.tolerance, task.goal, utility);
+            if (is_strong(task.kind, task.goal)) iterate_for<Kind::alpha_fair, true, watched>(layout, task, utility);
+            else iterate_for<Kind::alpha_fair, false, watched>(layout, task, utility);
             break;
     }
     return layout.state.best;
@@ -183,19 +191,21 @@ template <class F> class BestOfStarts {
         for (int64_t link = 0; link < task_.links; ++link) exponent_[link] = exponents[link * width];
     }
 
-    // Whether exponents, as `State` has them, mean a smaller loss than the best ones so far: link by link, since all that
-    // two starts differ by may be far below the loss of one link.
+    // Whether exponents, as `State` has them, mean a smaller loss than the best ones so far; see `unit_with`.
     bool loses_less(const float* exponents, int64_t width, int64_t index) const {
         const float* weights = task_.weights_of(index);
-        float largest = least_exponent;
-        for (int64_t link = 0; link < task_.links; ++link)
-            if (weights[link] > 0.0f && exponent_[link] > largest) largest = exponent_[link];
-        double saved = 0.0;
+        float unit = -FLT_MAX;
         for (int64_t link = 0; link < task_.links; ++link) {
-            const double before = exponent_[link] - largest, now = exponents[link * width] - largest;
-            saved += static_cast<double>(weights[link]) * (std::exp2(before) - std::exp2(now));
+            const float before = exponent_[link], now = exponents[link * width];
+            if (weights[link] > 0.0f && before != now) unit = std::max(unit, std::max(before, now));
         }
-        return saved > 0.0;
+        double sum = 0.0;
+        for (int64_t link = 0; link < task_.links; ++link) {
+            const double before = exponent_[link], now = exponents[link * width];
+            if (weights[link] > 0.0f && before != now)
+                sum += static_cast<double>(weights[link]) * (std::exp2(before - unit) - std::exp2(now - unit));
+        }
+        return sum > 0.0;
     }
 
     const Task& task_;

@@ -14,7 +14,7 @@ from gfm_ra.rates import spectral_efficiency
 SIZES = Architecture(8, 12, 3, 0, False, 0.3, EstimatorSizes(5, 6, 1, 2, 2))
 GOALS: list[Objective] = [
     SumRate(), ProportionalFair(), QoS(1.0, 5.0), QoS(0.0, 0.0), AlphaFair(0.0), AlphaFair(0.5), AlphaFair(1.0),
-    AlphaFair(1.0 + 1e-7), AlphaFair(2.0), AlphaFair(6.0),
+    AlphaFair(1.0 + 1e-7), AlphaFair(2.0), AlphaFair(6.0), AlphaFair(10.0),
 ]  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from gfm_ra.rates import spectral_efficiency
 from gfm_ra.solvers import binding, fplinq, full_reuse, greedy, wmmse
 from gfm_ra.solvers.binding import Task
 
-GOALS = [SumRate(), ProportionalFair(), QoS(), AlphaFair(0.5), AlphaFair(2.0)]
+GOALS = [SumRate(), ProportionalFair(), QoS(), AlphaFair(0.5), AlphaFair(2.0), AlphaFair(10.0)]
 FUSED = [name for name in loader.available() if name != "baseline"]
 
 
