@@ -161,7 +161,7 @@ class Allocator:
             unknown = np.zeros(len(gain), dtype=bool)
         if network.survey.unknown and not self.network.takes_unknown:
             raise ValueError(f"allocate: {self.name} needs every gain, but some are NaN (unknown)")
-        beyond = bool(self._beyond(goal))
+        beyond = bool(remarks.beyond)
         asked = Question(network, gain, unknown, goal, effort, beyond, seed, first_index, threads)
         if isinstance(self.network, UnrolledNetwork) and is_ours(goal):
             found = compiled(self.network, asked)
@@ -223,9 +223,10 @@ def _whole(name: str, value: Any, least: int) -> int:  # noqa: ANN401 (whatever 
 def _missed(rate: np.ndarray, goal: Objective) -> np.ndarray:
     """How many links stay below the goal's least rate, [B]."""
     plain = goal.objective if isinstance(goal, Weighted) else goal
-    least = plain.min_rate if isinstance(plain, QoS) else 0.0
+    if not isinstance(plain, QoS):
+        return np.zeros(len(rate), dtype=int)
     # A rate that rounding puts below the least rate does not miss it; NaN misses nothing.
-    return np.asarray((rate < least * (1 - 1e-5)).sum(-1))
+    return np.asarray((rate < plain.min_rate * (1 - 1e-5)).sum(-1))
 
 
 def _together(parts: list[Allocation], network: Network, notes: tuple[str, ...]) -> Allocation:

@@ -1,15 +1,17 @@
 """What looks wrong about gains but may be meant, judged in one place: for arrays at once, for files part by part."""
 
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 
 from gfm_ra.core.survey import Survey, survey
 from gfm_ra.network import Network
-from gfm_ra.units import LARGEST_GAIN_DB, LEAST_GAIN_DB, linear_to_db
+from gfm_ra.units import LARGEST_GAIN_DB, LEAST_GAIN_DB, db_to_linear, linear_to_db
 
 LEAST_OWN_DB = -30.0
 """No own gain above this, and gains have hardly been divided by the noise."""
+_LEAST_OWN = float(db_to_linear(LEAST_OWN_DB))
 
 
 @dataclass
@@ -55,7 +57,7 @@ class Findings:
     @property
     def not_over_noise(self) -> bool:
         """Whether gains look like path gains, which have not been divided by the noise."""
-        return self.rows > 0 and self.largest_own_db <= LEAST_OWN_DB
+        return self.rows > 0 and self.largest_own <= (LEAST_OWN_DB if self.given_db else _LEAST_OWN)
 
     @property
     def misplaced(self) -> bool:
@@ -66,7 +68,7 @@ class Findings:
 def doubts(network: Network) -> list[str]:
     """What looks wrong about a network's gains but may be meant, each in one line."""
     findings = Findings(network.given_db)
-    findings.add_survey(network.survey, int(np.prod(network.shape)) * network.links)
+    findings.add_survey(network.survey, prod(network.shape) * network.links)
     found = []
     if findings.not_over_noise:
         found.append(

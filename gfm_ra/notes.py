@@ -16,7 +16,7 @@ class Remarks:
 
     def __init__(self, goal: Objective, effort: Effort, beyond: list[str]) -> None:
         """Nothing yet; `beyond` are the goal's numbers that lie outside the trained ones, in words."""
-        self._goal, self._beyond = goal, beyond
+        self._goal, self.beyond = goal, beyond
         self._effort: Effort = effort
         self._unknown = self._discarded = self._hopeless_links = 0
         self._hopeless: list[tuple[int, int, float]] = []  # network, link, rate alone at full power
@@ -26,8 +26,8 @@ class Remarks:
 
         unknown, discarded : [B] bool, where gains are unknown and where the network's own answer was none.
         """
-        self._unknown += int(unknown.sum())
-        self._discarded += int(discarded.sum())
+        self._unknown += np.count_nonzero(unknown)
+        self._discarded += np.count_nonzero(discarded)
         min_rate = self._min_rate
         if min_rate is not None:
             own = np.diagonal(network.gain, axis1=-2, axis2=-1)
@@ -56,8 +56,8 @@ class Remarks:
         if self._hopeless_links > len(self._hopeless):
             more = self._hopeless_links - len(self._hopeless)
             found.append(f"{more} further links cannot reach {self._min_rate:g} bit/s/Hz either")
-        if self._beyond:
-            found.append(f"extrapolated: {', '.join(self._beyond)}; WMMSE and full power were compared")
+        if self.beyond:
+            found.append(f"extrapolated: {', '.join(self.beyond)}; WMMSE and full power were compared")
         if numbers_of(self._goal) is None:
             found.append(foreign(self._goal, self._effort))
         if self._discarded:

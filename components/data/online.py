@@ -12,7 +12,7 @@ from components.channel.torch_rng import torch_stream
 from components.channel.torch_simulator import draw_gain_db
 from components.channel.worlds.distribution import WorldDistribution
 
-_LINKS, _MOST_TIMES = 50, 4
+_FULL_LINKS, _MOST_TIMES = 50, 4  # links from which a batch is no larger, and how much larger it is at most
 
 
 class Online(ABC):
@@ -24,7 +24,8 @@ class Online(ABC):
 
     @abstractmethod
     def draw(self, count: int, purpose: str, epoch: int, number: int, rank: int) -> Tensor:
-        """New snapshots for batch `number` of an epoch on one rank, gain_db [count, K, K] float32 on the device."""
+        """New snapshots for batch `number` of an epoch on one rank, gain_db [B, K, K] float32 on the device, B at least
+        `count`."""
 
 
 class OnlineSnapshots(Online):
@@ -75,5 +76,5 @@ class OnlineWorlds(Online):
         family = self.worlds.draw_family(generator)
         links = self.worlds.draw_links(family, generator)
         own = torch_stream(self.seed, *key, rank, device=self.device)
-        times = min(_MOST_TIMES, max(1, _LINKS // links))
+        times = min(_MOST_TIMES, max(1, _FULL_LINKS // links))
         return self.worlds.draw_of(family, times * count, links, own)

@@ -9,7 +9,7 @@ from gfm_ra.candidates import are_powers
 from gfm_ra.goal_family import is_ours
 from gfm_ra.goals import Objective
 from gfm_ra.inference import efforts
-from gfm_ra.inference.comparison import Effort, compared, draws_of, refined
+from gfm_ra.inference.comparison import Effort, best_draw, compared, draws_of, refined
 from gfm_ra.inference.noise import noise
 from gfm_ra.inference.onnx_graph import OnnxGraph
 from gfm_ra.inference.prompts import Prompt, part_of, prompt_of, selected
@@ -88,8 +88,11 @@ def composed(model: PowerNetwork, asked: Question) -> Answers:
     source[~usable & unknown] = "full-reuse"
     compares = ~unknown & (~usable | (asked.effort != "fast") | asked.extrapolates)
     last = np.flatnonzero(~unknown & ~compares)
-    if last.size and _drawing(model) is not None and is_ours(goal):
-        power[last] = refined(power[last], gain[last], selected(goal, last), asked.threads)
+    if last.size and _drawing(model) is not None:
+        aim = selected(goal, last)
+        power[last] = best_draw(answers[last], gain[last], aim)
+        if is_ours(goal):
+            power[last] = refined(power[last], gain[last], aim, asked.threads)
     checked = np.flatnonzero(compares)
     if checked.size:
         power[checked], source[checked] = compared(
@@ -157,7 +160,7 @@ def _answers(model: PowerNetwork, asked: Question) -> np.ndarray:
     draws = draws_of(asked.effort, links)
     answers = drawing.draws(gain, prompt, noise(asked.seed, draws, links), asked.threads)
     if draws > 1 and unknown.any():
-        # As effort fast answers them.
+        # Nothing can be compared there.
         chosen = Prompt(prompt.parameters[unknown], prompt.weights[unknown])
         answers[unknown] = drawing.draws(gain[unknown], chosen, noise(asked.seed, 1, links), asked.threads)
     return answers

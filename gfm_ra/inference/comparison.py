@@ -12,26 +12,28 @@ from gfm_ra.solvers import full_reuse, wmmse
 from gfm_ra.solvers.python_goals import refine
 
 Effort = Literal["fast", "balanced", "best"]
-"""How much is computed for an answer: one pass of the network; two or three, compared with one WMMSE run and full
-power; three to six, compared with the best of 100 WMMSE runs."""
+"""How much is computed for an answer: one pass of the network, or the better of two where these are short; two to
+four, compared with one WMMSE run and full power; two to six, compared with the best of 100 WMMSE runs."""
 EFFORTS: tuple[Effort, ...] = get_args(Effort)
 STARTS: dict[Effort, int] = {"balanced": 1, "best": 100}
 ITERATIONS = 100
 """WMMSE iterations of the runs that the network is compared with."""
 REFINEMENT_ITERATIONS = 20
 """WMMSE iterations from the network's own powers."""
-_FEW_LINKS = 32
+_FEW_LINKS, _SOME_LINKS = 24, 32
 
 
 def draws_of(effort: Effort, links: int) -> int:
     """Answers that a network which takes noise is asked for.
 
-    Effort balanced has one more where a pass is short beside what else an answer takes; best has fewer where 100 WMMSE
-    runs take less time than six passes, and miss little.
+    Efforts fast and balanced have more where a pass is short beside what else an answer takes; best has fewer where 100
+    WMMSE runs take less time than six passes, and miss little.
     """
     if effort == "best":
         return min(6, max(3, links // 4))
-    return 1 if effort == "fast" else 3 if links <= _FEW_LINKS else 2
+    if effort == "fast":
+        return 2 if links <= _FEW_LINKS else 1
+    return 4 if links <= _FEW_LINKS else 3 if links <= _SOME_LINKS else 2
 
 
 def compared(
@@ -66,6 +68,18 @@ def compared(
     stood_in = (chosen < len(starts)) & ~usable[np.minimum(chosen, len(starts) - 1), np.arange(len(chosen))]
     source[stood_in] = "wmmse" if own == "refined" else "full-reuse"
     return best, source
+
+
+def best_draw(answers: np.ndarray, gain: np.ndarray, goal: Objective) -> np.ndarray:
+    """The best of a network's own answers [B, D, K] by true utility, [B, K]; the first of each are numbers in [0, 1].
+
+    gain : [B, K, K], all known. The best one is almost always the best after refinement too.
+    """
+    if answers.shape[1] == 1:
+        return answers[:, 0]
+    draws = np.swapaxes(answers, 0, 1).astype(np.float64)
+    chosen = best_candidate(draws, gain.astype(np.float64), goal)  # [B]
+    return np.take_along_axis(answers, chosen[:, None, None], axis=1)[:, 0]
 
 
 def refined(power: np.ndarray, gain: np.ndarray, goal: Objective, threads: int | None) -> np.ndarray:

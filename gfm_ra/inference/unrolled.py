@@ -12,6 +12,7 @@ import numpy as np
 from gfm_ra.core import loader
 from gfm_ra.errors import InputError
 from gfm_ra.goal_family import Numbers
+from gfm_ra.inference.network_task import Estimator, Layer, NetworkTask, Round, Step
 from gfm_ra.inference.noise import NOISE, noise
 from gfm_ra.inference.prompts import Prompt
 from gfm_ra.solvers.binding import address
@@ -21,54 +22,6 @@ from gfm_ra.units import db_to_linear
 _ROWS_PER_BLOCK = 6  # as gfm_ra/core/network/layers.hpp
 _FEATURES, _START_FEATURES, _MESSAGES = 10, 14, 3
 _ESTIMATOR_FEATURES, _ESTIMATOR_KINDS, _ESTIMATOR_SUMS = 6, 8, 2
-
-
-class _Layer(ctypes.Structure):
-    """The struct of the core; the arrays must outlive it."""
-
-    _fields_ = (
-        ("weights", ctypes.c_void_p),
-        ("bias", ctypes.c_void_p),
-        ("rows", ctypes.c_int64),
-        ("terms", ctypes.c_int64),
-    )
-
-
-class _Step(ctypes.Structure):
-    _fields_ = tuple((name, _Layer) for name in ("power", "value", "into", "outof"))
-
-
-class _Round(ctypes.Structure):
-    _fields_ = (
-        *((name, _Layer) for name in ("value", "receiver", "transmitter", "into", "outof")),
-        ("reverse", ctypes.c_float),
-    )
-
-
-class _Estimator(ctypes.Structure):
-    _fields_ = (
-        *((name, _Layer) for name in ("start", "receiver", "transmitter", "excess")),
-        ("rounds", ctypes.POINTER(_Round)),
-        *((name, ctypes.c_int64) for name in ("round_count", "width", "values")),
-        ("reverse", ctypes.c_float),
-    )
-
-
-class NetworkTask(ctypes.Structure):
-    """The struct of the same name in gfm_ra/core/network/pass.hpp; the arrays must outlive it."""
-
-    kept: tuple[np.ndarray, ...]  # of them, those that nobody else keeps
-    _fields_ = (
-        *((name, ctypes.c_void_p) for name in ("gain", "parameters", "weights", "noise", "power")),
-        *((name, _Layer) for name in ("start_into", "start_outof", "power_layer")),
-        ("steps", ctypes.POINTER(_Step)),
-        ("estimator", _Estimator),
-        *(
-            (name, ctypes.c_int64)
-            for name in ("links", "draws", "step_count", "width", "values", "weight_rows")
-        ),
-        ("first_noise", ctypes.c_float),
-    )
 
 
 class EstimatorSizes(NamedTuple):
@@ -148,18 +101,20 @@ class UnrolledNetwork:
         self.weights = weights
         self.told = {}
         count = architecture.steps
-        steps = (_Step * count)(*(self._step(0 if architecture.shared else step) for step in range(count)))
-        self._fixed = {
-            "start_into": self._layer("start.0"),
-            "start_outof": self._layer("start.2"),
-            "power_layer": self._row("power"),
-            "steps": steps,
-            "estimator": self._estimator(),
-            "step_count": count,
-            "width": architecture.width,
-            "values": architecture.values,
-            "first_noise": architecture.first_noise,
-        }
+        steps = (Step * count)(*(self._step(0 if architecture.shared else step) for step in range(count)))
+        estimator = self._estimator()
+        self._pointed_to = steps, estimator
+        self._template = NetworkTask(
+            start_into=self._layer("start.0"),
+            start_outof=self._layer("start.2"),
+            power_layer=self._row("power"),
+            steps=steps,
+            estimator=estimator,
+            step_count=count,
+            width=architecture.width,
+            values=architecture.values,
+            first_noise=architecture.first_noise,
+        )
         self._work_per_link = sum(array.size for array in self._kept)
 
     def powers(self, gain_db: np.ndarray, prompt: Prompt, threads: int | None = None) -> np.ndarray:
@@ -185,17 +140,10 @@ class UnrolledNetwork:
         contiguous. The task keeps what it points to, but for gain and power."""
         given = np.ascontiguousarray(given, dtype=np.float32)
         parameters, weights = np.ascontiguousarray(prompt.parameters), np.ascontiguousarray(prompt.weights)
-        task = NetworkTask(
-            gain=address(gain),
-            parameters=address(parameters),
-            weights=address(weights),
-            noise=address(given),
-            power=address(power),
-            links=gain.shape[-1],
-            draws=len(given),
-            weight_rows=len(weights),
-            **self._fixed,
-        )
+        task = NetworkTask.from_buffer_copy(self._template)
+        task.gain, task.power, task.noise = address(gain), address(power), address(given)
+        task.parameters, task.weights = address(parameters), address(weights)
+        task.links, task.draws, task.weight_rows = gain.shape[-1], len(given), len(weights)
         task.kept = (parameters, weights, given)
         return task
 
@@ -203,18 +151,18 @@ class UnrolledNetwork:
         """Multiply-adds of passes."""
         return count * draws * links * (self._work_per_link + self.architecture.steps * 60 * links)
 
-    def _step(self, number: int) -> _Step:
+    def _step(self, number: int) -> Step:
         name = f"steps.{number}"
-        value = self._layer(f"{name}.value") if self.architecture.values else _Layer(None, None, 0, 0)
-        return _Step(
+        value = self._layer(f"{name}.value") if self.architecture.values else Layer(None, None, 0, 0)
+        return Step(
             self._row(f"{name}.power"), value, self._layer(f"{name}.into"), self._layer(f"{name}.out")
         )
 
-    def _estimator(self) -> _Estimator:
+    def _estimator(self) -> Estimator:
         sizes = self.architecture.estimator
         names = [f"estimator.rounds.{number}" for number in range(sizes.rounds)]
         rounds = (
-            _Round(
+            Round(
                 self._layer(f"{name}.value"),
                 *self._guess(f"{name}.guess"),
                 self._layer(f"{name}.into"),
@@ -223,21 +171,21 @@ class UnrolledNetwork:
             )
             for name in names
         )
-        return _Estimator(
+        return Estimator(
             self._layer("estimator.start"),
             *self._guess("estimator.guess"),
             self._layer("estimator.excess"),
-            (_Round * sizes.rounds)(*rounds),
+            (Round * sizes.rounds)(*rounds),
             sizes.rounds,
             sizes.width,
             sizes.values,
             float(self.weights["estimator.guess.reverse"]),
         )
 
-    def _guess(self, name: str) -> tuple[_Layer, _Layer]:
+    def _guess(self, name: str) -> tuple[Layer, Layer]:
         return self._layer(f"{name}.receiver"), self._layer(f"{name}.transmitter")
 
-    def _layer(self, name: str) -> _Layer:
+    def _layer(self, name: str) -> Layer:
         """A layer as the core reads it: in blocks of rows, term by term."""
         matrix = self.weights[f"{name}.weight"]
         rows, terms = matrix.shape
@@ -245,12 +193,12 @@ class UnrolledNetwork:
         padded = np.zeros((blocks * _ROWS_PER_BLOCK, terms), dtype=np.float32)
         padded[:rows] = matrix
         packed = padded.reshape(blocks, _ROWS_PER_BLOCK, terms).transpose(0, 2, 1)
-        return _Layer(self._keep(packed), self._keep(self.weights[f"{name}.bias"]), rows, terms)
+        return Layer(self._keep(packed), self._keep(self.weights[f"{name}.bias"]), rows, terms)
 
-    def _row(self, name: str) -> _Layer:
+    def _row(self, name: str) -> Layer:
         """A layer of one row, as it is."""
         matrix = self.weights[f"{name}.weight"]
-        return _Layer(self._keep(matrix), self._keep(self.weights[f"{name}.bias"]), *matrix.shape)
+        return Layer(self._keep(matrix), self._keep(self.weights[f"{name}.bias"]), *matrix.shape)
 
     def _keep(self, array: np.ndarray) -> int:
         self._kept.append(np.ascontiguousarray(array, dtype=np.float32))

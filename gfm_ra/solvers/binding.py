@@ -98,6 +98,8 @@ def _typed(core: ctypes.CDLL) -> ctypes.CDLL:
 
 def address(array: np.ndarray) -> int:
     """Where an array's numbers lie."""
+    if array.size and array.flags.writeable and array.flags.c_contiguous:
+        return ctypes.addressof(ctypes.c_char.from_buffer(array))  # a quarter of the time of the general way
     return array.__array_interface__["data"][0]
 
 

@@ -1,5 +1,6 @@
 """The one check that solvers make of what they are given."""
 
+from functools import lru_cache
 from operator import index
 
 import numpy as np
@@ -88,7 +89,7 @@ def compiled_form(objective: Objective, count: int, links: int, solver: str) -> 
     Each snapshot's weights are scaled to a maximum of 1, which changes no solution.
     Raises ValueError for an objective without a compiled form, or weights that do not fit the gains.
     """
-    weights = np.ones((1, links), dtype=np.float32)
+    weights = _equal(links)
     if isinstance(objective, Weighted):
         weights = _owned(normalised_weights(objective.weights))
         if weights.shape[-1] != links or weights.size not in (links, count * links):
@@ -102,6 +103,14 @@ def compiled_form(objective: Objective, count: int, links: int, solver: str) -> 
             f"{solver}: parameters of a goal must be at most {LARGEST_PARAMETER:g}, got {objective!r}"
         )
     return CompiledGoal(kind, first, second, weights)
+
+
+@lru_cache(maxsize=16)
+def _equal(links: int) -> np.ndarray:
+    """Weights of links that are all alike, [1, K]."""
+    weights = np.ones((1, links), dtype=np.float32)
+    weights.setflags(write=False)
+    return weights
 
 
 def _kind_of(objective: Objective, solver: str) -> tuple[Kind, float, float]:

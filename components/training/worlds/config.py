@@ -42,6 +42,17 @@ class WorldsConfig(Strict):
             raise ValueError(f"last_epochs {self.last_epochs} are more than epochs {self.epochs}: lower them")
         return self
 
+    @model_validator(mode="after")
+    def _estimates_have_something_to_learn_from(self) -> "WorldsConfig":
+        if self.estimates_only and self.estimate_weight == 0:
+            raise ValueError("estimates_only trains nothing with estimate_weight 0: give it a weight")
+        if self.estimates_only and self.goals.complete_share > 0:
+            share = self.goals.complete_share
+            raise ValueError(
+                f"estimates_only: networks without hidden gains (goals.complete_share {share:g}) teach nothing: say 0"
+            )
+        return self
+
     def draws_in(self, epoch: int) -> int:
         """Answers per network in an epoch, counted from 0."""
         return self.draws if epoch < self.epochs - self.last_epochs else self.last_draws

@@ -79,6 +79,8 @@ class WorldsTraining(TrainingLoop):
         metrics |= {"gradient_norm": epoch.gradient_norm} | self.validator.measure(
             self.network, self.group.device
         )
+        if self.config.estimates_only:  # powers are not trained yet
+            metrics["validation_loss"] = metrics["estimate_error"]
         metrics["learning_rate"] = self.optimizer.param_groups[0]["lr"]
         metrics["best"] = float(self.schedule.observe(metrics["validation_loss"]))
         return metrics

@@ -9,9 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from components.channel.masking import random_pair_mask
 from components.channel.torch_rng import torch_stream
 from components.channel.worlds.distribution import FAMILIES, WorldDistribution
 from components.model.conditioning import goals_of
+from components.model.unrolled.estimate import view
 from components.model.unrolled.network import NOISE, UnrolledNetwork
 from components.training.loop import Metrics
 from gfm_ra.goals import AlphaFair, Objective, ProportionalFair, QoS, SumRate
@@ -22,6 +24,7 @@ from gfm_ra.units import to_gain
 GOALS: tuple[Objective, ...] = (SumRate(), ProportionalFair(), QoS(), AlphaFair(2.0))
 SIZES = (10, 40)
 COUNT = 32  # networks per family and size
+HIDDEN_SHARE = 0.5  # of the pairs, where estimates of hidden gains are measured
 
 
 class Reference(NamedTuple):
@@ -61,7 +64,25 @@ class Validator:
                 by_family.setdefault(reference.family, []).append(ratio)
         means = {f"ratio_{name}": float(np.mean(values)) for name, values in (by_goal | by_family).items()}
         overall = float(np.mean([value for values in by_goal.values() for value in values]))
-        return {"validation_loss": 1.0 - overall} | means
+        return {"validation_loss": 1.0 - overall, "estimate_error": self.estimate_error(network, device)} | means
+
+    @torch.no_grad()
+    def estimate_error(self, network: UnrolledNetwork, device: torch.device) -> float:
+        """Root of the mean squared error of the estimates where half of the pairs are hidden, in units of
+        `components.model.unrolled.estimate.SPREAD_DB`."""
+        errors = []
+        for reference in self.references:
+            gain_db = torch.from_numpy(reference.gain_db)
+            count, links, _ = gain_db.shape
+            generator = torch_stream(0, "worlds", "hidden", reference.family, links)
+            hidden = random_pair_mask(count, links, HIDDEN_SHARE, generator).to(device)
+            gain_db = gain_db.to(device)
+            goals = goals_of(SumRate(), count, links).to(device)
+            noise = torch.zeros(count, links, 1, NOISE, device=device)
+            passes = network(gain_db, goals, noise, hidden, estimates_only=True)
+            error = (passes.estimate - view(gain_db, hidden, None).target(gain_db))[hidden]
+            errors.append(float(error.square().mean()))
+        return float(np.mean(errors)) ** 0.5
 
 
 def allocate(network: UnrolledNetwork, gain_db: Tensor, goal: Objective) -> np.ndarray:

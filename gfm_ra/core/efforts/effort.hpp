@@ -67,17 +67,22 @@ template <class F, class Network = Pass<F>> class Effort {
         one_.read(classical.gain + index * links_ * links_, classical.weights_of(index));
         const bool first = are_powers(drawn, links_);
         const bool compares = task_.compares != 0 || !first;
-        const int64_t count = compares ? draws_ : 1;
         best_ = -INFINITY;
         chosen_ = -1;
-        for (int64_t draw = 0; draw < count; ++draw) {
-            const float* given = drawn + draw * links_;
-            // Full power stands in for what is no answer.
-            const bool sound = are_powers(given, links_);
-            improve(refinement_, sound ? given : nullptr, candidate_of(draw));
-            consider(index, draw, sound ? (compares ? Source::refined : Source::model) : Source::wmmse);
-        }
-        if (compares) {
+        if (!compares) {
+            // The best draw is almost always the best one after refinement too.
+            const float* given = drawn + (draws_ > 1 ? best_draw(index, drawn) : 0) * links_;
+            chosen_ = -1;
+            improve(refinement_, given, candidate_of(0));
+            consider(index, candidate_of(0), 0, Source::model);
+        } else {
+            for (int64_t draw = 0; draw < draws_; ++draw) {
+                const float* given = drawn + draw * links_;
+                // Full power stands in for what is no answer.
+                const bool sound = are_powers(given, links_);
+                improve(refinement_, sound ? given : nullptr, candidate_of(draw));
+                consider(index, candidate_of(draw), draw, sound ? Source::refined : Source::wmmse);
+            }
             float* run = candidate_of(draws_);
             if (classical.starts == 1) {
                 improve(classical, nullptr, run);
@@ -87,16 +92,23 @@ template <class F, class Network = Pass<F>> class Effort {
                 classical_.solve_one(index);
                 std::memcpy(run, classical.power + index * links_, links_ * sizeof(float));
             }
-            consider(index, draws_, Source::wmmse);
+            consider(index, run, draws_, Source::wmmse);
             float* full = candidate_of(draws_ + 1);
             for (int64_t k = 0; k < links_; ++k) full[k] = 1.0f;
-            consider(index, draws_ + 1, Source::full_power);
+            consider(index, full, draws_ + 1, Source::full_power);
         }
         std::memcpy(task_.power + index * links_, candidate_of(chosen_), links_ * sizeof(float));
         std::memcpy(task_.rate + index * links_, best_rate_, links_ * sizeof(double));
         task_.source[index] = static_cast<int32_t>(source_);
         task_.refused[index] = !first;
         return true;
+    }
+
+    // The draw of the best utility as it is; the first one is an answer.
+    int64_t best_draw(int64_t index, const float* drawn) {
+        for (int64_t draw = 0; draw < draws_; ++draw)
+            if (are_powers(drawn + draw * links_, links_)) consider(index, drawn + draw * links_, draw, Source::model);
+        return chosen_;
     }
 
     float* candidate_of(int64_t number) { return candidate_ + number * links_; }
@@ -108,11 +120,11 @@ template <class F, class Network = Pass<F>> class Effort {
         std::memcpy(to, iterate(one_, task, false, &utility), links_ * sizeof(float));
     }
 
-    // Keep a candidate if it is better than all before; the first one needs no utility to win.
-    void consider(int64_t index, int64_t number, Source source) {
+    // Keep powers, candidate `number`, if they are better than all before; the first ones need no utility to win.
+    void consider(int64_t index, const float* power, int64_t number, Source source) {
         const int64_t size = links_ * links_;
-        if (task_.exact != nullptr) exact_rates(task_.exact + index * size, candidate_of(number), links_, rate_);
-        else exact_rates(task_.classical->gain + index * size, candidate_of(number), links_, rate_);
+        if (task_.exact != nullptr) exact_rates(task_.exact + index * size, power, links_, rate_);
+        else exact_rates(task_.classical->gain + index * size, power, links_, rate_);
         const bool only = chosen_ < 0;
         const float* weights = task_.classical->weights_of(index);
         const double found = merit(rate_, weights, links_, task_.goal);

@@ -37,7 +37,7 @@ template <class F> class HiddenGains {
         features_ = memory.array(estimator_features * stride);
         state_ = memory.array((layers.width + estimator_kinds * layers.values + estimator_sums) * stride);
         sent_ = memory.array(links * padded_);
-        hidden_ = memory.array(hidden * 2 * lanes<F>);
+        hidden_ = memory.array(hidden * most_vectors * lanes<F>);
         for (float** array : {&receiver_, &transmitter_}) *array = memory.array(layers.receiver.rows * stride);
         excess_ = memory.array(2 * stride);
     }
@@ -48,7 +48,7 @@ template <class F> class HiddenGains {
         stride_ = channel.stride;
         standardise(channel);
         start(channel);
-        one_layer<F>(layers.start, features_, state_, stride_);
+        one_layer<F>(layers.start, features_, state_, stride_, stride_);
         for (int64_t round = 0; round < layers.round_count; ++round) exchange(layers, layers.rounds[round]);
         read(layers);
         channel.fill(error_, mean_db_);
@@ -131,7 +131,7 @@ template <class F> class HiddenGains {
     void exchange(const EstimatorLayers& layers, const RoundLayers& round) {
         const int64_t values = layers.values;
         float *received = state_ + layers.width * stride_, *value = received + 7 * values * stride_;
-        bounded_layer<F>(round.value, state_, value, stride_);
+        bounded_layer<F>(round.value, state_, value, stride_, stride_);
         for (int64_t j = 0; j < links_; ++j)
             for (int64_t i = 0; i < padded_; ++i) sent_[j * padded_ + i] = i < values ? value[i * stride_ + j] : 0.0f;
         mistake(round);
@@ -158,13 +158,13 @@ template <class F> class HiddenGains {
             store(mean + k, row / (load<F>(row_count_ + k) + 1.0f));
             store(mean + stride_ + k, column / (load<F>(column_count_ + k) + 1.0f));
         }
-        two_layers<F, true>(round.into, round.outof, state_, state_, hidden_, stride_);
+        two_layers<F, true>(round.into, round.outof, state_, state_, hidden_, stride_, stride_);
     }
 
     // What the states get wrong of the visible gains, by rows and by columns.
     void mistake(const RoundLayers& round) {
-        one_layer<F>(round.receiver, state_, receiver_, stride_);
-        one_layer<F>(round.transmitter, state_, transmitter_, stride_);
+        one_layer<F>(round.receiver, state_, receiver_, stride_, stride_);
+        one_layer<F>(round.transmitter, state_, transmitter_, stride_, stride_);
         const int64_t rows = round.receiver.rows;
         guess(receiver_, transmitter_, signed_across_, round.reverse, rows, error_);
         guess(transmitter_, receiver_, signed_, round.reverse, rows, error_across_);
@@ -192,9 +192,9 @@ template <class F> class HiddenGains {
 
     // The gain to reckon with for every pair, into `error_`, which is not needed any more.
     void read(const EstimatorLayers& layers) {
-        one_layer<F>(layers.receiver, state_, receiver_, stride_);
-        one_layer<F>(layers.transmitter, state_, transmitter_, stride_);
-        one_layer<F>(layers.excess, state_, excess_, stride_);
+        one_layer<F>(layers.receiver, state_, receiver_, stride_, stride_);
+        one_layer<F>(layers.transmitter, state_, transmitter_, stride_, stride_);
+        one_layer<F>(layers.excess, state_, excess_, stride_, stride_);
         guess(receiver_, transmitter_, signed_across_, layers.reverse, layers.receiver.rows, error_);
         for (int64_t k = 0; k < links_; ++k)
             for (int64_t j = 0; j < stride_; j += lanes<F>) {

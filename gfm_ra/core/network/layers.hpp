@@ -1,7 +1,7 @@
 // Layers of a network whose links stand side by side in the lanes: out[row][link] = initial + sum over term of
 // weight(row, term) in[term][link].
 //
-// Arrays are [rows, stride], `stride` links rounded up to whole vectors. Weights come packed in blocks of `rows_per_block`
+// Arrays are [rows, stride]; `columns`, whole vectors of links, are used of a row. Weights come packed in blocks of `rows_per_block`
 // rows, term by term, so that a block is read once from begin to end; a block that is not full has rows of zeros.
 #pragma once
 
@@ -55,17 +55,22 @@ GFM_RA_INLINE void rows_of(const float* weights, int64_t rows, int64_t terms, co
     }
 }
 
-// f(first, number of vectors as a constant) for all links, two vectors at a time and the last one alone.
-template <class F, class Function> GFM_RA_INLINE void for_links(int64_t stride, const Function& function) {
+// As many vectors as `for_links` treats at once.
+constexpr int most_vectors = registers >= 32 ? 3 : 2;
+
+// f(first, number of vectors as a constant) for columns in whole vectors, two at a time. A last one alone would keep the
+// units waiting: three go together where there are registers for it.
+template <class F, class Function> GFM_RA_INLINE void for_links(int64_t columns, const Function& function) {
     int64_t first = 0;
-    for (; first + 2 * lanes<F> <= stride; first += 2 * lanes<F>)
+    for (; columns - first >= 2 * lanes<F> && columns - first != most_vectors * lanes<F>; first += 2 * lanes<F>)
         function(first, std::integral_constant<int, 2>{});
-    if (first < stride) function(first, std::integral_constant<int, 1>{});
+    if (columns - first == most_vectors * lanes<F>) function(first, std::integral_constant<int, most_vectors>{});
+    else if (first < columns) function(first, std::integral_constant<int, 1>{});
 }
 
 // One layer without anything after it: in [terms, stride] -> out [rows, stride].
-template <class F> void one_layer(const Layer& layer, const float* in, float* out, int64_t stride) {
-    for_links<F>(stride, [&](int64_t first, auto count) GFM_RA_LAMBDA {
+template <class F> void one_layer(const Layer& layer, const float* in, float* out, int64_t stride, int64_t columns) {
+    for_links<F>(columns, [&](int64_t first, auto count) GFM_RA_LAMBDA {
         rows_of<F, decltype(count)::value>(
             layer.weights, layer.rows, layer.terms, in + first, stride, [&](int64_t row, int v, F sum) GFM_RA_LAMBDA {
                 store(out + row * stride + first + v * lanes<F>, sum + layer.bias[row]);
@@ -74,10 +79,12 @@ template <class F> void one_layer(const Layer& layer, const float* in, float* ou
 }
 
 // The same with the hyperbolic tangent after it: tanh(x) = 2 sigmoid(2 x) - 1.
-template <class F> void bounded_layer(const Layer& layer, const float* in, float* out, int64_t stride) {
-    one_layer<F>(layer, in, out, stride);
-    for (int64_t at = 0; at < layer.rows * stride; at += lanes<F>)
-        store(out + at, fma(sigmoid(load<F>(out + at) * 2.0f), all<F>(2.0f), all<F>(-1.0f)));
+template <class F>
+void bounded_layer(const Layer& layer, const float* in, float* out, int64_t stride, int64_t columns) {
+    one_layer<F>(layer, in, out, stride, columns);
+    for (float* row = out; row < out + layer.rows * stride; row += stride)
+        for (float* at = row; at < row + columns; at += lanes<F>)
+            store(at, fma(sigmoid(load<F>(at) * 2.0f), all<F>(2.0f), all<F>(-1.0f)));
 }
 
 // What every link receives of what all send: sums over senders j of sent[j][row] matrix[j][link], handed to
@@ -111,8 +118,9 @@ constexpr int64_t whole_blocks(int64_t rows) { return (rows + rows_per_block - 1
 
 // Two layers with a ReLU between: in [terms, stride] -> out [rows, stride], added to what is there if `Add`.
 template <class F, bool Add>
-void two_layers(const Layer& into, const Layer& outof, const float* in, float* out, float* hidden, int64_t stride) {
-    for_links<F>(stride, [&](int64_t first, auto count) GFM_RA_LAMBDA {
+void two_layers(const Layer& into, const Layer& outof, const float* in, float* out, float* hidden, int64_t stride,
+                int64_t columns) {
+    for_links<F>(columns, [&](int64_t first, auto count) GFM_RA_LAMBDA {
         constexpr int vectors = decltype(count)::value;
         constexpr int64_t width = vectors * lanes<F>;  // the hidden layer's own stride
         rows_of<F, vectors>(into.weights, into.rows, into.terms, in + first, stride,

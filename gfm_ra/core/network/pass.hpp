@@ -37,7 +37,10 @@ template <class F> class Pass {
     void place(Workspace& memory) {
         channel_.place(memory, task_.links);
         const int64_t stride = channel_.stride;
-        across_ = task_.draws * stride;
+        const int64_t all = task_.draws * task_.links, width = lanes<F>;
+        columns_ = (all + width - 1) / width * width;
+        // What is written for one draw in whole vectors ends here at the latest.
+        across_ = ((task_.draws - 1) * task_.links + stride + width - 1) / width * width;
         start_ = memory.array((start_feature_count + noise_count) * across_);
         input_ = memory.array((width_ + feature_count + message_kinds * sent_) * across_);
         for (float** array : {&weight_, &power_, &interference_, &rate_, &sinr_, &total_, &slope_, &stake_, &pressure_,
@@ -49,7 +52,7 @@ template <class F> class Pass {
         int64_t hidden = task_.start_into.rows;
         for (int64_t step = 0; step < task_.step_count; ++step)
             if (task_.steps[step].into.rows > hidden) hidden = task_.steps[step].into.rows;
-        hidden_ = memory.array(hidden * 2 * lanes<F>);
+        hidden_ = memory.array(hidden * most_vectors * lanes<F>);
     }
 
     // Powers of network `index`, [draws, K].
@@ -70,8 +73,9 @@ template <class F> class Pass {
     }
 
   private:
-    // Draws lie side by side in a row: layers see one row of links, whatever their number.
-    float* state_of(int64_t draw) const { return input_ + draw * channel_.stride; }
+    // Draws lie side by side in a row, without a gap: layers see one row of links, whatever their number. A draw's last
+    // vector reaches into the next draw's place: draws are written in order.
+    float* state_of(int64_t draw) const { return input_ + draw * task_.links; }
 
     void start() {
         const int64_t links = task_.links, stride = channel_.stride;
@@ -94,10 +98,7 @@ template <class F> class Pass {
         const float shared[] = {goal_.alpha / 2.0f, scalar_log(1.0f + goal_.penalty) / 3.0f,
                                 scalar_log(1.0f + 10.0f * goal_.min_rate) / 2.0f};
         for (int64_t k = 0; k < stride; k += lanes<F>) {
-            const auto keep = [&](int feature, F value) GFM_RA_LAMBDA {
-                for (int64_t draw = 0; draw < task_.draws; ++draw)
-                    store(start_ + feature * across_ + draw * stride + k, value);
-            };
+            const auto keep = [&](int feature, F value) GFM_RA_LAMBDA { store(start_ + feature * across_ + k, value); };
             keep(0, logarithm(load<F>(channel_.own + k)));
             keep(1, logarithm(load<F>(row_sum + k) + 1.0f));
             keep(2, logarithm(load<F>(row_max + k) + 1.0f));
@@ -110,12 +111,15 @@ template <class F> class Pass {
             for (int feature = 9; feature < start_feature_count; ++feature) keep(feature, all<F>(0.0f));
         }
         if (channel_.any_unknown) doubt();
+        for (int feature = 0; feature < start_feature_count; ++feature)
+            for (int64_t draw = 1; draw < task_.draws; ++draw)
+                std::memcpy(start_ + feature * across_ + draw * links, start_ + feature * across_, links * sizeof(float));
         for (int64_t draw = 0; draw < task_.draws; ++draw)
             for (int64_t k = 0; k < links; ++k)
                 for (int i = 0; i < noise_count; ++i)
-                    start_[(start_feature_count + i) * across_ + draw * stride + k] =
+                    start_[(start_feature_count + i) * across_ + draw * links + k] =
                         task_.noise[(draw * links + k) * noise_count + i] * (draw == 0 ? task_.first_noise : 1.0f);
-        two_layers<F, false>(task_.start_into, task_.start_outof, start_, input_, hidden_, across_);
+        two_layers<F, false>(task_.start_into, task_.start_outof, start_, input_, hidden_, across_, columns_);
     }
 
     // Shares of what a link hears, and of what is heard of it, that are estimated: the last two features of the start.
@@ -133,11 +137,10 @@ template <class F> class Pass {
                 heard[k] += estimated;
                 harmed[j] += estimated;
             }
-        for (int64_t draw = 0; draw < task_.draws; ++draw)
-            for (int64_t k = 0; k < stride; ++k) {
-                start_[12 * across_ + draw * stride + k] = heard[k] / (heard_all[k] + 1.0f);
-                start_[13 * across_ + draw * stride + k] = harmed[k] / (harmed_all[k] + 1.0f);
-            }
+        for (int64_t k = 0; k < stride; ++k) {
+            start_[12 * across_ + k] = heard[k] / (heard_all[k] + 1.0f);
+            start_[13 * across_ + k] = harmed[k] / (harmed_all[k] + 1.0f);
+        }
     }
 
     static float scalar_log(float value) { return natural_log(all<Float4>(value))[0]; }
@@ -164,9 +167,9 @@ template <class F> class Pass {
     }
 
     void advance(const StepLayers& step) {
-        if (step.value.rows > 0) bounded_layer<F>(step.value, input_, value_, across_);
-        for (int64_t draw = 0; draw < task_.draws; ++draw) exchange(step, state_of(draw), value_ + draw * channel_.stride);
-        two_layers<F, true>(step.into, step.outof, input_, input_, hidden_, across_);
+        if (step.value.rows > 0) bounded_layer<F>(step.value, input_, value_, across_, columns_);
+        for (int64_t draw = 0; draw < task_.draws; ++draw) exchange(step, state_of(draw), value_ + draw * task_.links);
+        two_layers<F, true>(step.into, step.outof, input_, input_, hidden_, across_, columns_);
     }
 
     // What follows from the powers of one draw, and what its links receive of each other.
@@ -246,7 +249,8 @@ template <class F> class Pass {
 
     const NetworkTask& task_;
     const int64_t width_, sent_, padded_;
-    int64_t across_ = 0;  // from row to row: all draws' links
+    int64_t columns_ = 0;  // all draws' links
+    int64_t across_ = 0;   // from row to row
     NetworkChannel<F> channel_;
     HiddenGains<F> estimate_;
     Prompt goal_{};
