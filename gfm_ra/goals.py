@@ -68,7 +68,9 @@ class Objective(ABC):
         benefit = np.asarray(self.benefit(np.asarray(rates, dtype=np.float64)))
         return (benefit if weights is None else weights * benefit).sum(-1)
 
-    def advantage(self, rates: np.ndarray, others: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
+    def advantage(
+        self, rates: np.ndarray, others: np.ndarray, weights: np.ndarray | None = None
+    ) -> np.ndarray:
         """A number whose sign says whether `rates` are better (+) or worse (-) for `utility` than `others`, [...].
 
         rates, others: [..., K]. weights: of the links' benefits, [..., K].
@@ -166,7 +168,9 @@ class AlphaFair(Objective):
         terms = share * np.expm1(np.minimum(exponents - highest, 0.0))
         return (highest[..., 0] + np.log1p(terms.sum(-1))) / (1.0 - self.alpha)
 
-    def advantage(self, rates: np.ndarray, others: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
+    def advantage(
+        self, rates: np.ndarray, others: np.ndarray, weights: np.ndarray | None = None
+    ) -> np.ndarray:
         """As of every objective. Under strong fairness link by link, in units of the largest loss that differs: the
         loss of a link without a rate, 1e6^(alpha - 1), would hide all others.
         """
@@ -174,7 +178,8 @@ class AlphaFair(Objective):
             return super().advantage(rates, others, weights)
         share = 1.0 if weights is None else np.asarray(weights, dtype=np.float64)
         now, before = (
-            (1.0 - self.alpha) * np.log(np.asarray(each, dtype=np.float64) + RATE_FLOOR) for each in (rates, others)
+            (1.0 - self.alpha) * np.log(np.asarray(each, dtype=np.float64) + RATE_FLOOR)
+            for each in (rates, others)
         )
         differs = (now != before) & (share > 0)
         unit = np.where(differs, np.maximum(now, before), -np.inf).max(-1, keepdims=True, initial=-1e300)
@@ -229,7 +234,9 @@ class Weighted(Objective):
         own = normalised_weights(self.weights)
         return self.objective.merit(rates, own if weights is None else own * weights)
 
-    def advantage(self, rates: np.ndarray, others: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
+    def advantage(
+        self, rates: np.ndarray, others: np.ndarray, weights: np.ndarray | None = None
+    ) -> np.ndarray:
         """That of the objective with these weights."""
         own = normalised_weights(self.weights)
         return self.objective.advantage(rates, others, own if weights is None else own * weights)

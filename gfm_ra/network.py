@@ -168,7 +168,7 @@ def _array(name: str, given: object) -> np.ndarray:
         raise ValueError(f"network: {name} must be [..., K, K] with K >= 1, got shape {list(values.shape)}")
     if values.dtype not in (np.float32, np.float64):
         values = values.astype(np.float64)
-    return values.astype(values.dtype.newbyteorder("="), copy=False)
+    return values if values.dtype.isnative else values.astype(values.dtype.newbyteorder("="))
 
 
 def _check_gains(values: np.ndarray, in_db: bool, seen: Survey) -> None:

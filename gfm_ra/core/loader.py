@@ -6,6 +6,8 @@ import os
 from functools import cache
 from pathlib import Path
 
+import numpy as np
+
 from gfm_ra.core import objects
 from gfm_ra.errors import UserError
 
@@ -71,3 +73,11 @@ def _folder() -> Path:
             f"the compiled core is not installed (there is no package {PACKAGE}): run `make install`"
         )
     return Path(next(iter(found.submodule_search_locations)))
+
+
+def address(array: np.ndarray) -> int:
+    """Where an array's numbers lie."""
+    if array.size and array.flags.writeable and array.flags.c_contiguous:
+        # A quarter of the time of the general way.
+        return ctypes.addressof(ctypes.c_char.from_buffer(array))  # pyright: ignore[reportArgumentType]
+    return array.__array_interface__["data"][0]

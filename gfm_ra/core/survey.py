@@ -6,6 +6,7 @@ from functools import cache
 import numpy as np
 
 from gfm_ra.core import loader
+from gfm_ra.core.loader import address
 from gfm_ra.units import LARGEST_GAIN_DB, LEAST_GAIN_DB, db_to_linear
 
 _LINEAR_LIMITS = (float(db_to_linear(LEAST_GAIN_DB)), float(db_to_linear(LARGEST_GAIN_DB)))
@@ -36,8 +37,7 @@ def survey(gain: np.ndarray, in_db: bool) -> Survey:
     core = _core()
     look = core.gfm_ra_survey_float if values.dtype == np.float32 else core.gfm_ra_survey_double
     count = values.size // (links * links)
-    address = values.__array_interface__["data"][0]
-    if look(address, count, links, zero, lower, upper, ctypes.byref(found)) != 0:
+    if look(address(values), count, links, zero, lower, upper, ctypes.byref(found)) != 0:
         raise MemoryError("the compiled core found no memory to look at gains")
     return found
 

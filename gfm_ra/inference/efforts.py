@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from gfm_ra.core import loader
+from gfm_ra.core.loader import address
 from gfm_ra.goal_family import numbers_of
 from gfm_ra.goals import Objective
 from gfm_ra.inference import unrolled
@@ -93,9 +94,9 @@ def answers(
     task = _Task(
         ctypes.pointer(passes),
         ctypes.pointer(classical),
-        None if exact is None else binding.address(exact),
+        None if exact is None else address(exact),
         *numbers,
-        *(binding.address(array) for array in found),
+        *(address(array) for array in found),
         REFINEMENT_ITERATIONS,
         compares or effort != "fast",
     )

@@ -17,10 +17,14 @@ class Layer(ctypes.Structure):
 
 
 class Step(ctypes.Structure):
+    """One step's layers."""
+
     _fields_ = tuple((name, Layer) for name in ("power", "value", "into", "outof"))
 
 
 class Round(ctypes.Structure):
+    """One round of the estimate of hidden gains."""
+
     _fields_ = (
         *((name, Layer) for name in ("value", "receiver", "transmitter", "into", "outof")),
         ("reverse", ctypes.c_float),
@@ -28,6 +32,8 @@ class Round(ctypes.Structure):
 
 
 class Estimator(ctypes.Structure):
+    """The estimate of hidden gains."""
+
     _fields_ = (
         *((name, Layer) for name in ("start", "receiver", "transmitter", "excess")),
         ("rounds", ctypes.POINTER(Round)),

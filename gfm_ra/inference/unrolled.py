@@ -10,12 +10,12 @@ from zipfile import BadZipFile
 import numpy as np
 
 from gfm_ra.core import loader
+from gfm_ra.core.loader import address
 from gfm_ra.errors import InputError
 from gfm_ra.goal_family import Numbers
 from gfm_ra.inference.network_task import Estimator, Layer, NetworkTask, Round, Step
 from gfm_ra.inference.noise import NOISE, noise
 from gfm_ra.inference.prompts import Prompt
-from gfm_ra.solvers.binding import address
 from gfm_ra.solvers.threads import spread
 from gfm_ra.units import db_to_linear
 
@@ -76,6 +76,14 @@ class Architecture(NamedTuple):
         return found | self.estimator.shapes() | _linear("power", 1, width)
 
 
+class _Prepared(NamedTuple):
+    """A task without the network, and what it was made of."""
+
+    noise: np.ndarray
+    prompt: Prompt
+    task: NetworkTask
+
+
 class UnrolledNetwork:
     """Gains and a goal to powers; any number of networks, links and draws."""
 
@@ -115,6 +123,7 @@ class UnrolledNetwork:
             values=architecture.values,
             first_noise=architecture.first_noise,
         )
+        self._last: _Prepared | None = None
         self._work_per_link = sum(array.size for array in self._kept)
 
     def powers(self, gain_db: np.ndarray, prompt: Prompt, threads: int | None = None) -> np.ndarray:
@@ -138,13 +147,31 @@ class UnrolledNetwork:
     def task(self, gain: np.ndarray, prompt: Prompt, given: np.ndarray, power: np.ndarray) -> NetworkTask:
         """What is to be computed: gain [B, K, K], noise [D, K, 2] given, power [B, D, K] for the answers; float32,
         contiguous. The task keeps what it points to, but for gain and power."""
-        given = np.ascontiguousarray(given, dtype=np.float32)
-        parameters, weights = np.ascontiguousarray(prompt.parameters), np.ascontiguousarray(prompt.weights)
+        last = self._last
+        if last is not None and last.noise is given and last.prompt is prompt:
+            prepared = last.task
+        else:
+            prepared = self._prepare(prompt, given)
+        task = NetworkTask.from_buffer_copy(prepared)
+        task.gain, task.power, task.links = address(gain), address(power), gain.shape[-1]
+        task.kept = prepared.kept
+        return task
+
+    def _prepare(self, prompt: Prompt, given: np.ndarray) -> NetworkTask:
+        """The task without what differs from network to network."""
+        noise_, parameters, weights = (
+            np.ascontiguousarray(array, dtype=np.float32)
+            for array in (given, prompt.parameters, prompt.weights)
+        )
         task = NetworkTask.from_buffer_copy(self._template)
-        task.gain, task.power, task.noise = address(gain), address(power), address(given)
-        task.parameters, task.weights = address(parameters), address(weights)
-        task.links, task.draws, task.weight_rows = gain.shape[-1], len(given), len(weights)
-        task.kept = (parameters, weights, given)
+        task.noise, task.parameters, task.weights = (
+            array.__array_interface__["data"][0] for array in (noise_, parameters, weights)
+        )
+        task.draws, task.weight_rows = len(noise_), len(weights)
+        task.kept = (parameters, weights, noise_)
+        # Noise, and the prompt of a goal without weights, are the same read-only arrays from call to call.
+        if not any(array.flags.writeable for array in (given, *prompt)):
+            self._last = _Prepared(given, prompt, task)
         return task
 
     def work(self, count: int, links: int, draws: int) -> int:

@@ -64,7 +64,10 @@ class Validator:
                 by_family.setdefault(reference.family, []).append(ratio)
         means = {f"ratio_{name}": float(np.mean(values)) for name, values in (by_goal | by_family).items()}
         overall = float(np.mean([value for values in by_goal.values() for value in values]))
-        return {"validation_loss": 1.0 - overall, "estimate_error": self.estimate_error(network, device)} | means
+        return {
+            "validation_loss": 1.0 - overall,
+            "estimate_error": self.estimate_error(network, device),
+        } | means
 
     @torch.no_grad()
     def estimate_error(self, network: UnrolledNetwork, device: torch.device) -> float:

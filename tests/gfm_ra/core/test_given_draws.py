@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from gfm_ra.core import loader, objects
+from gfm_ra.core.loader import address
 from gfm_ra.goals import AlphaFair, Objective, ProportionalFair, QoS, SumRate, Weighted
 from gfm_ra.inference import efforts
 from gfm_ra.inference.comparison import (
@@ -18,11 +19,10 @@ from gfm_ra.inference.comparison import (
     compared,
     draws_of,
 )
+from gfm_ra.inference.network_task import NetworkTask
 from gfm_ra.inference.prompts import Prompt, prompt_of
-from gfm_ra.inference.unrolled import NetworkTask
 from gfm_ra.rates import spectral_efficiency
 from gfm_ra.solvers import full_reuse, wmmse
-from gfm_ra.solvers.binding import address
 
 SEED, FIRST = 7, 3
 GOALS: list[Objective] = [SumRate(), ProportionalFair(), QoS(1.0, 5.0), AlphaFair(0.5), AlphaFair(3.0)]

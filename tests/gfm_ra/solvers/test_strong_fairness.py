@@ -32,7 +32,9 @@ def rates(power, gain):
 @pytest.mark.parametrize("alpha", [1.5, 2.0, 5.0, 7.0, 10.0])
 @pytest.mark.parametrize("starts", [1, 20])
 @pytest.mark.parametrize("together", [True, False])
-def test_a_link_without_a_rate_or_without_a_weight_changes_no_power_of_the_others(gain, alpha, starts, together):
+def test_a_link_without_a_rate_or_without_a_weight_changes_no_power_of_the_others(
+    gain, alpha, starts, together
+):
     goal = AlphaFair(alpha)
     count = COUNT if together else 1  # many snapshots share vectors, one is solved alone
     alone = wmmse(gain[:count], goal, starts=starts)
@@ -62,6 +64,8 @@ def test_the_sign_of_an_advantage_is_that_of_the_utilities(alpha):
     ours, theirs = draws.random((2, 200, 4)) + 0.2
     weights = draws.random(4)
     for scale in (None, weights):
-        expected = np.sign(((goal.benefit(ours) - goal.benefit(theirs)) * (1 if scale is None else scale)).sum(-1))
+        expected = np.sign(
+            ((goal.benefit(ours) - goal.benefit(theirs)) * (1 if scale is None else scale)).sum(-1)
+        )
         assert np.array_equal(np.sign(goal.advantage(ours, theirs, scale)), expected)
     assert np.array_equal(goal.advantage(ours, ours), np.zeros(200))
