@@ -77,8 +77,9 @@ class Allocator:
             min_rate: least rate of "qos", bit/s/Hz.
             penalty: of "qos", per missing bit/s/Hz.
             weights: priorities of the links, [K] or [..., K]; only their ratios matter.
-            effort: "fast" is one pass, ended by WMMSE iterations of the goal, and compares nothing; "balanced" is never
-                worse than one WMMSE run or full power, "best" never worse than the best of 100 WMMSE runs.
+            effort: "fast" is one pass (up to 24 links the better of two), ended by WMMSE iterations of the goal, and
+                compares nothing else; "balanced" is never worse than one WMMSE run or full power, "best" never worse
+                than the best of 100 WMMSE runs.
             seed: of the noise that tells alike links apart, and of the random starts of "best".
             first_index: number of the first network where the call answers a part of more: the random starts are
                 keyed by it.

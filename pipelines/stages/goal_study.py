@@ -24,8 +24,8 @@ from components.evaluation.torch_allocator import Allocator
 from components.intervals import mean_over_seeds, ratio_of_means
 from components.model.conditioning import GoalSpec
 from components.model.inference import allocate_batches
-from components.training.adaptation.adapt import Way, fit
-from components.training.adaptation.samples import FewSamplesConfig, ToldNetwork
+from components.training.adaptation.adapt import Way, allocator_of, fit
+from components.training.adaptation.samples import FewSamplesConfig
 from components.training.worlds.folder import (
     goals_known,
     load_any_goal_model,
@@ -54,7 +54,7 @@ class Adaptation(Strict):
     seeds: int = Field(default=3, ge=2)
     goals: tuple[str, ...] = Field(min_length=1)
     ways: tuple[Way, ...] = get_args(Way)
-    weights: FewSamplesConfig = FewSamplesConfig()  # where these are trained
+    training: FewSamplesConfig = FewSamplesConfig()  # where weights are trained
 
 
 class GoalStudyConfig(Strict):
@@ -143,7 +143,7 @@ def evaluate_missing(config: GoalStudyConfig, place: Place, scenario: str, objec
 
 
 def adapt(config: GoalStudyConfig, place: Place, name: str, way: Way | None, number: int) -> float | None:
-    """Test ratio of the prompted model for one goal after one way of adapting (None: zero-shot), on its own few
+    """Test ratio of what effort fast answers for one goal after one way of adapting (None: zero-shot), on its own few
     samples."""
     torch.set_num_threads(1)
     adaptation, manifest = config.adaptation, Manifest.load(place.data)
@@ -151,20 +151,19 @@ def adapt(config: GoalStudyConfig, place: Place, name: str, way: Way | None, num
     train = load_split(place.data, manifest, adaptation.scenario, "train", rows)[-adaptation.shots :]
     test = load_split(place.data, manifest, adaptation.scenario, "test", config.rows)
     goal = config.goals[name].build(test.shape[-1])
-    network, numbers = load_unrolled(place.model), numbers_of(goal)
-    if numbers is None:
+    network, told = load_unrolled(place.model), None
+    if numbers_of(goal) is None:
         raise UserError(f"goal_study: adaptation.goals: {name} is none that networks know: leave it out")
+    envelope = load_unrolled_card(place.model).goals.ranges()
     if way is not None:
-        envelope = load_unrolled_card(place.model).goals.ranges()
-        found = fit(network, goal, [train], way, envelope, place.seed + number, adaptation.weights)
-        network, numbers = found.network, found.told or numbers
-    model = ToldNetwork(network, numbers)
-    best = wmmse(
-        to_gain(test), goal, starts=config.starts, iterations=config.iterations, seed=place.seed, threads=1
+        found = fit(network, goal, [train], way, envelope, place.seed + number, adaptation.training)
+        network, told = found.network, found.told
+    gain = to_gain(test)
+    answer = allocator_of(network, goal, told, envelope).allocate(
+        gain=gain, goal=goal, effort="fast", threads=1
     )
-    reached, reference = (
-        comparable_score(goal, power, test) for power in (allocate_batches(model, test), best)
-    )
+    best = wmmse(gain, goal, starts=config.starts, iterations=config.iterations, seed=place.seed, threads=1)
+    reached, reference = (comparable_score(goal, power, test) for power in (answer.power, best))
     return float(reached.mean() / reference.mean()) if reference.mean() > 0.0 else None
 
 

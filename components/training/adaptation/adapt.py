@@ -51,7 +51,7 @@ class Adaptation:
 
     def allocator(self) -> Allocator:
         """An allocator with these weights."""
-        return _allocator(self.network, self.goal, self.told, self.parent.envelope)
+        return allocator_of(self.network, self.goal, self.told, self.parent.envelope)
 
 
 def adapt(
@@ -127,7 +127,7 @@ def fit(
         ValueError: no two networks of one size.
     """
     train, held = _halves(arrays, seed)
-    before = _utilities(_allocator(network, goal, None, envelope), goal, held)
+    before = _utilities(allocator_of(network, goal, None, envelope), goal, held)
     with deterministic(torch.device("cpu")):
         told = _told(network, goal, envelope, train)
         candidate = network if way == "prompt" else copy.deepcopy(network)
@@ -136,7 +136,7 @@ def fit(
             loop = FewSamples(config, ToldNetwork(candidate, numbers), goal, way, train, seed)
             loop.run(lambda *_: None, lambda *_: None)
             candidate.eval().requires_grad_(False)
-    after = _utilities(_allocator(candidate, goal, told, envelope), goal, held)
+    after = _utilities(allocator_of(candidate, goal, told, envelope), goal, held)
     difference = mean_difference(after, before, seed)
     better = difference.low > 0
     return Fitted(candidate if better else network, told if better else None, difference, better)
@@ -201,9 +201,10 @@ def _halves(arrays: list[np.ndarray], seed: int) -> tuple[list[np.ndarray], list
     return train, held
 
 
-def _allocator(
+def allocator_of(
     network: UnrolledNetwork, goal: Objective | OwnUtility, told: Numbers | None, envelope: Envelope
 ) -> Allocator:
+    """What answers with a network's weights, which is told these numbers for a goal, None for the goal's own."""
     arrays = packaged.arrays(network)
     compiled = unrolled.UnrolledNetwork(unrolled.sizes_of(packaged.architecture(network)), arrays)
     if told is not None:
@@ -233,7 +234,7 @@ def _told(
     """The numbers that serve the goal best on some of the training half; None for the goal's own."""
     few = [array[: max(1, _SEARCHED // len(train))] for array in train]
     own = (numbers_of(goal) if isinstance(goal, Objective) else None) or _NOTHING
-    allocator = _allocator(network, goal, own, envelope)
+    allocator = allocator_of(network, goal, own, envelope)
     key = numbers_of(goal) if isinstance(goal, Objective) else None
     compiled = allocator.network
     assert isinstance(compiled, unrolled.UnrolledNetwork), "adaptation is of unrolled networks"

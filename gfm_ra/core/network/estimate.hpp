@@ -134,7 +134,7 @@ template <class F> class HiddenGains {
         bounded_layer<F>(round.value, state_, value, stride_, stride_);
         for (int64_t j = 0; j < links_; ++j)
             for (int64_t i = 0; i < padded_; ++i) sent_[j * padded_ + i] = i < values ? value[i * stride_ + j] : 0.0f;
-        mistake(round);
+        measure_errors(round);
         const auto carry = [&](const float* matrix, const float* divisor, float more) GFM_RA_LAMBDA {
             gather<F>(sent_, values, padded_, matrix, links_, stride_, [&](int64_t row, int64_t at, F sum) GFM_RA_LAMBDA {
                 store(received + row * stride_ + at, sum / (load<F>(divisor + at) + more));
@@ -162,7 +162,7 @@ template <class F> class HiddenGains {
     }
 
     // What the states get wrong of the visible gains, by rows and by columns.
-    void mistake(const RoundLayers& round) {
+    void measure_errors(const RoundLayers& round) {
         one_layer<F>(round.receiver, state_, receiver_, stride_, stride_);
         one_layer<F>(round.transmitter, state_, transmitter_, stride_, stride_);
         const int64_t rows = round.receiver.rows;

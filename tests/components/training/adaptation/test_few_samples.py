@@ -9,7 +9,7 @@ from components.channel.worlds.distribution import WorldDistribution
 from components.model.inference import allocate_batches
 from components.model.lora import LoRAConfig
 from components.model.unrolled.network import UnrolledConfig, UnrolledNetwork
-from components.training.adaptation.adapt import fit
+from components.training.adaptation.adapt import Way, fit
 from components.training.adaptation.samples import FewSamples, FewSamplesConfig, ToldNetwork, Trained
 from gfm_ra.goals import ProportionalFair
 from gfm_ra.rates import spectral_efficiency
@@ -72,10 +72,14 @@ def test_more_samples_take_fewer_passes_but_at_least_two() -> None:
     assert FewSamplesConfig(epochs=3).epochs_of(many) == 3
 
 
-@pytest.mark.parametrize("way", ["prompt", "full"])
-def test_the_given_network_stays_as_it_is_whatever_comes_of_it(way: str) -> None:
-    given, before = network(), network().state_dict()
-    found = fit(given, GOAL, [GAINS_DB], way, ENVELOPE, 1, FewSamplesConfig())  # type: ignore[arg-type]
+@pytest.mark.parametrize(
+    ("way", "rate", "better"), [("full", 1e-2, True), ("full", 10.0, False), ("lora", 10.0, False)]
+)
+def test_what_is_not_better_on_the_held_back_half_is_thrown_away(way: Way, rate: float, better: bool) -> None:
+    given = network()
+    found = fit(given, GOAL, [GAINS_DB], way, ENVELOPE, 1, FewSamplesConfig(learning_rate=rate))
+    assert found.adapted == better == (found.difference.low > 0)
+    assert (found.network is given) != better
+    assert better or (found.told is None and found.difference.value < 0)
+    before = network().state_dict()
     assert all(torch.equal(value, before[name]) for name, value in given.state_dict().items())
-    assert found.adapted == (found.difference.low > 0)
-    assert found.adapted or (found.network is given and found.told is None)

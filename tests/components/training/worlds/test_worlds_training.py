@@ -100,6 +100,28 @@ def test_a_phase_may_train_the_estimates_alone() -> None:
     assert "estimator.excess.weight" not in moved  # that is the utility's business
 
 
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({"estimate_weight": 0.0, "goals": {"complete_share": 0.0}}, "trains nothing with estimate_weight 0"),
+        ({}, "networks without hidden gains .* teach nothing"),
+    ],
+)
+def test_estimates_alone_need_hidden_gains_and_a_weight(more: dict[str, object], words: str) -> None:
+    with pytest.raises(ValidationError, match=words):
+        WorldsConfig.model_validate({"estimates_only": True, **more})
+
+
+def test_a_phase_of_estimates_lowers_their_error() -> None:
+    alone = TINY.model_copy(
+        update={"estimates_only": True, "goals": GoalMixture(complete_share=0.0), "epochs": 2, "batches": 30}
+    )
+    loop = WorldsTraining(alone, 1, Group())
+    before = loop.validator.estimate_error(loop.network, torch.device("cpu"))
+    history = loop.run(lambda *_: None, lambda *_: None)
+    assert history[-1]["estimate_error"] == history[-1]["validation_loss"] < before - 0.02
+
+
 def test_the_utility_does_not_move_the_estimates() -> None:
     config = TINY.model_copy(update={"estimate_weight": 0.0, "goals": GoalMixture(complete_share=0.0)})
     loop = WorldsTraining(config, 1, Group())
