@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from pydantic import Field, ValidationError, model_validator
 
 from components.config import Strict
-from components.evaluation.comparison import IMPUTED, SCRATCH, VARIANT
+from components.evaluation.comparison import IMPUTED, VARIANT
 from pipelines.runtime.errors import UserError, describe_validation
 from pipelines.runtime.stage import read_params
 from pipelines.stages.evaluate import EvaluateConfig
@@ -29,7 +29,7 @@ from pipelines.studies.speed_quality_timing import SpeedQualityConfig
 from pipelines.studies.train_worlds import TrainWorldsConfig
 
 # What pipelines.reporting.paper_figures makes the paper's figures from.
-STUDIES = {"few-shot", "paper-recipe", "pcgnn", "zero-shot", "imputed", "variants"}
+STUDIES = {"few-shot", "paper-recipe", "until-it-stops", "pcgnn", "zero-shot", "imputed", "variants"}
 Need = tuple[
     str, str, str, int
 ]  # who needs how many snapshots of which split: (parameter, scenario, split, rows)
@@ -100,7 +100,7 @@ class FiguresParams(Strict):
         missing = STUDIES - set(few_shot.studies)
         if missing:
             raise ValueError(f"few_shot.studies has no {sorted(missing)[0]}, which a figure is made from")
-        names = {*paper_figures.sizes, *paper_figures.mask_ratios, *paper_figures.ablation} - {SCRATCH}
+        names = set(paper_figures.variants())
         starts = {start for study in few_shot.studies.values() for start in study.starts}
         used = names | {start.removeprefix(VARIANT) for start in starts if start.startswith(VARIANT)}
         unknown = used - set(self.ablations.variants)

@@ -65,6 +65,22 @@ def plan_epoch(counts: Sequence[int], batch_size: int, seed: int, purpose: str, 
     return [replace(batches[i], place=Place(purpose, epoch, number)) for number, i in enumerate(order)]
 
 
+def plan_steps(
+    counts: Sequence[int], batch_size: int, seed: int, purpose: str, first: int, steps: int
+) -> list[Batch]:
+    """Batches `first` to `first + steps` of a run that passes over the data again and again.
+
+    Passes are those of `plan_epoch`. Empty if there is no data.
+    """
+    in_a_pass = sum(-(-count // batch_size) for count in counts)
+    found: list[Batch] = []
+    while in_a_pass and len(found) < steps:
+        number, within = divmod(first + len(found), in_a_pass)
+        passed = plan_epoch(counts, batch_size, seed, purpose, number)
+        found += passed[within : within + steps - len(found)]
+    return found
+
+
 def take(sources: Sequence[TrainingSet], batch: Batch, group: Group) -> Tensor:
     """This rank's part of a batch as gain_db [B / world_size, K, K] float32.
 

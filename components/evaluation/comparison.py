@@ -9,8 +9,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from components.channel.imputation import fill_constant, fill_quantile
+from components.channel.masking import Masked
 from components.data.shards import write_table
-from components.evaluation.few_shot import hidden_pairs
+from components.evaluation.few_shot import hidden_edges, hidden_pairs
 from components.evaluation.scores import comparable_score, score_of_rates
 from components.model.pcgnn.network import PCGNNConfig, fresh_pcgnn
 from components.model.prompted import FixedGoal
@@ -43,15 +44,26 @@ class Label(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """One run on one scenario with one share of hidden pairs; the arrays are [N], one number per snapshot."""
+    """One run on one scenario with one share of what is hidden; the arrays are [N], one number per snapshot."""
 
     scenario: str
-    hidden: float
+    masked: Masked
+    hidden: float  # share of them
     score: np.ndarray  # `comparable_score`
     polished: np.ndarray  # the same after a few WMMSE iterations from these powers
     sum_rate: np.ndarray  # bit/s/Hz
     violated: np.ndarray  # links below the least rate of the QoS objective
     violated_rate: np.ndarray  # sum of those links' rates, bit/s/Hz
+
+
+class Training(NamedTuple):
+    """What a run's training consisted of; zeros and empty where nothing was trained."""
+
+    validation: float = 0.0  # utility per link of the weights that are kept
+    updates: int = 0
+    visits: float = 0.0  # how often each sample was seen on average
+    weights: int = 0  # of the whole network
+    features: str = ""  # of its nodes
 
 
 def start_model(
@@ -74,10 +86,19 @@ def start_model(
     )
 
 
+def features_of(model: TunableModel | SingleDrawOfGoal) -> str:
+    """Which node features a model reads, in the words of its configuration; "direct" is the paper's."""
+    config = getattr(model.backbone, "config", None)
+    return getattr(config, "node_features", "direct")
+
+
 def imputed_answers(
-    objective: Objective, val: np.ndarray, iterations: int, share: float, seed: int
+    objective: Objective, val: np.ndarray, iterations: int, masked: Masked, share: float, seed: int
 ) -> Powers:
-    """WMMSE on filled-in gains, the filling being the one that is best on validation snapshots gain_db [N, K, K]."""
+    """WMMSE on filled-in gains, the filling being the one that is best on validation snapshots gain_db [N, K, K].
+
+    Of edges that are hidden in one direction, the other end still reports the gains: they are known.
+    """
     fills: list[Callable[[np.ndarray, np.ndarray], np.ndarray]] = [
         fill_constant,
         *(lambda gain, hidden, q=q: fill_quantile(gain, hidden, q) for q in QUANTILES),
@@ -86,14 +107,19 @@ def imputed_answers(
     def solve(fill: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Powers:
         def answer(gain_db: np.ndarray, hidden: np.ndarray | None) -> np.ndarray:
             gain = to_gain(gain_db)
-            known = gain if hidden is None else fill(gain, hidden)
+            known = gain if hidden is None else fill(gain, hidden & hidden.swapaxes(-1, -2))
             return wmmse(known, objective, iterations=iterations, threads=1)
 
         return answer
 
-    mask = hidden_pairs(val.shape, share, seed)
+    mask = mask_of(masked, val.shape, share, seed)
     reached = [float(comparable_score(objective, solve(fill)(val, mask), val).mean()) for fill in fills]
     return solve(fills[int(np.argmax(reached))])
+
+
+def mask_of(masked: Masked, shape: tuple[int, ...], share: float, seed: int) -> np.ndarray:
+    """`hidden_pairs` or `hidden_edges`."""
+    return (hidden_pairs if masked == "pairs" else hidden_edges)(shape, share, seed)
 
 
 def evaluate(
@@ -101,17 +127,18 @@ def evaluate(
     objective: Objective,
     scenario: str,
     gain_db: np.ndarray,
+    masked: Masked,
     share: float,
     polish_iterations: int,
     seed: int,
 ) -> Entry:
-    """Powers on gain_db [N, K, K] with a share of the pairs hidden, evaluated with the true gains."""
-    hidden = hidden_pairs(gain_db.shape, share, seed) if share > 0 else None
+    """Powers on gain_db [N, K, K] with a share of pairs or edges hidden, evaluated with the true gains."""
+    hidden = mask_of(masked, gain_db.shape, share, seed) if share > 0 else None
     power, gain = powers(gain_db, hidden), to_gain(gain_db)
     polished = power
     if hidden is None:  # refinement needs the gains
         polished = wmmse(gain, objective, iterations=polish_iterations, initial_power=power, threads=1)
-    return entry(objective, scenario, gain_db, power, polished, share)
+    return entry(objective, scenario, gain_db, power, polished, masked, share)
 
 
 def entry(
@@ -120,6 +147,7 @@ def entry(
     gain_db: np.ndarray,
     power: np.ndarray,
     polished: np.ndarray,
+    masked: Masked = "pairs",
     share: float = 0.0,
 ) -> Entry:
     """What powers [N, K] are worth on gain_db [N, K, K]."""
@@ -129,6 +157,7 @@ def entry(
     below = rates < QoS().min_rate
     return Entry(
         scenario,
+        masked,
         share,
         score_of_rates(objective, rates),
         score_of_rates(objective, refined),
@@ -138,12 +167,12 @@ def entry(
     )
 
 
-def write_entries(path: Path, label: Label, entries: Sequence[Entry], validation: float) -> None:
+def write_entries(path: Path, label: Label, entries: Sequence[Entry], training: Training) -> None:
     """Store a run as Parquet, a row per scenario and share, a list per snapshot column."""
-    columns: dict[str, object] = {name: [value] * len(entries) for name, value in label._asdict().items()}
-    columns["scenario"] = [found.scenario for found in entries]
-    columns["hidden"] = [found.hidden for found in entries]
-    columns["validation"] = [validation] * len(entries)
+    same = label._asdict() | training._asdict()
+    columns: dict[str, object] = {name: [value] * len(entries) for name, value in same.items()}
+    for name in ("scenario", "masked", "hidden"):
+        columns[name] = [getattr(found, name) for found in entries]
     for name in SNAPSHOT_COLUMNS:
         values = [np.asarray(getattr(found, name), dtype=np.float32) for found in entries]
         columns[name] = pa.array([list(row) for row in values], pa.list_(pa.float32()))

@@ -1,7 +1,10 @@
 """Hyperparameters of pre-training."""
 
+from typing import Literal
+
 from pydantic import Field, model_validator
 
+from components.channel.masking import Masked
 from components.config import Strict
 from components.model.backbone import BackboneConfig
 from components.model.conditioning import GoalDistribution, GoalEnvelope
@@ -16,6 +19,10 @@ class PretrainingConfig(Strict):
 
     backbone: BackboneConfig = BackboneConfig()
     mask_ratio: float = Field(default=0.3, gt=0, lt=1)  # rho
+    masked: Masked = "pairs"  # what is hidden; "edges": directed ones, whose reverse gives the answer away
+    # What (8) makes of the masked edges of a graph: their mean, or their sum as it is written, under which the weight
+    # of the other terms falls with K and rho.
+    edge_reduction: Literal["mean", "sum"] = "mean"
     edge_weight: float = Field(default=1.0, ge=0)  # of L_edge; (13) has 1
     consistency_weight: float = Field(default=0.1, ge=0)  # lambda of (13)
     utility_weight: float = Field(default=0.0, ge=0)  # mu: beyond the paper; 0 is Algorithm 1
@@ -38,6 +45,10 @@ class PretrainingConfig(Strict):
     def _has_something_to_learn(self) -> "PretrainingConfig":
         if self.edge_weight + self.consistency_weight + self.utility_weight == 0:
             raise ValueError("edge_weight, consistency_weight and utility_weight are all 0: nothing to learn")
+        if self.goal_conditioned and (self.masked != "pairs" or self.edge_reduction != "mean"):
+            raise ValueError(
+                "masked edges and sums are Algorithm 1's alone: with utility_weight leave them out"
+            )
         return self
 
     @property

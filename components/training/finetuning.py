@@ -1,5 +1,6 @@
 """Adapting a backbone to one objective without labels: head warm-up, then everything, equations (14)-(15)."""
 
+import copy
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -43,6 +44,11 @@ class FinetuningConfig(Strict):
     rise_updates: int = Field(default=0, ge=0)  # Table I has none
     batch_size: int = Field(default=64, ge=1)
     validate_every: int = Field(default=10, ge=1)  # epochs
+    # Updates that count as an epoch, however many samples there are: arms with more samples then train neither longer
+    # nor shorter. None: one pass over the samples.
+    updates_per_epoch: int | None = Field(default=None, ge=1)
+    # Stop after so many validations without a better one, and keep the best weights. None: train to the last epoch.
+    patience: int | None = Field(default=None, ge=1)
 
     @model_validator(mode="after")
     def _trains_at_all(self) -> "FinetuningConfig":
@@ -59,6 +65,7 @@ class FinetuningConfig(Strict):
         return self.model_copy(update={"warmup_epochs": warmup, "epochs": epochs})
 
 
+VALIDATION = "validation_utility_per_link"
 TunableModel = PowerModel | FixedGoal | PCGNN | UnfoldedWMMSE
 
 
@@ -87,8 +94,9 @@ class Finetuning(TrainingLoop):
         head = _prompt(model) if config.adapt == "prompt" else list(model.head.parameters())
         settings = LoopConfig(
             "finetune", config.warmup_epochs + config.epochs, config.batch_size, config.validate_every,
-            sum_dtype=torch.float64,
+            sum_dtype=torch.float64, steps_per_epoch=config.updates_per_epoch,
         )  # fmt: skip
+        self.best = copy.deepcopy(self.model) if config.patience else None
         super().__init__(settings, self.model, [self.backbone_parameters, head], train, seed, group)
 
     def run(self, report: Report, tick: Tick, resume_from: Path | None = None) -> list[Metrics]:
@@ -97,6 +105,8 @@ class Finetuning(TrainingLoop):
         Afterwards the model is whole again (adapters are merged), so a finished run can be neither saved nor resumed.
         """
         history = super().run(report, tick, resume_from)
+        if self.best is not None:
+            self.model.load_state_dict(self.best.state_dict())
         if self.config.adapt == "lora":
             merge_adapters(self.model.backbone)
         return history
@@ -126,15 +136,34 @@ class Finetuning(TrainingLoop):
 
     def measure(self, epoch: Epoch) -> Metrics:
         """Utilities per link, as means over the epoch's batches and over the validation sets."""
+        reached = self.validate()
+        if self.best is not None and reached > max(self._validated(), default=-math.inf):
+            self.best.load_state_dict(self.model.state_dict())
         return {
             "epoch": float(self.epochs_done),
             "train_utility_per_link": epoch.reported,
-            "validation_utility_per_link": self.validate(),
+            VALIDATION: reached,
         }
 
+    def is_done(self) -> bool:
+        """Whether validation has stopped rising for `patience` validations of the second stage."""
+        values = self._validated()
+        return self.config.patience is not None and len(values) - _first_best(values) >= self.config.patience
+
+    @property
+    def reached(self) -> float:
+        """Validation utility per link of the weights that are kept."""
+        return max(self._validated()) if self.best is not None else self.history[-1][VALIDATION]
+
     def modules(self) -> dict[str, nn.Module]:
-        """The model."""
-        return {"model": self.model}
+        """The model, and with `patience` the best one so far."""
+        found: dict[str, nn.Module] = {"model": self.model}
+        return found if self.best is None else found | {"best": self.best}
+
+    def _validated(self) -> list[float]:
+        """Validation utilities of the second stage so far, or of the first if there is no second."""
+        after = self.config.warmup_epochs if self.config.epochs else 0
+        return [metrics[VALIDATION] for metrics in self.history if metrics["epoch"] > after]
 
     @torch.no_grad()
     def validate(self) -> float:
@@ -151,6 +180,11 @@ class Finetuning(TrainingLoop):
             rates = spectral_efficiency(one.to(self.group.device), db_to_linear(gain_db))
             utilities.append(self.objective.utility(rates))
         return torch.cat(utilities).mean() / links
+
+
+def _first_best(values: Sequence[float]) -> int:
+    """How many values there are up to the first of the best; 0 if there are none."""
+    return values.index(max(values)) + 1 if values else 0
 
 
 def adaptation_loss(

@@ -7,6 +7,7 @@ from pydantic import Field
 from torch import Tensor
 
 from components.config import Strict
+from components.model.backbone import Backbone
 from gfm_ra.errors import UserError
 
 
@@ -31,6 +32,24 @@ def effective_rank(embeddings: Tensor) -> float:
     share = share / share.sum().clamp_min(torch.finfo(torch.float64).tiny)
     entropy = -(share * share.clamp_min(torch.finfo(torch.float64).tiny).log()).sum()
     return float(entropy.exp())
+
+
+@torch.no_grad()
+def rank_by_layer(backbone: Backbone, gain_db: Tensor) -> list[float]:
+    """Effective rank of the links' embeddings, centred within their graph, before the first and after every layer.
+
+    gain_db: [B, K, K]. A rank that falls with depth says that links of a graph become alike (over-smoothing).
+    """
+    z, bias = backbone.start(gain_db, None, None)
+    found = [_rank_within_graphs(z)]
+    for layer in backbone.layers:
+        z = layer(z, bias)
+        found.append(_rank_within_graphs(z))
+    return found
+
+
+def _rank_within_graphs(z: Tensor) -> float:
+    return effective_rank((z - z.mean(1, keepdim=True)).flatten(0, 1))
 
 
 def mean_dimension_std(embeddings: Tensor) -> float:

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from components.data.batches import Batch, Group, TrainingSet, plan_epoch, take
+from components.data.batches import Batch, Group, TrainingSet, plan_epoch, plan_steps, take
 from components.training.checkpoint import TrainingState, load_training, save_training
 from components.training.precision import Precision, autocast
 from components.training.schedule import Schedule
@@ -44,6 +44,7 @@ class LoopConfig(NamedTuple):
     max_gradient_norm: float | None = None
     compile: bool = False
     sum_dtype: torch.dtype = torch.float32  # in which an epoch's means are summed
+    steps_per_epoch: int | None = None  # None: one pass over the data
 
 
 class Loss(NamedTuple):
@@ -110,6 +111,10 @@ class TrainingLoop(ABC):
         """Parameters whose gradients are limited by one norm."""
         return [list(self._model.parameters())]
 
+    def is_done(self) -> bool:
+        """Whether to stop before the last epoch."""
+        return False
+
     def end_step(self) -> None:  # noqa: B027 (most loops have nothing to do there)
         """What comes after an update."""
 
@@ -133,7 +138,7 @@ class TrainingLoop(ABC):
         """
         if resume_from is not None:
             self._restore(resume_from)
-        while self.epochs_done < self.settings.epochs:
+        while self.epochs_done < self.settings.epochs and not self.is_done():
             epoch = self._train_epoch(tick)
             self.epochs_done += 1
             if self.epochs_done % self.settings.report_every == 0 or self.epochs_done == self.settings.epochs:
@@ -181,8 +186,13 @@ class TrainingLoop(ABC):
             schedule.restore(state.scheduler)
 
     def _plan(self, epoch: int) -> list[Batch]:
-        counts = [len(gains) for gains in self.train]
-        return plan_epoch(counts, self.settings.batch_size, self.seed, self.settings.purpose, epoch)
+        counts, settings = [len(gains) for gains in self.train], self.settings
+        if settings.steps_per_epoch is None:
+            return plan_epoch(counts, settings.batch_size, self.seed, settings.purpose, epoch)
+        first = epoch * settings.steps_per_epoch
+        return plan_steps(
+            counts, settings.batch_size, self.seed, settings.purpose, first, settings.steps_per_epoch
+        )
 
     def _train_epoch(self, tick: Tick) -> Epoch:
         self.begin_epoch()

@@ -8,7 +8,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from components.channel.masking import random_pair_mask
+from components.channel.masking import random_mask, random_pair_mask
 from components.channel.torch_rng import seeded, torch_stream
 from components.data.batches import Group, Snapshots, links_of
 from components.model.prompted import GoalBackbone, PromptedModel
@@ -63,14 +63,19 @@ class Pretraining(TrainingLoop):
         key = (self.steps_done, part, self.group.rank)
         # Drawn where they are used: on a CPU it takes longer than a GPU's whole step.
         generator = torch_stream(self.seed, "pretrain", "mask", *key, device=gain_db.device)
-        goals, ratio = None, config.mask_ratio
+        goals = None
         if config.goal_conditioned:
             drawing = torch_stream(self.seed, "pretrain", "goals", *key, device=gain_db.device)
             goals = config.goals.draw(batch, links, drawing)
-            ratio = config.goals.draw_mask_ratios(batch, drawing)
-        mask = random_pair_mask(batch, links, ratio, generator)
+            mask = random_pair_mask(batch, links, config.goals.draw_mask_ratios(batch, drawing), generator)
+        else:
+            mask = random_mask(config.masked, batch, links, config.mask_ratio, generator)
         target = self.teacher(gain_db, goals) if config.consistency_weight > 0 else None
         losses = self.forward(gain_db, mask, Task(config.edge_weight > 0, target, goals))
+        edges = (
+            1.0 if config.edge_reduction == "mean" else 2.0 * mask.sum() / batch
+        )  # numbers predicted per graph
+        losses = losses._replace(edge=losses.edge * edges)
         total = self._total(losses) + config.utility_weight * losses.goal
         return Loss(total, total)
 

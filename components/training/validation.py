@@ -7,7 +7,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from components.channel.masking import random_pair_mask
+from components.channel.masking import random_mask
 from components.channel.torch_rng import torch_stream
 from components.data.batches import Batch, Group, Snapshots, graphs_at_once, take
 from components.model.conditioning import advantage, goals_of
@@ -84,7 +84,8 @@ class Validator:
         gain_db = take(self.data, batch, Group(device=self.group.device))
         generator = torch_stream(self.seed, "pretrain", "validation-mask", index)
         count, links, _ = gain_db.shape
-        mask = random_pair_mask(count, links, self.config.mask_ratio, generator, gain_db.device)
+        config = self.config
+        mask = random_mask(config.masked, count, links, config.mask_ratio, generator, gain_db.device)
         step = graphs_at_once(links)
         parts = zip(gain_db.split(step), mask.split(step), strict=True)
         return torch.stack([self._validate_part(some, hidden, embeddings) for some, hidden in parts]).sum(0)

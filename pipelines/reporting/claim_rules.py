@@ -6,6 +6,7 @@ Those for this project's own claims are in `own_claim_rules`.
 from collections.abc import Callable
 from itertools import pairwise
 
+from components.channel.masking import Masked
 from pipelines.reporting.claim_evidence import (
     FAILS,
     HALF,
@@ -25,7 +26,7 @@ from pipelines.reporting.claim_evidence import (
     status_of_clear,
     with_interval,
 )
-from pipelines.reporting.paper_figures import IMPUTED_NAME, ZERO_SHOT, curve
+from pipelines.reporting.paper_figures import IMPUTED_NAME, READINGS, ZERO_SHOT, curve
 from pipelines.reporting.plots import Row, series
 
 
@@ -68,26 +69,30 @@ def pcgnn_saturates(figures: Figures) -> Finding:
     return parts, HOLDS if most < 0.01 else PARTLY if mean < 0.02 else FAILS
 
 
-def qos_ratio(figures: Figures) -> Finding:
-    """Figure 4(c), the largest K."""
-    figure = figures["figure4"]
-    panel = panel_of(figure, "QoS utility / WMMSE-Best")
-    rows = list(curve(figure, panel, adapted(figure) or "").values())
-    if not rows:
-        return "–", UNKNOWN
-    zero_shot = list(curve(figure, panel, ZERO_SHOT).values())
-    if rows[-1]["x"] != "K = 80":
-        return "–", UNKNOWN
-    parts = f"{rows[-1]['x']}: {with_interval(rows[-1])}"
-    parts += f"; prompted, zero-shot {with_interval(zero_shot[-1])}" if zero_shot else ""
-    return parts, graded(rows[-1]["value"], 2.9, 2.0)
-
-
-def at_half(objective: str, holds: float, partly: float) -> Callable[[Figures], Finding]:
-    """The rule that half of the pairs hidden leave at least so much of the ratio."""
+def qos_ratio(reference: str) -> Callable[[Figures], Finding]:
+    """The rule of figure 4(c), the largest K, over a reference."""
 
     def check(figures: Figures) -> Finding:
-        figure = figures["figure5"]
+        figure = figures["figure4"]
+        panel = panel_of(figure, f"QoS utility / {reference}")
+        rows = list(curve(figure, panel, adapted(figure) or "").values())
+        zero_shot = list(curve(figure, panel, ZERO_SHOT).values())
+        if not rows or rows[-1]["x"] != "K = 80":
+            return "–", UNKNOWN
+        parts = f"{rows[-1]['x']}: {with_interval(rows[-1])}"
+        parts += f"; prompted, zero-shot {with_interval(zero_shot[-1])}" if zero_shot else ""
+        return parts, graded(rows[-1]["value"], 2.9, 2.0)
+
+    return check
+
+
+def at_half(
+    objective: str, holds: float, partly: float, masked: Masked = "pairs"
+) -> Callable[[Figures], Finding]:
+    """The rule that half of the pairs or edges hidden leave at least so much of the ratio."""
+
+    def check(figures: Figures) -> Finding:
+        figure = figures[READINGS["figure5"][masked]]
         panel = panel_of(figure, objective)
         head = curve(figure, panel, adapted(figure) or "").get(HALF)
         if head is None:
@@ -101,24 +106,32 @@ def at_half(objective: str, holds: float, partly: float) -> Callable[[Figures], 
     return check
 
 
-def robust(figures: Figures) -> Finding:
-    """Figure 5: better than PCGNN at every share of every objective."""
-    figure = figures["figure5"]
-    ours = cells(figure, adapted(figure) or "")
-    wins = [
-        ours[cell]["value"] > row["value"]
-        for name in pcgnn(figure)
-        for cell, row in cells(figure, name).items()
-        if cell in ours and cell[1] > 0
-    ]
-    return f"better in {sum(wins)} of {len(wins)} cells", status_of_all(wins)
+def robust(masked: Masked) -> Callable[[Figures], Finding]:
+    """The rule of figure 5: better than PCGNN at every share of every objective."""
+
+    def check(figures: Figures) -> Finding:
+        figure = figures[READINGS["figure5"][masked]]
+        ours = cells(figure, adapted(figure) or "")
+        wins = [
+            ours[cell]["value"] > row["value"]
+            for name in pcgnn(figure)
+            for cell, row in cells(figure, name).items()
+            if cell in ours and cell[1] > 0
+        ]
+        return f"better in {sum(wins)} of {len(wins)} cells", status_of_all(wins)
+
+    return check
 
 
 def few_samples(figures: Figures) -> Finding:
     """Figure 6 with 64 samples, by either recipe."""
     figure = figures["figure6"]
     panel, parts, advantages, best = panel_of(figure, ""), [], [], 0.0
-    for recipe, label in (("", "tuned alike"), (", the paper's recipe", "the paper's recipe")):
+    for recipe, label in (
+        ("", "tuned alike"),
+        (", the paper's rates", "the paper's rates"),
+        (", until validation stops rising", "until validation stops rising"),
+    ):
         tuned, scratch = (
             fewest(curve(figure, panel, start + recipe)) for start in ("pre-trained", "from scratch")
         )
@@ -131,6 +144,22 @@ def few_samples(figures: Figures) -> Finding:
         return "–", UNKNOWN
     status = HOLDS if best >= 0.945 and all(advantages) else PARTLY if any(advantages) else FAILS
     return "; ".join(parts), status
+
+
+def few_samples_alone(figures: Figures) -> Finding:
+    """Figure 6 with 64 samples of the one scenario that is tested."""
+    figure = figures["figure6"]
+    alone = [name for name in series(figure.rows) if name.endswith(" alone")]
+    panels = {row["panel"] for row in figure.rows if row["series"] in alone}
+    if not panels:
+        return "–", UNKNOWN
+    found = {name.partition(",")[0]: fewest(curve(figure, min(panels), name)) for name in alone}
+    tuned, scratch = found.get("pre-trained"), found.get("from scratch")
+    if tuned is None or scratch is None:
+        return "–", UNKNOWN
+    clear = tuned["low"] > scratch["high"]
+    status = HOLDS if clear and tuned["value"] >= 0.945 else PARTLY if clear else FAILS
+    return f"{with_interval(tuned)} against {with_interval(scratch)}", status
 
 
 def fair_few_samples(figures: Figures) -> Finding:
@@ -184,45 +213,63 @@ def grows_with_size(figures: Figures) -> Finding:
     return "; ".join(parts) or "–", status_of_clear(checks)
 
 
-def middle_ratio_best(figures: Figures) -> Finding:
-    """Figure 10: rho = 0.3 at every share."""
-    figure = figures["figure10"]
-    checks: list[tuple[Row, Row]]
-    by_share: dict[float, dict[str, Row]] = {}
-    for row in figure.rows:
-        by_share.setdefault(row["x"], {})[row["series"].split()[-1]] = row
-    checks, parts = [], []
-    for share, rows in by_share.items():
-        if share == 0.0 or "0.3" not in rows:
-            continue
-        others = [row for name, row in rows.items() if name != "0.3"]
-        checks += [(rows["0.3"], row) for row in others]
-        parts.append(
-            f"{share:g} % hidden: "
-            + ", ".join(f"{name}: {with_interval(row)}" for name, row in sorted(rows.items()))
-        )
+def middle_ratio_best(masked: Masked) -> Callable[[Figures], Finding]:
+    """The rule of figure 10: rho = 0.3 at every share, among the paper's ratios."""
+
+    def check(figures: Figures) -> Finding:
+        by_share: dict[float, dict[str, Row]] = {}
+        for row in figures[READINGS["figure10"][masked]].rows:
+            by_share.setdefault(row["x"], {})[row["series"].split()[-1]] = row
+        checks: list[tuple[Row, Row]] = []
+        parts = []
+        for share, rows in by_share.items():
+            if share == 0.0 or "0.3" not in rows:
+                continue
+            checks += [(rows["0.3"], rows[name]) for name in ("0.1", "0.5") if name in rows]
+            told = ", ".join(f"{name}: {with_interval(row)}" for name, row in sorted(rows.items()))
+            parts.append(f"{share:g} % hidden: {told}")
+        return "; ".join(parts) or "–", status_of_clear(checks)
+
+    return check
+
+
+def generative_matters(hybrid: str) -> Callable[[Figures], Finding]:
+    """The rule of figure 11: from scratch to edge prediction, against the whole gain of a hybrid."""
+
+    def check(figures: Figures) -> Finding:
+        names = ("from scratch", "generative", hybrid)
+        first, second, both = (fewest(_ablation(figures, name)) for name in names)
+        if first is None or second is None or both is None:
+            return "–", UNKNOWN
+        gain, whole = second["value"] - first["value"], both["value"] - first["value"]
+        most = gain > 0.0 and gain >= 0.5 * whole
+        clear = second["low"] > first["high"]
+        status = HOLDS if most and gain >= 0.05 else PARTLY if most and clear else FAILS
+        return f"{with_interval(first)} → {with_interval(second)}; {hybrid} {with_interval(both)}", status
+
+    return check
+
+
+def hybrid_best(name: str) -> Callable[[Figures], Finding]:
+    """The rule of figure 11: a hybrid against generative alone at every number of samples."""
+
+    def check(figures: Figures) -> Finding:
+        hybrid, generative = (_ablation(figures, each) for each in (name, "generative"))
+        shared = sorted(set(hybrid) & set(generative))
+        parts = [f"{x:g}: {with_interval(hybrid[x])} against {with_interval(generative[x])}" for x in shared]
+        return "; ".join(parts) or "–", status_of_clear([(hybrid[x], generative[x]) for x in shared])
+
+    return check
+
+
+def deeper_is_better(figures: Figures) -> Finding:
+    """Depth: every step up is clearly better, for every number of samples."""
+    figure, checks, parts = figures["depth"], [], []
+    for name in series(figure.rows):
+        rows = sorted((row for row in figure.rows if row["series"] == name), key=lambda row: row["x"])
+        checks += [(after, before) for before, after in pairwise(rows)]
+        parts.append(f"{name}: " + " → ".join(f"{row['x']:g} layers {with_interval(row)}" for row in rows))
     return "; ".join(parts) or "–", status_of_clear(checks)
-
-
-def generative_matters(figures: Figures) -> Finding:
-    """Figure 11: from scratch to edge prediction, against the whole gain."""
-    names = ("from scratch", "generative", "hybrid")
-    first, second, both = (fewest(_ablation(figures, name)) for name in names)
-    if first is None or second is None or both is None:
-        return "–", UNKNOWN
-    gain, whole = second["value"] - first["value"], both["value"] - first["value"]
-    most = gain > 0.0 and gain >= 0.5 * whole
-    clear = second["low"] > first["high"]
-    status = HOLDS if most and gain >= 0.05 else PARTLY if most and clear else FAILS
-    return f"{with_interval(first)} → {with_interval(second)}; hybrid {with_interval(both)}", status
-
-
-def hybrid_best(figures: Figures) -> Finding:
-    """Figure 11: hybrid against generative alone at every number of samples."""
-    hybrid, generative = (_ablation(figures, name) for name in ("hybrid", "generative"))
-    shared = sorted(set(hybrid) & set(generative))
-    parts = [f"{x:g}: {with_interval(hybrid[x])} against {with_interval(generative[x])}" for x in shared]
-    return "; ".join(parts) or "–", status_of_clear([(hybrid[x], generative[x]) for x in shared])
 
 
 def _ablation(figures: Figures, name: str) -> dict[float, Row]:

@@ -3,7 +3,9 @@
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from components.evaluation.comparison import IMPUTED, PCGNN_NAME, SCRATCH, VARIANT
+from components.channel.masking import Masked
+from components.evaluation.comparison import IMPUTED, PCGNN_NAME, SCRATCH, VARIANT, Training
+from components.evaluation.references import BY_TASK
 from components.evaluation.scores import PAPER_REFERENCE
 from components.intervals import Interval, Runs
 from gfm_ra.goals import OBJECTIVES
@@ -13,6 +15,7 @@ from pipelines.reporting.results import Arm, Results
 from pipelines.runtime import paths
 
 IMPUTED_NAME = "WMMSE on imputed gains"
+BEST_FOR_IT = "best sum-rate run for it"  # the other reading of WMMSE-Best
 ZERO_SHOT = "GFM-RA prompted, zero-shot"
 CLASSICAL = {
     "full-reuse": "full reuse",
@@ -21,16 +24,32 @@ CLASSICAL = {
     PAPER_REFERENCE: "WMMSE-Best",
 }
 SHARES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
+UNTRAINED = Training()
+ALONE = "one-scenario"  # the study whose models know one scenario
 SMALL_MODELS = "variants"  # the study of figures 9 to 11
+MASKED: dict[Masked, str] = {"pairs": "pairs of links", "edges": "directed edges"}
+READINGS: dict[str, dict[Masked, str]] = {
+    name: {"pairs": name, "edges": f"{name}-edges"} for name in ("figure5", "figure10")
+}
 VARIANT_NAMES = {SCRATCH: "from scratch", paths.PROMPTED: "goal-conditioned"}
 
 
-def _row(panel: str, series: str, x: Any, found: Interval | None, runs: int, snapshots: int) -> Iterator[Row]:  # noqa: ANN401
+def _row(
+    panel: str,
+    series: str,
+    x: Any,  # noqa: ANN401
+    found: Interval | None,
+    runs: int,
+    snapshots: int,
+    training: Training = UNTRAINED,
+) -> Iterator[Row]:
+    """Samples, updates and weights are three things: a row says all of them."""
     if found is not None:
         value, low, high = (round(float(number), 5) for number in found)
         yield {
             "panel": panel, "series": series, "x": x, "value": value, "low": low, "high": high,
-            "runs": runs, "snapshots": snapshots,
+            "runs": runs, "snapshots": snapshots, "updates": training.updates, "visits": training.visits,
+            "weights": training.weights, "features": training.features,
         }  # fmt: skip
 
 
@@ -42,6 +61,8 @@ class Variants(NamedTuple):
     ablation: Sequence[str]
     weights: dict[str, int]  # 6 L d^2, the count that the paper quotes
     rho: dict[str, float]
+    depths: Sequence[str]
+    layers: dict[str, int]
     scenario: str
 
 
@@ -56,9 +77,9 @@ class Figures:
     def all(self) -> list[Figure]:
         """Figures 4 to 11 of the paper."""
         return [
-            self.objectives(), self.missing(), self.few_shot("figure6", "sum-rate"),
+            self.objectives(), self.missing("pairs"), self.missing("edges"), self.few_shot("figure6", "sum-rate"),
             self.few_shot("figure7", "proportional-fair"), self.violations(), self.scaling(),
-            self.mask_ratio(), self.ablation(),
+            self.mask_ratio("pairs"), self.mask_ratio("edges"), self.ablation(), self.depth(),
         ]  # fmt: skip
 
     # Figure 4.
@@ -71,30 +92,30 @@ class Figures:
                 for scenario in self.scenarios:
                     x, where = f"K = {self.results.links[scenario]}", [scenario]
                     under = self.results.reference(objective, reference, "score", where)
-                    for label, values, runs in self._contenders(objective, where):
-                        rows += _row(
-                            panel, label, x, self.results.ratio(values, under), runs, self.results.rows
-                        )
+                    for label, values, runs, training in self._contenders(objective, where):
+                        found = self.results.ratio(values, under)
+                        rows += _row(panel, label, x, found, runs, self.results.rows, training)
         return Figure(
             "figure4", "Figure 4: three objectives on networks that pre-training never saw (D16-D20)",
             "number of links", "ratio of means", "bars", rows,
         )  # fmt: skip
 
-    @staticmethod
-    def _references(objective: str) -> list[tuple[str, str]]:
-        own = (f"best-{objective}", "best WMMSE for it")
-        return {
+    def _references(self, objective: str) -> list[tuple[str, str]]:
+        own, chosen = (f"best-{objective}", "best WMMSE for it"), (f"{BY_TASK}{objective}", BEST_FOR_IT)
+        found = {
             "sum-rate": [(PAPER_REFERENCE, "WMMSE-Best")],
-            "proportional-fair": [own],
-            "qos": [(PAPER_REFERENCE, "WMMSE-Best"), own],
+            "proportional-fair": [chosen, own],
+            "qos": [(PAPER_REFERENCE, "WMMSE-Best"), chosen, own],
         }[objective]
+        return [(method, title) for method, title in found if self.results.solved(objective, method)]
 
-    def _contenders(self, objective: str, where: Sequence[str]) -> Iterator[tuple[str, Any, int]]:
+    def _contenders(self, objective: str, where: Sequence[str]) -> Iterator[tuple[str, Any, int, Training]]:
         for method, label in CLASSICAL.items():
             if method != PAPER_REFERENCE or objective != "sum-rate":
-                yield label, self.results.reference(objective, method, "score", where), 1
+                yield label, self.results.reference(objective, method, "score", where), 1, UNTRAINED
         for label, arm in self.trained(objective):
-            yield label, self.results.column(arm, "score", where), self.results.runs(arm)
+            values = self.results.column(arm, "score", where)
+            yield label, values, self.results.runs(arm), self.results.training(arm)
 
     def trained(self, objective: str) -> list[tuple[str, Arm]]:
         """Learned methods with as many samples as they were given, by label."""
@@ -115,8 +136,8 @@ class Figures:
         return arm._replace(shots=max((a.shots for a in self.arms if a[:3] == arm[:3]), default=0))
 
     # Figure 5.
-    def missing(self) -> Figure:
-        """Ratio against the share of hidden pairs, the mean over the scenarios."""
+    def missing(self, masked: Masked) -> Figure:
+        """Ratio against the share of hidden pairs or directed edges, the mean over the scenarios."""
         rows: list[Row] = []
         for objective in OBJECTIVES:
             methods = [
@@ -126,18 +147,22 @@ class Figures:
             for reference, title in self._references(objective):
                 under = self.results.reference(objective, reference, "score", self.scenarios)
                 for label, arm in methods:
-                    for share in self._shares(arm):
-                        values = self.results.column(arm, "score", self.scenarios, share)
-                        found = self.results.ratio(values, under)
-                        panel, runs = f"{UNITS[objective]} / {title}", self.results.runs(arm, share)
-                        rows += _row(panel, label, 100.0 * share, found, runs, self._snapshots())
+                    for share in self._shares(arm, masked):
+                        values = self._hidden(arm, self.scenarios, share, masked)
+                        found, training = self.results.ratio(values, under), self.results.training(arm)
+                        panel, runs = f"{UNITS[objective]} / {title}", len(values)
+                        rows += _row(panel, label, 100.0 * share, found, runs, self._snapshots(), training)
         return Figure(
-            "figure5", "Figure 5: part of the channel state is missing (mean over D16-D20)",
-            "pairs of links hidden, %", "ratio of means", "lines", rows,
+            READINGS["figure5"][masked],
+            f"Figure 5: part of the channel state is missing, {MASKED[masked]} one by one (mean over D16-D20)",
+            f"{MASKED[masked]} hidden, %", "ratio of means", "lines", rows,
         )  # fmt: skip
 
-    def _shares(self, arm: Arm) -> list[float]:
-        return [share for share in SHARES if self.results.runs(arm, share)]
+    def _shares(self, arm: Arm, masked: Masked) -> list[float]:
+        return [share for share in SHARES if share == 0.0 or self.results.runs(arm, share, masked)]
+
+    def _hidden(self, arm: Arm, where: Sequence[str], share: float, masked: Masked) -> Runs:
+        return self.results.column(arm, "score", where, share, masked if share else "pairs")
 
     def _snapshots(self) -> int:
         return self.results.rows * len(self.scenarios)
@@ -157,20 +182,43 @@ class Figures:
                 self.results.ratio(values, under),
                 self.results.runs(arm),
                 self._snapshots(),
+                self.results.training(arm),
             )
         rows += self._levels(objective, panel, "score", under)
+        rows += self._alone(objective, reference, title)
         return Figure(
             name, f"Figure {name[-1]}: {UNITS[objective]} against the number of samples (mean over D16-D20)",
             "samples of each scenario", "ratio of means", "lines", rows, logarithmic=True,
         )  # fmt: skip
 
     def _curves(self, objective: str) -> Iterator[tuple[str, Arm]]:
-        recipes = {"few-shot": "", "paper-recipe": ", the paper's recipe"}
+        recipes = {
+            "few-shot": "", "paper-recipe": ", the paper's rates", "until-it-stops": ", until validation stops rising",
+        }  # fmt: skip
         starts = {paths.HYBRID: "pre-trained", SCRATCH: "from scratch"}
         for study, recipe in recipes.items():
             for start, told in starts.items():
                 for arm in sorted(a for a in self.arms if a[:3] == (study, start, objective)):
                     yield told + recipe, arm
+
+    def _alone(self, objective: str, reference: str, title: str) -> Iterator[Row]:
+        """One scenario's own models beside those of all scenarios, tested there."""
+        where = [self.variants.scenario]
+        under = self.results.reference(objective, reference, "score", where)
+        studies = {ALONE: f"of {where[0]} alone", "few-shot": "of all scenarios"}
+        for study, told in studies.items():
+            for arm in sorted(a for a in self.arms if (a.study, a.objective) == (study, objective)):
+                if not any(a[:3] == (ALONE, *arm[1:3]) for a in self.arms):
+                    continue
+                start = "from scratch" if arm.start == SCRATCH else "pre-trained"
+                values, panel = (
+                    self.results.column(arm, "score", where),
+                    f"{UNITS[objective]} / {title}, {where[0]}",
+                )
+                found, training = self.results.ratio(values, under), self.results.training(arm)
+                yield from _row(
+                    panel, f"{start}, {told}", arm.shots, found, len(values), self.results.rows, training
+                )
 
     def _levels(
         self, objective: str, panel: str, column: str, under: Runs, own_under: str | None = None
@@ -209,7 +257,10 @@ class Figures:
                 values = self.results.column(arm, column, where)
                 reference = under(lambda name, arm=arm: self.results.column(arm, name, where))
                 found = self.results.ratio(values, reference, score=False)
-                rows += _row(panel, label, arm.shots, found, self.results.runs(arm), self._snapshots())
+                training = self.results.training(arm)
+                rows += _row(
+                    panel, label, arm.shots, found, self.results.runs(arm), self._snapshots(), training
+                )
             for method, label in best.items():
                 values = self.results.reference(objective, method, column, where)
                 reference = under(lambda name, m=method: self.results.reference(objective, m, name, where))
@@ -234,12 +285,15 @@ class Figures:
             start = name if name == SCRATCH else f"{VARIANT}{name}"
             yield from ((name, a) for a in sorted(self.arms) if (a.study, a.start) == (SMALL_MODELS, start))
 
-    def _at(self, label: str, x: float, arm: Arm, hidden: float = 0.0) -> Iterator[Row]:
+    def _at(
+        self, label: str, x: float, arm: Arm, hidden: float = 0.0, masked: Masked = "pairs"
+    ) -> Iterator[Row]:
         where = [self.variants.scenario]
         under = self.results.reference(arm.objective, PAPER_REFERENCE, "score", where)
-        found = self.results.ratio(self.results.column(arm, "score", where, hidden), under)
+        values = self._hidden(arm, where, hidden, masked)
+        found, training = self.results.ratio(values, under), self.results.training(arm)
         panel = f"{UNITS[arm.objective]} / WMMSE-Best, {self.variants.scenario}"
-        return _row(panel, label, x, found, self.results.runs(arm, hidden), self.results.rows)
+        return _row(panel, label, x, found, len(values), self.results.rows, training)
 
     def scaling(self) -> Figure:
         """Ratio against model size, by number of samples."""
@@ -252,17 +306,28 @@ class Figures:
             "weights of the layers, 6 L d^2", "ratio of means", "lines", rows, logarithmic=True,
         )  # fmt: skip
 
-    def mask_ratio(self) -> Figure:
-        """Ratio with pairs hidden at inference, by pre-training mask ratio."""
+    def mask_ratio(self, masked: Masked) -> Figure:
+        """Ratio with pairs or directed edges hidden at inference, by pre-training mask ratio."""
         rows: list[Row] = []
         for name, arm in self._small(self.variants.mask_ratios):
-            for share in self._shares(arm) if arm == self.most(arm) else ():
-                rows += self._at(
-                    f"pre-trained with rho = {self.variants.rho[name]:g}", 100.0 * share, arm, share
-                )
+            for share in self._shares(arm, masked) if arm == self.most(arm) else ():
+                label = f"pre-trained with rho = {self.variants.rho[name]:g}"
+                rows += self._at(label, 100.0 * share, arm, share, masked)
         return Figure(
-            "figure10", "Figure 10: mask ratio of pre-training, every one pre-trained anew with every seed",
-            "pairs hidden at inference, %", "ratio of means", "lines", rows,
+            READINGS["figure10"][masked],
+            "Figure 10: mask ratio of pre-training, every one pre-trained anew with every seed",
+            f"{MASKED[masked]} hidden at inference, %", "ratio of means", "lines", rows,
+        )  # fmt: skip
+
+    def depth(self) -> Figure:
+        """Ratio against the number of layers, by number of samples."""
+        rows: list[Row] = []
+        for name, arm in self._small(self.variants.depths):
+            rows += self._at(f"{arm.shots:,} samples", self.variants.layers[name], arm)
+        rows.sort(key=lambda row: (int(row["series"].split()[0].replace(",", "")), row["x"]))
+        return Figure(
+            "depth", "Depth of the model, every depth pre-trained anew with every seed",
+            "layers", "ratio of means", "lines", rows, logarithmic=True,
         )  # fmt: skip
 
     def ablation(self) -> Figure:

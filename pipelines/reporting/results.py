@@ -6,8 +6,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from components.channel.masking import Masked
 from components.data.shards import Manifest, load_split
-from components.evaluation.comparison import Entry, entry, read_rows
+from components.evaluation.comparison import Entry, Training, entry, read_rows
 from components.evaluation.references import read_references
 from components.intervals import Interval, Runs, mean_ratio
 from gfm_ra.goals import OBJECTIVES, by_name
@@ -27,10 +28,11 @@ class Results:
 
     def __init__(self, runs: Path, data: Path, references: Path, rows: int, seed: int) -> None:
         self.seed, self.rows = seed, rows
-        self._runs: dict[tuple[Arm, float, int], dict[str, dict[str, Any]]] = {}
+        self._runs: dict[tuple[Arm, Masked, float, int], dict[str, dict[str, Any]]] = {}
         for row in read_rows(runs):
             arm = Arm(row["study"], row["start"], row["objective"], row["shots"])  # type: ignore[arg-type]
-            key = (arm, float(row["hidden"]), int(row["run"]))  # type: ignore[arg-type]
+            hidden = (row["masked"], float(row["hidden"]), int(row["run"]))  # type: ignore[arg-type]
+            key: tuple[Arm, Masked, float, int] = (arm, *hidden)  # type: ignore[assignment]
             self._runs.setdefault(key, {})[str(row["scenario"])] = row
         manifest, solved = Manifest.load(data), Manifest.load(references)
         self.links = {name: found.links for name, found in manifest.scenarios.items()}
@@ -45,17 +47,24 @@ class Results:
 
     def arms(self) -> list[Arm]:
         """Everything that was run."""
-        return list(dict.fromkeys(arm for arm, _, _ in self._runs))
+        return list(dict.fromkeys(arm for arm, *_ in self._runs))
 
-    def runs(self, arm: Arm, hidden: float = 0.0) -> int:
+    def runs(self, arm: Arm, hidden: float = 0.0, masked: Masked = "pairs") -> int:
         """How many seeds an arm has."""
-        return sum((known, share) == (arm, hidden) for known, share, _ in self._runs)
+        return sum(key[:3] == (arm, masked, hidden) for key in self._runs)
+
+    def training(self, arm: Arm) -> Training:
+        """What an arm's training consisted of, by its first seed; of a validation the mean over seeds."""
+        keys = sorted(key for key in self._runs if key[:3] == (arm, "pairs", 0.0))
+        rows = [next(iter(self._runs[key].values())) for key in keys]
+        first = Training(*(rows[0][name] for name in Training._fields))
+        return first._replace(validation=float(np.mean([row["validation"] for row in rows])))
 
     def column(
-        self, arm: Arm, name: str, scenarios: Sequence[str], hidden: float = 0.0
+        self, arm: Arm, name: str, scenarios: Sequence[str], hidden: float = 0.0, masked: Masked = "pairs"
     ) -> list[list[np.ndarray]]:
         """One column of an arm, runs x scenarios of [N]."""
-        keys = sorted(key for key in self._runs if key[:2] == (arm, hidden))
+        keys = sorted(key for key in self._runs if key[:3] == (arm, masked, hidden))
         return [[self._runs[key][scenario][name] for scenario in scenarios] for key in keys]
 
     def reference(
@@ -64,6 +73,10 @@ class Results:
         """One column of a classical method, as a single run."""
         found = [self._references[objective, scenario, method] for scenario in scenarios]
         return [[getattr(each, name) for each in found]]
+
+    def solved(self, objective: str, method: str) -> bool:
+        """Whether stage solve has answers of a classical method."""
+        return any(key[0] == objective and key[2] == method for key in self._references)
 
     def constant(self, scenarios: Sequence[str]) -> list[list[np.ndarray]]:
         """The number of links on every snapshot."""

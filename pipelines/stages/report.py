@@ -2,6 +2,7 @@
 
 import base64
 import csv
+import re
 from pathlib import Path
 from typing import Any
 
@@ -131,11 +132,17 @@ def _draw(made: Path, content: dict[str, Any]) -> None:
 def evidence_figures(evidence: dict[str, Any]) -> list[Figure]:
     """The paper's figures and the frontier's, as they stand in the metrics file."""
     figures = [Figure(**values) for values in evidence["figures"].values() if values["rows"]]
-    figures.sort(key=lambda figure: int(figure.name.removeprefix("figure")))
+    figures.sort(key=lambda figure: (_number(figure.name), figure.name))
     points = evidence["speed_quality"]["rows"]
     for batch in sorted({row["batch"] for row in points}):
         figures += [speed_quality.figure(points, objective, batch) for objective in OBJECTIVES]
     return figures
+
+
+def _number(name: str) -> int:
+    """That of a figure of the paper; what the paper has no figure of comes last."""
+    found = re.match(r"figure(\d+)", name)
+    return int(found[1]) if found else 99
 
 
 def _render(made: Path, content: dict[str, Any]) -> str:

@@ -23,6 +23,7 @@ class SolveConfig(Strict):
     splits: tuple[Literal["train", "val", "test"], ...] = Field(default=("val", "test"), min_length=1)
     starts: int = Field(default=100, ge=1)
     iterations: int = Field(default=100, ge=1)
+    by_task: bool = False  # also the best of the sum-rate runs by every other objective's utility
 
 
 def solve_shard(
@@ -34,10 +35,11 @@ def solve_shard(
     starts: int,
     iterations: int,
     seed: int,
+    by_task: bool,
 ) -> ShardEntry:
     """Solve one simulated shard with every reference solver."""
     gain = to_gain(read_shard(data, entry, links))
-    return write_references(path, gain, reference_solvers(starts, iterations, seed, first_row))
+    return write_references(path, gain, reference_solvers(starts, iterations, seed, first_row, by_task))
 
 
 def plan(config: SolveConfig, data: Path, manifest: Manifest, seed: int) -> list[tuple[str, str, Job]]:
@@ -48,7 +50,9 @@ def plan(config: SolveConfig, data: Path, manifest: Manifest, seed: int) -> list
         for split in config.splits:
             first_row = 0
             for shard in entry.splits.get(split, ()):
-                arguments = (data, shard, entry.links, first_row, config.starts, config.iterations, seed)
+                arguments = (
+                    data, shard, entry.links, first_row, config.starts, config.iterations, seed, config.by_task
+                )  # fmt: skip
                 planned.append((name, split, Job(shard.file, shard.rows, arguments)))
                 first_row += shard.rows
     return planned

@@ -8,7 +8,7 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import ray
 import torch
@@ -17,9 +17,11 @@ from pydantic import Field, JsonValue, ValidationError, model_validator
 from components.config import Strict
 from components.data.batches import Group
 from components.data.shards import Manifest, json_text, load_split
+from components.model.prompted import GoalBackbone
 from components.training.checkpoint import newest_checkpoint, replace_checkpoint
 from components.training.config import PretrainingConfig
 from components.training.determinism import deterministic
+from components.training.health import rank_by_layer
 from components.training.loop import Metrics
 from components.training.pretraining import Pretraining
 from components.training.validation import health
@@ -30,6 +32,7 @@ from pipelines.runtime.errors import describe_validation
 from pipelines.runtime.progress import Meter
 from pipelines.runtime.stage import Context, Outcome, Stage, main
 
+_LOOKED_AT = 20  # networks of the last validation set, for the rank of their links' embeddings
 SHOWN = ("edge_rmse_db", "mean_predictor_rmse_db", "effective_rank")
 
 
@@ -87,8 +90,13 @@ def pretrain_variant(
     partial.mkdir(parents=True)
     loop.save_result(partial)
     last = loop.history[-1]
-    summary = {key: round(last[key], 4) for key in SHOWN} | {"status": health(loop.config, last)}
+    summary: dict[str, Any] = {key: round(last[key], 4) for key in SHOWN}
+    summary["status"] = health(loop.config, last)
     summary["mask_ratio"] = loop.config.mask_ratio
+    backbone = loop.student.encoder.backbone
+    backbone = backbone.backbone if isinstance(backbone, GoalBackbone) else backbone
+    looked_at = torch.from_numpy(val[-1][:_LOOKED_AT]).float().to(group.device)
+    summary["rank_by_layer"] = [round(rank, 2) for rank in rank_by_layer(backbone.eval(), looked_at)]
     (partial / "summary.json").write_text(json_text(summary))
     os.replace(partial, folder)
     shutil.rmtree(scratch, ignore_errors=True)

@@ -22,7 +22,9 @@ from components.evaluation.comparison import (
     VARIANT,
     Entry,
     Label,
+    Training,
     evaluate,
+    features_of,
     imputed_answers,
     start_model,
     write_entries,
@@ -82,45 +84,55 @@ def adapt_task(path: Path, task: Task) -> ShardEntry:
     torch.set_num_threads(task.config.threads)
     group = Group(device=torch.device("cuda" if task.config.accelerator == "gpu" else "cpu"))
     label, goal = task.label, by_name(task.label.objective)
-    validation, model = 0.0, None
+    training, model = Training(), None
     if label.start not in UNTRAINED:
         model = start_model(label.start, task.folder, goal, task.seed, task.study.pcgnn)
     with deterministic(group.device):
         if model is not None and label.shots:
             assert not isinstance(model, SingleDrawOfGoal), "the check before the first run refuses it"
-            validation = _train(task, model, goal, group)
+            training = _train(task, model, goal, group)
         entries = list(_evaluated(task, goal, model))
-    write_entries(path, label, entries, validation)
+    write_entries(path, label, entries, training)
     return ShardEntry(file=path.name, rows=len(entries), sha256=sha256_of(path))
 
 
-def _train(task: Task, model: TunableModel, goal: Objective, group: Group) -> float:
-    """Adapt the model in place; validation utility per link at the end."""
+def _train(task: Task, model: TunableModel, goal: Objective, group: Group) -> Training:
+    """Adapt the model in place."""
     study, label, manifest = task.study, task.label, Manifest.load(task.data)
     train = [samples(manifest, task.data, name, label.shots, label.run) for name in study.scenarios]
     val = [load_split(task.data, manifest, name, "val", task.config.val_rows) for name in study.scenarios]
-    recipe = study.recipe_at(label.learning_rate, label.start, label.shots)
+    recipe = study.recipe_at(label.learning_rate, label.start)
     loop = Finetuning(recipe, model, goal, train, val, task.seed, group)
-    history = loop.run(lambda metrics, save: None, lambda done, total, count: None)
-    return history[-1]["validation_utility_per_link"]
+    seen = 0
+
+    def tick(done: int, total: int, snapshots: int) -> None:
+        nonlocal seen
+        seen += snapshots
+
+    loop.run(lambda metrics, save: None, tick)
+    weights = sum(parameter.numel() for parameter in model.parameters())
+    visits = round(seen / sum(map(len, train)), 3)
+    return Training(loop.reached, loop.steps_done, visits, weights, features_of(model))
 
 
 def _evaluated(task: Task, goal: Objective, model: nn.Module | None) -> Iterator[Entry]:
     config, manifest = task.config, Manifest.load(task.data)
     for scenario in task.study.test_scenarios:
         test = load_split(task.data, manifest, scenario, "test", config.test_rows)
-        for share in task.study.shares(task.label.shots):
+        for masked, share in task.study.shares(task.label.shots):
             if model is None:
                 val = load_split(task.data, manifest, scenario, "val", config.val_rows)
-                powers = imputed_answers(goal, val, config.imputed_iterations, share, task.seed)
+                powers = imputed_answers(goal, val, config.imputed_iterations, masked, share, task.seed)
             else:
                 powers = partial(_powers, model)
             yield evaluate(
-                powers, goal, scenario, test, share, config.refinement_iterations, _mask_seed(task)
+                powers, goal, scenario, test, masked, share, config.refinement_iterations, _mask_seed(task)
             )
 
 
 def _powers(model: nn.Module, gain_db: np.ndarray, hidden: np.ndarray | None) -> np.ndarray:
+    if hidden is not None and isinstance(model, SingleDrawOfGoal):
+        hidden = hidden & hidden.swapaxes(-1, -2)  # it reads gains, not edges: what one end reports is known
     return allocate_batches(model, gain_db, hidden=hidden)
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from components.channel.masking import Masked
 from components.config import Strict
 from components.evaluation.comparison import IMPUTED, PCGNN_NAME, SCRATCH, VARIANT
 from components.model.pcgnn.network import PCGNNConfig
@@ -28,9 +29,9 @@ class Study(Strict):
     test_scenarios: tuple[str, ...] = Field(min_length=1)
     hidden: tuple[Share, ...] = ()  # beside none at all
     hidden_shots: tuple[int, ...] = ()  # the sample sizes that are evaluated with hidden pairs; () = the most
+    masked: tuple[Masked, ...] = Field(default=("pairs",), min_length=1)  # what is hidden of them
     recipe: FinetuningConfig = FinetuningConfig()
     learning_rates: tuple[Annotated[float, Field(gt=0)], ...] = ()
-    updates: int | None = Field(default=None, ge=1)  # many shots get fewer epochs instead of more time
     pcgnn: PCGNNConfig = PCGNNConfig()
     seeds: int = Field(default=3, ge=1)
 
@@ -41,22 +42,24 @@ class Study(Strict):
                 for shots in self.shots:
                     yield start, objective, shots
 
-    def shares(self, shots: int) -> tuple[float, ...]:
-        """Which shares of hidden pairs an arm is evaluated with."""
-        return (0.0, *self.hidden) if shots in (self.hidden_shots or (max(self.shots),)) else (0.0,)
+    def shares(self, shots: int) -> tuple[tuple[Masked, float], ...]:
+        """What is hidden, and how much of it, where an arm is evaluated."""
+        if shots not in (self.hidden_shots or (max(self.shots),)):
+            return (("pairs", 0.0),)
+        return (("pairs", 0.0), *((masked, share) for masked in self.masked for share in self.hidden))
 
     def trained(self, start: str, shots: int) -> bool:
         """Whether an arm learns anything."""
         return shots > 0 and start not in UNTRAINED
 
-    def recipe_at(self, rate: float, start: str, shots: int) -> FinetuningConfig:
+    def recipe_at(self, rate: float, start: str) -> FinetuningConfig:
         """The recipe with a learning rate: of the backbone, and of everything for a network without pre-training."""
         changes = {"backbone_learning_rate": rate} if rate else {}
         if rate and start == PCGNN_NAME:
             changes |= {"head_learning_rate": rate}
-        recipe = self.recipe.model_copy(update=changes | {"validate_every": 10**6})
-        per_epoch = len(self.scenarios) * -(-shots // recipe.batch_size)
-        return recipe.within(self.updates, per_epoch)
+        if self.recipe.patience is None:  # nobody looks at validation before the end
+            changes |= {"validate_every": 10**6}
+        return self.recipe.model_copy(update=changes)
 
 
 class FewShotStudyConfig(Strict):

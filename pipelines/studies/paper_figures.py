@@ -40,6 +40,11 @@ class PaperFiguresConfig(Strict):
     sizes: tuple[str, ...] = Field(min_length=1)
     mask_ratios: tuple[str, ...] = Field(min_length=1)
     ablation: tuple[str, ...] = Field(min_length=1)
+    depths: tuple[str, ...] = Field(min_length=1)
+
+    def variants(self) -> list[str]:
+        """Every small model that a figure shows."""
+        return sorted({*self.sizes, *self.mask_ratios, *self.ablation, *self.depths} - {SCRATCH})
 
 
 def work(context: Context[PaperFiguresConfig]) -> Outcome:
@@ -93,22 +98,30 @@ def work(context: Context[PaperFiguresConfig]) -> Outcome:
 
 def describe(config: PaperFiguresConfig) -> Variants:
     """Sizes and mask ratios of the small models, from what they left."""
-    names = {*config.sizes, *config.mask_ratios, *config.ablation} - {SCRATCH}
-    weights, rho = {}, {}
-    for name in names:
+    weights, rho, layers = {}, {}, {}
+    for name in config.variants():
         folder = paths.ABLATIONS / name / "0"
         backbone = load_card(folder).backbone
         weights[name] = parameters(backbone.model_dump())
         rho[name] = float(read_json(folder / "summary.json")["mask_ratio"])
-    return Variants(config.sizes, config.mask_ratios, config.ablation, weights, rho, config.small_scenario)
+        layers[name] = backbone.layers
+    return Variants(
+        config.sizes,
+        config.mask_ratios,
+        config.ablation,
+        weights,
+        rho,
+        config.depths,
+        layers,
+        config.small_scenario,
+    )
 
 
 def summaries(config: PaperFiguresConfig) -> dict[str, list[dict[str, Any]]]:
     """How the pre-training of every small model ended, a plateau included."""
-    names = sorted({*config.sizes, *config.mask_ratios, *config.ablation} - {SCRATCH})
     return {
         name: [read_json(path) for path in sorted((paths.ABLATIONS / name).glob("*/summary.json"))]
-        for name in names
+        for name in config.variants()
     }
 
 

@@ -1,11 +1,11 @@
-"""Laws of the masks over pairs of links."""
+"""Laws of the masks over pairs of links and over directed edges."""
 
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.channel.masking import random_pair_mask
+from components.channel.masking import random_edge_mask, random_mask, random_pair_mask
 
 
 def draw(batch: int, links: int, ratio: float | torch.Tensor, seed: int = 0) -> torch.Tensor:
@@ -70,3 +70,22 @@ def test_every_pair_is_hidden_equally_often() -> None:
     off_diagonal = share[~torch.eye(links, dtype=torch.bool)]
     five_sigma = 5 * (ratio * (1 - ratio) / graphs) ** 0.5
     assert (off_diagonal - ratio).abs().max() < five_sigma
+
+
+@given(links=st.integers(2, 12), ratio=st.floats(0.05, 0.95), seed=st.integers(0, 99))
+def test_edges_are_hidden_one_by_one_and_every_graph_hides_its_share(
+    links: int, ratio: float, seed: int
+) -> None:
+    mask = random_edge_mask(5, links, ratio, torch.Generator().manual_seed(seed))
+    assert not mask.diagonal(dim1=-2, dim2=-1).any()
+    expected = max(round(ratio * links * (links - 1)), 1)
+    assert (mask.sum((-2, -1)) == expected).all()
+
+
+def test_of_half_of_the_edges_a_quarter_of_the_pairs_is_hidden_at_both_ends() -> None:
+    mask = random_edge_mask(50, 40, 0.5, torch.Generator().manual_seed(1))
+    both = (mask & mask.mT).sum((-2, -1)).float() / (40 * 39)
+    assert float(both.mean()) == pytest.approx(0.25, abs=0.01)
+    again = random_mask("edges", 50, 40, 0.5, torch.Generator().manual_seed(1))
+    assert torch.equal(mask, again)
+    assert torch.equal(random_mask("pairs", 3, 9, 0.5, torch.Generator().manual_seed(1)), draw(3, 9, 0.5, 1))

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.data.batches import Batch, Group, plan_epoch, take
+from components.data.batches import Batch, Group, plan_epoch, plan_steps, take
 
 COUNTS = st.lists(st.integers(0, 40), min_size=1, max_size=4)
 
@@ -67,3 +67,15 @@ def test_take_reads_the_batch_own_data_set_as_float32() -> None:
     taken = take(sources, Batch(1, np.array([3, 0])), Group())
     assert taken.dtype == torch.float32
     np.testing.assert_array_equal(taken.numpy(), sources[1][[3, 0]])
+
+
+@pytest.mark.parametrize(("first", "steps"), [(0, 5), (3, 4), (7, 20), (14, 1)])
+def test_steps_are_cut_from_passes_one_after_the_other(first: int, steps: int) -> None:
+    passes = [batch for epoch in range(9) for batch in plan_epoch([20, 5], 8, 3, "test", epoch)]
+    found = plan_steps([20, 5], 8, 3, "test", first, steps)
+    assert as_lists(found) == as_lists(passes[first : first + steps])
+    assert [batch.place for batch in found] == [batch.place for batch in passes[first : first + steps]]
+
+
+def test_without_data_there_are_no_steps() -> None:
+    assert plan_steps([0, 0], 8, 3, "test", 0, 5) == []

@@ -245,3 +245,43 @@ def test_the_backbones_rate_rises_over_the_first_steps_of_the_second_stage() -> 
         [full * part for part in (0.25, 0.5, 0.75, 1, 1)]
     )
     assert {head for _, head in rates} == {loop.config.head_learning_rate}
+
+
+@pytest.mark.parametrize("count", [8, 20, 200])
+def test_updates_do_not_depend_on_the_number_of_samples(count: int) -> None:
+    recipe = RECIPE.model_copy(update={"updates_per_epoch": 3})
+    torch.manual_seed(0)
+    loop = Finetuning(
+        recipe, PowerModel(CONFIG), SumRate(), [snapshots(count, 4, 1)], [snapshots(4, 4, 2)], seed=0
+    )
+    run(loop)
+    assert loop.steps_done == 12
+
+
+PATIENT = RECIPE.model_copy(
+    update={
+        "epochs": 40,
+        "patience": 3,
+        "updates_per_epoch": 2,
+        "backbone_learning_rate": 0.05,
+        "head_learning_rate": 0.3,
+    }
+)
+
+
+def test_patience_stops_where_validation_does_not_rise_and_keeps_the_best_weights() -> None:
+    loop = make(PATIENT)
+    history = run(loop)
+    reached = [metrics["validation_utility_per_link"] for metrics in history if metrics["epoch"] > 2]
+    best = reached.index(max(reached))
+    assert len(reached) == best + 1 + 3 < 40
+    assert loop.reached == max(reached) > reached[-1]
+    assert loop.validate() == pytest.approx(max(reached), rel=1e-6)
+
+
+def test_a_patient_run_resumes_to_the_same_bits(tmp_path: Path) -> None:
+    whole = make(PATIENT)
+    history = run(whole, tmp_path)
+    resumed = make(PATIENT)
+    assert run(resumed, resume_from=tmp_path / "4") == history
+    assert same(bits(whole.model), bits(resumed.model))

@@ -244,3 +244,26 @@ def test_larger_gradients_are_shortened_and_smaller_ones_are_left() -> None:
     assert reported == pytest.approx(norm, rel=1e-5)  # as it was before
     torch.testing.assert_close(short, whole / 10, rtol=1e-4, atol=1e-9)
     assert torch.equal(gradients(norm * 2)[0], whole)
+
+
+def test_a_sum_over_masked_edges_weighs_consistency_less_the_more_edges_there_are() -> None:
+    torch.manual_seed(0)
+    gain_db = torch.randn(6, 5, 5) * 15.0
+
+    def value(kind: str, consistency: float) -> float:
+        config = TINY.model_copy(update={"edge_reduction": kind, "consistency_weight": consistency})
+        return make(config=config).loss(gain_db, 0).value.item()
+
+    pairs = round(TINY.mask_ratio * 10)
+    alone = [value(kind, 0.0) for kind in ("mean", "sum")]
+    assert alone[1] == pytest.approx(alone[0] * 2 * 2 * pairs, rel=1e-5)  # two numbers of each directed edge
+    both = [value(kind, 0.1) for kind in ("mean", "sum")]
+    assert both[1] - alone[1] == pytest.approx(both[0] - alone[0], rel=1e-3)
+
+
+def test_masked_edges_train_and_are_algorithm_1_s_alone() -> None:
+    loop = make(config=TINY.model_copy(update={"masked": "edges"}))
+    history = loop.run(lambda *_: None, lambda *_: None)
+    assert all(math.isfinite(value) for value in history[-1].values())
+    with pytest.raises(ValidationError, match="Algorithm 1's alone"):
+        PretrainingConfig(utility_weight=1.0, masked="edges")

@@ -8,7 +8,7 @@ from pipelines.reporting.claims import CLAIMS, evaluate, status_in_words
 from pipelines.reporting.paper_figures import IMPUTED_NAME, ZERO_SHOT
 from pipelines.reporting.plots import Figure
 
-NAMES = [f"figure{number}" for number in range(4, 12)]
+NAMES = [*(f"figure{number}" for number in range(4, 12)), "figure5-edges", "figure10-edges", "depth"]
 PANELS = {
     "figure4": (
         "sum rate / WMMSE-Best",
@@ -43,6 +43,8 @@ def test_nothing_measured_is_said_to_be_so():
     found = evaluate(figures())
     assert len(found) == len(CLAIMS) == len({(row["claim"]) for row in found})
     assert {row["status"] for row in found} == {UNKNOWN}
+    assert {row["other"]["status"] for row in found if row["other"]} == {UNKNOWN}
+    assert all(row["before"] and row["unlike"] for row in found if not row["ours"])
 
 
 @pytest.mark.parametrize(("least", "expected"), [(0.995, HOLDS), (0.96, PARTLY), (0.90, FAILS)])
@@ -107,14 +109,14 @@ def test_size_must_help_at_every_step(values, expected):
 def test_a_mask_ratio_is_best_only_if_it_is_at_every_share():
     rows = [row("p", f"pre-trained with rho = {rho}", share, value)
             for share in (0.0, 10.0, 50.0) for rho, value in (("0.1", 0.8), ("0.3", 0.9), ("0.5", 0.85))]  # fmt: skip
-    assert status_of(claim_rules.middle_ratio_best, figure10=rows) == HOLDS
+    assert status_of(claim_rules.middle_ratio_best("pairs"), figure10=rows) == HOLDS
     worse = [
         each | {"value": 0.95, "high": 0.951}
         if each["series"].endswith("0.5") and each["x"] == 50.0
         else each
         for each in rows
     ]
-    assert status_of(claim_rules.middle_ratio_best, figure10=worse) == PARTLY
+    assert status_of(claim_rules.middle_ratio_best("pairs"), figure10=worse) == PARTLY
 
 
 @pytest.mark.parametrize(("generative", "expected"), [(0.95, HOLDS), (0.85, PARTLY), (0.82, FAILS)])
@@ -124,10 +126,10 @@ def test_what_edge_prediction_gives(generative, expected):
         row("p", "generative", 64, generative),
         row("p", "hybrid", 64, 0.87),
     ]
-    assert status_of(claim_rules.generative_matters, figure11=rows) == expected
+    assert status_of(claim_rules.generative_matters("hybrid"), figure11=rows) == expected
     # Less than half of what both together give.
     rows[2] = row("p", "hybrid", 64, 0.82 + 2.5 * (generative - 0.82) + 0.01)
-    assert status_of(claim_rules.generative_matters, figure11=rows) == FAILS
+    assert status_of(claim_rules.generative_matters("hybrid"), figure11=rows) == FAILS
 
 
 def test_our_own_claims_are_judged_by_the_same_kind_of_rule():
@@ -152,3 +154,19 @@ def test_our_own_claims_are_judged_by_the_same_kind_of_rule():
 )
 def test_a_small_model_does_not_refute_the_paper(status, ours, words):
     assert status_in_words({"status": status, "ours": ours}) == words
+
+
+def test_a_claim_may_have_another_status_under_another_reading():
+    panel = PANELS["figure5"][0]
+    rows = {"figure5": [row(panel, "GFM-RA, 2,048 samples", 50.0, 0.85)]}
+    rows |= {"figure5-edges": [row(panel, "GFM-RA, 2,048 samples", 50.0, 0.92)]}
+    (found,) = (each for each in evaluate(figures(**rows)) if each["figure"] == "5(a)")
+    assert (found["status"], found["other"]["status"]) == (PARTLY, HOLDS)
+    assert status_in_words(found) == "holds in part; directed edges hidden: holds"
+
+
+@pytest.mark.parametrize(("last", "expected"), [(0.95, HOLDS), (0.93, PARTLY), (0.89, PARTLY)])
+def test_depth_helps_only_if_every_step_is_clear(last, expected):
+    rows = [row("", "64 samples", layers, value) for layers, value in ((2, 0.90), (6, 0.93), (16, last))]
+    assert status_of(claim_rules.deeper_is_better, depth=rows) == expected
+    assert status_of(claim_rules.deeper_is_better, depth=[rows[1], rows[0] | {"x": 16}]) == FAILS
