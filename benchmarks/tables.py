@@ -38,6 +38,9 @@ def pages(metrics: Path = METRICS) -> dict[str, dict[str, str]]:
             "peers": peers(found, worlds, model),
             "front": front(json.loads((metrics / "front.json").read_text())["points"]),
         },
+        "design.md": {
+            "architectures": architectures(json.loads((metrics / "architectures.json").read_text())["rows"])
+        },
         "adaptation.md": {"curves": curves(json.loads((metrics / "adaptation.json").read_text()))},
         "use.md": {
             "card": card(catalogue.find().text["results"]),
@@ -169,6 +172,28 @@ def hidden(rows: Sequence[dict[str, Any]]) -> str:
     half = [row for row in rows if row["hidden"] == 0.5]
     table = [[row["goal"], f"{row['model']:.3f}", f"{row['imputed']:.3f}"] for row in half]
     return markdown_table(["half of the pairs unknown", "one pass", "WMMSE, gains imputed"], table)
+
+
+def architectures(rows: Sequence[dict[str, Any]]) -> str:
+    """Ratios to WMMSE-Best after training for the same processor time, means over seeds."""
+    names = (
+        "home, sum rate, pass + 20", "home, sum rate, six draws + 20", "home, other goals, pass + 20",
+        "home, sum rate, half hidden", "worlds, sum rate, pass", "worlds, sum rate, pass + 20",
+        "worlds, sum rate, six draws + 20", "worlds, other goals, pass + 20",
+    )  # fmt: skip
+    table = [
+        [
+            row["arm"], str(row["seeds"]), f"{row['parameters'][0]:,.0f}", f"{row['steps'][0]:,.0f}",
+            f"{row['ms per network'][0]:.2f}", *(_over_seeds(row[name], row["seeds"]) for name in names),
+        ]
+        for row in rows
+    ]  # fmt: skip
+    return markdown_table(["", "seeds", "weights", "steps", "ms a network", *names], table)
+
+
+def _over_seeds(values: Sequence[float], seeds: int) -> str:
+    """A mean, with half of its interval where there are enough seeds for one."""
+    return f"{values[0]:.3f}" + (f" ± {values[2] - values[0]:.3f}" if seeds > 2 else "")
 
 
 def _difference(row: dict[str, Any]) -> str:

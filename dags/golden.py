@@ -39,7 +39,16 @@ SUFFIXES = (".parquet", ".safetensors", ".json", ".csv")
 # Written by other chains into the main one's folder, or with seconds in them.
 FOREIGN = tuple(
     f"metrics/{name}"
-    for name in ("adaptation", "front", "hidden", "paper_figures", "sweep", "train_worlds", "worlds")
+    for name in (
+        "adaptation",
+        "architectures",
+        "front",
+        "hidden",
+        "paper_figures",
+        "sweep",
+        "train_worlds",
+        "worlds",
+    )
 )
 FOLDER = Path("tests/golden")
 RENAMED = FOLDER / "renamed.json"

@@ -273,9 +273,10 @@ def main() -> None:
     rows = []
     for name in given.arms:
         runs = [found[name, seed] for seed in range(1, given.seeds + 1)]
-        rows.append({"arm": name} | {key: _over([one[key] for one in runs]) for key in runs[0]})
+        means = {key: _over([one[key] for one in runs]) for key in runs[0]}
+        rows.append({"arm": name, "seeds": given.seeds} | means)
     if given.out is not None:
-        given.out.write_text(json_text({"minutes": given.minutes, "seeds": given.seeds, "rows": rows}))
+        given.out.write_text(json_text({"minutes": given.minutes, "rows": rows}))
 
 
 def _over(values: list[float]) -> list[float]:
