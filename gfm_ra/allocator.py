@@ -74,12 +74,10 @@ class Allocator:
             goal: "sum-rate" (unless given), "proportional-fair", "alpha-fair", "qos", one of another package, or a goal
                 object.
             alpha: fairness of "alpha-fair".
-            min_rate: least rate of "qos", bit/s/Hz.
-            penalty: of "qos", per missing bit/s/Hz.
+            min_rate, penalty: least rate of "qos" in bit/s/Hz, and what a missing bit/s/Hz costs.
             weights: priorities of the links, [K] or [..., K]; only their ratios matter.
-            effort: "fast" is one pass (up to 24 links the better of two), ended by WMMSE iterations of the goal, and
-                compares nothing else; "balanced" is never worse than one WMMSE run or full power, "best" never worse
-                than the best of 100 WMMSE runs.
+            effort: "fast" is one pass (up to 24 links the better of two), ended by WMMSE iterations; "balanced" is
+                never worse than one WMMSE run or full power, "best" never worse than the best of 100 WMMSE runs.
             seed: of the noise that tells alike links apart, and of the random starts of "best".
             first_index: number of the first network where the call answers a part of more: the random starts are
                 keyed by it.

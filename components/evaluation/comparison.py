@@ -9,9 +9,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from components.channel.imputation import fill_constant, fill_quantile
-from components.channel.masking import Masked
+from components.channel.masking import Masked, random_edge_mask
+from components.channel.torch_rng import torch_stream
 from components.data.shards import write_table
-from components.evaluation.few_shot import hidden_edges, hidden_pairs
+from components.evaluation.few_shot import hidden_pairs
 from components.evaluation.scores import comparable_score, score_of_rates
 from components.model.pcgnn.network import PCGNNConfig, fresh_pcgnn
 from components.model.prompted import FixedGoal
@@ -118,8 +119,11 @@ def imputed_answers(
 
 
 def mask_of(masked: Masked, shape: tuple[int, ...], share: float, seed: int) -> np.ndarray:
-    """`hidden_pairs` or `hidden_edges`."""
-    return (hidden_pairs if masked == "pairs" else hidden_edges)(shape, share, seed)
+    """`hidden_pairs`, or the same for directed edges: [N, K, K] bool, [k, j] hides h_kj and h_jk from link k alone."""
+    if masked == "pairs":
+        return hidden_pairs(shape, share, seed)
+    generator = torch_stream(seed, "fewshot", "hidden edges", f"{share:g}")
+    return random_edge_mask(shape[0], shape[-1], share, generator).numpy()
 
 
 def evaluate(

@@ -6,7 +6,7 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field, field_validator
 
-from components.channel.masking import random_edge_mask, random_pair_mask
+from components.channel.masking import random_pair_mask
 from components.channel.torch_rng import torch_stream
 from components.config import Strict
 from components.data.batches import Group
@@ -139,12 +139,6 @@ def hidden_pairs(shape: tuple[int, ...], share: float, seed: int) -> np.ndarray:
     """The same mask for every backbone: [N, K, K] bool, symmetric, a share of the pairs of every snapshot."""
     generator = torch_stream(seed, "fewshot", "hidden", f"{share:g}")
     return random_pair_mask(shape[0], shape[-1], share, generator).numpy()
-
-
-def hidden_edges(shape: tuple[int, ...], share: float, seed: int) -> np.ndarray:
-    """The same for directed edges: [N, K, K] bool, [k, j] hides h_kj and h_jk from link k alone."""
-    generator = torch_stream(seed, "fewshot", "hidden edges", f"{share:g}")
-    return random_edge_mask(shape[0], shape[-1], share, generator).numpy()
 
 
 def _open(folder: Path, config: FewShotConfig, conditioned: bool, seed: int) -> TunableModel:

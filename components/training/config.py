@@ -21,7 +21,7 @@ class PretrainingConfig(Strict):
     mask_ratio: float = Field(default=0.3, gt=0, lt=1)  # rho
     masked: Masked = "pairs"  # what is hidden; "edges": directed ones, whose reverse gives the answer away
     # What (8) makes of the masked edges of a graph: their mean, or their sum as it is written, under which the weight
-    # of the other terms falls with K and rho.
+    # of the other terms falls with K and rho. Validation losses are means either way.
     edge_reduction: Literal["mean", "sum"] = "mean"
     edge_weight: float = Field(default=1.0, ge=0)  # of L_edge; (13) has 1
     consistency_weight: float = Field(default=0.1, ge=0)  # lambda of (13)

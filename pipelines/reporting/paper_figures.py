@@ -159,7 +159,7 @@ class Figures:
         )  # fmt: skip
 
     def _shares(self, arm: Arm, masked: Masked) -> list[float]:
-        return [share for share in SHARES if share == 0.0 or self.results.runs(arm, share, masked)]
+        return [share for share in SHARES if self.results.runs(arm, share, masked if share else "pairs")]
 
     def _hidden(self, arm: Arm, where: Sequence[str], share: float, masked: Masked) -> Runs:
         return self.results.column(arm, "score", where, share, masked if share else "pairs")

@@ -54,11 +54,10 @@ class Results:
         return sum(key[:3] == (arm, masked, hidden) for key in self._runs)
 
     def training(self, arm: Arm) -> Training:
-        """What an arm's training consisted of, by its first seed; of a validation the mean over seeds."""
-        keys = sorted(key for key in self._runs if key[:3] == (arm, "pairs", 0.0))
-        rows = [next(iter(self._runs[key].values())) for key in keys]
-        first = Training(*(rows[0][name] for name in Training._fields))
-        return first._replace(validation=float(np.mean([row["validation"] for row in rows])))
+        """What an arm's training consisted of, by its first seed."""
+        first = min(key for key in self._runs if key[:3] == (arm, "pairs", 0.0))
+        row = next(iter(self._runs[first].values()))
+        return Training(*(row[name] for name in Training._fields))
 
     def column(
         self, arm: Arm, name: str, scenarios: Sequence[str], hidden: float = 0.0, masked: Masked = "pairs"
