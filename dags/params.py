@@ -28,7 +28,7 @@ from pipelines.studies.release import ReleaseConfig
 from pipelines.studies.speed_quality_timing import SpeedQualityConfig
 from pipelines.studies.train_worlds import TrainWorldsConfig
 
-# What pipelines.reporting.paper_figures makes the paper's figures from.
+# What pipelines.reporting makes the paper's figures from.
 STUDIES = {"few-shot", "paper-recipe", "until-it-stops", "pcgnn", "zero-shot", "imputed", "variants"}
 Need = tuple[
     str, str, str, int
@@ -106,7 +106,9 @@ class FiguresParams(Strict):
         unknown = used - set(self.ablations.variants)
         if unknown:
             raise ValueError(f"ablations.variants has no {sorted(unknown)[0]}, which a later section uses")
-        unadapted = names - {start.removeprefix(VARIANT) for start in few_shot.studies["variants"].starts}
+        unadapted = paper_figures.adapted_variants() - {
+            start.removeprefix(VARIANT) for start in few_shot.studies["variants"].starts
+        }
         if unadapted:
             raise ValueError(f"few_shot.studies.variants.starts has no {VARIANT}{sorted(unadapted)[0]}")
         if any(study.seeds > self.ablations.seeds for study in self._of_variants()):
@@ -155,10 +157,7 @@ class FiguresParams(Strict):
         ]
 
     def _needs(self) -> list[Need]:
-        needs: list[Need] = []
-        for name in self.ablations.scenarios:
-            needs += [("ablations.train_rows", name, "train", self.ablations.train_rows)]
-            needs += [("ablations.val_rows", name, "val", self.ablations.val_rows)]
+        needs: list[Need] = [("ablations", *need) for need in self.ablations.needs()]
         for title, study in self.few_shot.studies.items():
             user = f"few_shot.studies.{title}"
             if any(study.shots):

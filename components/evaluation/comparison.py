@@ -65,6 +65,7 @@ class Training(NamedTuple):
     visits: float = 0.0  # how often each sample was seen on average
     weights: int = 0  # of the whole network
     features: str = ""  # of its nodes
+    ranks: tuple[float, ...] = ()  # `rank_shares` of the weights that are kept, where the model has any
 
 
 def start_model(
@@ -175,6 +176,7 @@ def write_entries(path: Path, label: Label, entries: Sequence[Entry], training: 
     """Store a run as Parquet, a row per scenario and share, a list per snapshot column."""
     same = label._asdict() | training._asdict()
     columns: dict[str, object] = {name: [value] * len(entries) for name, value in same.items()}
+    columns["ranks"] = pa.array([list(training.ranks)] * len(entries), pa.list_(pa.float64()))
     for name in ("scenario", "masked", "hidden"):
         columns[name] = [getattr(found, name) for found in entries]
     for name in SNAPSHOT_COLUMNS:

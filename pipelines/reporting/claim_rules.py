@@ -26,7 +26,7 @@ from pipelines.reporting.claim_evidence import (
     status_of_clear,
     with_interval,
 )
-from pipelines.reporting.paper_figures import IMPUTED_NAME, READINGS, ZERO_SHOT, curve
+from pipelines.reporting.figure_rows import IMPUTED_NAME, READINGS, ZERO_SHOT, curve
 from pipelines.reporting.plots import Row, series
 
 
@@ -267,9 +267,21 @@ def deeper_is_better(figures: Figures) -> Finding:
     figure, checks, parts = figures["depth"], [], []
     for name in series(figure.rows):
         rows = sorted((row for row in figure.rows if row["series"] == name), key=lambda row: row["x"])
-        checks += [(after, before) for before, after in pairwise(rows)]
-        parts.append(f"{name}: " + " → ".join(f"{row['x']:g} layers {with_interval(row)}" for row in rows))
+        if "PCGNN" not in name:
+            checks += [(after, before) for before, after in pairwise(rows)]
+        unit = "rounds" if "PCGNN" in name else "layers"
+        parts.append(f"{name}: " + " → ".join(f"{row['x']:g} {unit} {with_interval(row)}" for row in rows))
+    ranks = figures["depth-ranks"].rows
+    for kind in ("layers: ", "PCGNN, rounds: "):
+        deepest = max((name for name in series(ranks) if name.startswith(kind)), key=_number, default=None)
+        last = [row for row in ranks if row["series"] == deepest]
+        if last:
+            parts.append(f"rank / width after the last of {deepest}: {with_interval(last[-1])}")
     return "; ".join(parts) or "–", status_of_clear(checks)
+
+
+def _number(name: str) -> int:
+    return int(name.rpartition(" ")[2])
 
 
 def _ablation(figures: Figures, name: str) -> dict[float, Row]:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from pipelines.reporting import claim_rules as rules
 from pipelines.reporting import own_claim_rules as own_rules
 from pipelines.reporting.claim_evidence import FAILS, HOLDS, PARTLY, Figures, Finding
-from pipelines.reporting.paper_figures import BEST_FOR_IT
+from pipelines.reporting.figure_rows import BEST_FOR_IT
 from pipelines.reporting.plots import Figure
 
 NOT_REPRODUCED = "not reproduced at this size"

@@ -11,7 +11,7 @@ from pipelines.reporting.claim_evidence import (
     status_of_all,
     with_interval,
 )  # fmt: skip
-from pipelines.reporting.paper_figures import IMPUTED_NAME, ZERO_SHOT, curve
+from pipelines.reporting.figure_rows import IMPUTED_NAME, ZERO_SHOT, curve
 from pipelines.reporting.plots import panels
 
 

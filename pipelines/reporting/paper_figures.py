@@ -1,85 +1,52 @@
-"""What each figure of the paper shows, with our numbers: recorded runs to rows of values with intervals."""
+"""What figures 4 to 8 of the paper show, with our numbers: recorded runs to rows of values with intervals."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from components.channel.masking import Masked
-from components.evaluation.comparison import IMPUTED, PCGNN_NAME, SCRATCH, VARIANT, Training
+from components.evaluation.comparison import IMPUTED, PCGNN_NAME, SCRATCH, Training
 from components.evaluation.references import BY_TASK
 from components.evaluation.scores import PAPER_REFERENCE
-from components.intervals import Interval, Runs
+from components.intervals import Runs
 from gfm_ra.goals import OBJECTIVES
+from pipelines.reporting.figure_rows import (
+    BEST_FOR_IT,
+    IMPUTED_NAME,
+    MASKED,
+    READINGS,
+    UNTRAINED,
+    ZERO_SHOT,
+    row_of,
+)
 from pipelines.reporting.plots import Figure, Row
 from pipelines.reporting.report_figures import UNITS
 from pipelines.reporting.results import Arm, Results
 from pipelines.runtime import paths
 
-IMPUTED_NAME = "WMMSE on imputed gains"
-BEST_FOR_IT = "best sum-rate run for it"  # the other reading of WMMSE-Best
-ZERO_SHOT = "GFM-RA prompted, zero-shot"
 CLASSICAL = {
     "full-reuse": "full reuse",
     "fplinq": "FPLinQ",
     "wmmse": "sum-rate WMMSE, 1 start",
     PAPER_REFERENCE: "WMMSE-Best",
 }
-SHARES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
-UNTRAINED = Training()
 ALONE = "one-scenario"  # the study whose models know one scenario
-SMALL_MODELS = "variants"  # the study of figures 9 to 11
-MASKED: dict[Masked, str] = {"pairs": "pairs of links", "edges": "directed edges"}
-READINGS: dict[str, dict[Masked, str]] = {
-    name: {"pairs": name, "edges": f"{name}-edges"} for name in ("figure5", "figure10")
-}
-VARIANT_NAMES = {SCRATCH: "from scratch", paths.PROMPTED: "goal-conditioned"}
-
-
-def _row(
-    panel: str,
-    series: str,
-    x: Any,  # noqa: ANN401
-    found: Interval | None,
-    runs: int,
-    snapshots: int,
-    training: Training = UNTRAINED,
-) -> Iterator[Row]:
-    """Samples, updates and weights are three things: a row says all of them."""
-    if found is not None:
-        value, low, high = (round(float(number), 5) for number in found)
-        yield {
-            "panel": panel, "series": series, "x": x, "value": value, "low": low, "high": high,
-            "runs": runs, "snapshots": snapshots, "updates": training.updates, "visits": training.visits,
-            "weights": training.weights, "features": training.features,
-        }  # fmt: skip
-
-
-class Variants(NamedTuple):
-    """The small models: which of them make up which figure, and what is to be said about each."""
-
-    sizes: Sequence[str]
-    mask_ratios: Sequence[str]
-    ablation: Sequence[str]
-    weights: dict[str, int]  # 6 L d^2, the count that the paper quotes
-    rho: dict[str, float]
-    depths: Sequence[str]
-    layers: dict[str, int]
-    scenario: str
 
 
 class Figures:
-    """Makes the figures from a results, whose studies have the names few-shot, paper-recipe, pcgnn, zero-shot,
-    imputed and variants."""
+    """Makes the figures from results whose studies have the names few-shot, paper-recipe, pcgnn, zero-shot and imputed.
 
-    def __init__(self, results: Results, scenarios: Sequence[str], variants: Variants) -> None:
-        self.results, self.scenarios, self.variants = results, list(scenarios), variants
+    `alone`: the scenario of study one-scenario.
+    """
+
+    def __init__(self, results: Results, scenarios: Sequence[str], alone: str) -> None:
+        self.results, self.scenarios, self.alone = results, list(scenarios), alone
         self.arms = results.arms()
 
     def all(self) -> list[Figure]:
-        """Figures 4 to 11 of the paper."""
+        """Figures 4 to 8 of the paper."""
         return [
             self.objectives(), self.missing("pairs"), self.missing("edges"), self.few_shot("figure6", "sum-rate"),
-            self.few_shot("figure7", "proportional-fair"), self.violations(), self.scaling(),
-            self.mask_ratio("pairs"), self.mask_ratio("edges"), self.ablation(), self.depth(),
+            self.few_shot("figure7", "proportional-fair"), self.violations(),
         ]  # fmt: skip
 
     # Figure 4.
@@ -94,7 +61,7 @@ class Figures:
                     under = self.results.reference(objective, reference, "score", where)
                     for label, values, runs, training in self._contenders(objective, where):
                         found = self.results.ratio(values, under)
-                        rows += _row(panel, label, x, found, runs, self.results.rows, training)
+                        rows += row_of(panel, label, x, found, runs, self.results.rows, training)
         return Figure(
             "figure4", "Figure 4: three objectives on networks that pre-training never saw (D16-D20)",
             "number of links", "ratio of means", "bars", rows,
@@ -147,22 +114,16 @@ class Figures:
             for reference, title in self._references(objective):
                 under = self.results.reference(objective, reference, "score", self.scenarios)
                 for label, arm in methods:
-                    for share in self._shares(arm, masked):
-                        values = self._hidden(arm, self.scenarios, share, masked)
+                    for share in self.results.shares(arm, masked):
+                        values = self.results.hidden(arm, self.scenarios, share, masked)
                         found, training = self.results.ratio(values, under), self.results.training(arm)
                         panel, runs = f"{UNITS[objective]} / {title}", len(values)
-                        rows += _row(panel, label, 100.0 * share, found, runs, self._snapshots(), training)
+                        rows += row_of(panel, label, 100.0 * share, found, runs, self._snapshots(), training)
         return Figure(
             READINGS["figure5"][masked],
             f"Figure 5: part of the channel state is missing, {MASKED[masked]} one by one (mean over D16-D20)",
             f"{MASKED[masked]} hidden, %", "ratio of means", "lines", rows,
         )  # fmt: skip
-
-    def _shares(self, arm: Arm, masked: Masked) -> list[float]:
-        return [share for share in SHARES if self.results.runs(arm, share, masked if share else "pairs")]
-
-    def _hidden(self, arm: Arm, where: Sequence[str], share: float, masked: Masked) -> Runs:
-        return self.results.column(arm, "score", where, share, masked if share else "pairs")
 
     def _snapshots(self) -> int:
         return self.results.rows * len(self.scenarios)
@@ -175,7 +136,7 @@ class Figures:
         panel, rows = f"{UNITS[objective]} / {title}", []
         for label, arm in self._curves(objective):
             values = self.results.column(arm, "score", self.scenarios)
-            rows += _row(
+            rows += row_of(
                 panel,
                 label,
                 arm.shots,
@@ -203,7 +164,7 @@ class Figures:
 
     def _alone(self, objective: str, reference: str, title: str) -> Iterator[Row]:
         """One scenario's own models beside those of all scenarios, tested there."""
-        where = [self.variants.scenario]
+        where = [self.alone]
         under = self.results.reference(objective, reference, "score", where)
         studies = {ALONE: f"of {where[0]} alone", "few-shot": "of all scenarios"}
         for study, told in studies.items():
@@ -216,7 +177,7 @@ class Figures:
                     f"{UNITS[objective]} / {title}, {where[0]}",
                 )
                 found, training = self.results.ratio(values, under), self.results.training(arm)
-                yield from _row(
+                yield from row_of(
                     panel, f"{start}, {told}", arm.shots, found, len(values), self.results.rows, training
                 )
 
@@ -229,7 +190,7 @@ class Figures:
         reference = self.results.column(arm, own_under, self.scenarios) if own_under else under
         for shots in sorted({a.shots for _, a in self._curves(objective)}):
             found = self.results.ratio(values, reference, score=column == "score")
-            yield from _row(panel, ZERO_SHOT, shots, found, 1, self._snapshots())
+            yield from row_of(panel, ZERO_SHOT, shots, found, 1, self._snapshots())
 
     # Figure 8.
     def violations(self) -> Figure:
@@ -258,7 +219,7 @@ class Figures:
                 reference = under(lambda name, arm=arm: self.results.column(arm, name, where))
                 found = self.results.ratio(values, reference, score=False)
                 training = self.results.training(arm)
-                rows += _row(
+                rows += row_of(
                     panel, label, arm.shots, found, self.results.runs(arm), self._snapshots(), training
                 )
             for method, label in best.items():
@@ -266,7 +227,7 @@ class Figures:
                 reference = under(lambda name, m=method: self.results.reference(objective, m, name, where))
                 found = self.results.ratio(values, reference, score=False)
                 for count in shots:
-                    rows += _row(panel, label, count, found, 1, self._snapshots())
+                    rows += row_of(panel, label, count, found, 1, self._snapshots())
             rows += self._levels(
                 objective,
                 panel,
@@ -278,69 +239,3 @@ class Figures:
             "figure8", "Figure 8: quality of service against the number of samples (mean over D16-D20)",
             "samples of each scenario", "", "lines", rows, logarithmic=True,
         )  # fmt: skip
-
-    # Figures 9 to 11: small models, each pre-trained anew with every seed.
-    def _small(self, names: Sequence[str]) -> Iterator[tuple[str, Arm]]:
-        for name in names:
-            start = name if name == SCRATCH else f"{VARIANT}{name}"
-            yield from ((name, a) for a in sorted(self.arms) if (a.study, a.start) == (SMALL_MODELS, start))
-
-    def _at(
-        self, label: str, x: float, arm: Arm, hidden: float = 0.0, masked: Masked = "pairs"
-    ) -> Iterator[Row]:
-        where = [self.variants.scenario]
-        under = self.results.reference(arm.objective, PAPER_REFERENCE, "score", where)
-        values = self._hidden(arm, where, hidden, masked)
-        found, training = self.results.ratio(values, under), self.results.training(arm)
-        panel = f"{UNITS[arm.objective]} / WMMSE-Best, {self.variants.scenario}"
-        return _row(panel, label, x, found, len(values), self.results.rows, training)
-
-    def scaling(self) -> Figure:
-        """Ratio against model size, by number of samples."""
-        rows: list[Row] = []
-        for name, arm in self._small(self.variants.sizes):
-            rows += self._at(f"{arm.shots:,} samples", self.variants.weights[name], arm)
-        rows.sort(key=lambda row: (int(row["series"].split()[0].replace(",", "")), row["x"]))
-        return Figure(
-            "figure9", "Figure 9: size of the model, every size pre-trained anew with every seed",
-            "weights of the layers, 6 L d^2", "ratio of means", "lines", rows, logarithmic=True,
-        )  # fmt: skip
-
-    def mask_ratio(self, masked: Masked) -> Figure:
-        """Ratio with pairs or directed edges hidden at inference, by pre-training mask ratio."""
-        rows: list[Row] = []
-        for name, arm in self._small(self.variants.mask_ratios):
-            for share in self._shares(arm, masked) if arm == self.most(arm) else ():
-                label = f"pre-trained with rho = {self.variants.rho[name]:g}"
-                rows += self._at(label, 100.0 * share, arm, share, masked)
-        return Figure(
-            READINGS["figure10"][masked],
-            "Figure 10: mask ratio of pre-training, every one pre-trained anew with every seed",
-            f"{MASKED[masked]} hidden at inference, %", "ratio of means", "lines", rows,
-        )  # fmt: skip
-
-    def depth(self) -> Figure:
-        """Ratio against the number of layers, by number of samples."""
-        rows: list[Row] = []
-        for name, arm in self._small(self.variants.depths):
-            rows += self._at(f"{arm.shots:,} samples", self.variants.layers[name], arm)
-        rows.sort(key=lambda row: (int(row["series"].split()[0].replace(",", "")), row["x"]))
-        return Figure(
-            "depth", "Depth of the model, every depth pre-trained anew with every seed",
-            "layers", "ratio of means", "lines", rows, logarithmic=True,
-        )  # fmt: skip
-
-    def ablation(self) -> Figure:
-        """Ratio against samples by what pre-training consisted of."""
-        rows: list[Row] = []
-        for name, arm in self._small(self.variants.ablation):
-            rows += self._at(VARIANT_NAMES.get(name, name), arm.shots, arm)
-        return Figure(
-            "figure11", "Figure 11: what pre-training consists of, every kind pre-trained anew with every seed",
-            "samples", "ratio of means", "lines", rows, logarithmic=True,
-        )  # fmt: skip
-
-
-def curve(figure: Figure, panel: str, series: str) -> dict[float, Row]:
-    """One series of a panel by x."""
-    return {row["x"]: row for row in figure.rows if row["panel"] == panel and row["series"] == series}

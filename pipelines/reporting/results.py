@@ -59,12 +59,26 @@ class Results:
         row = next(iter(self._runs[first].values()))
         return Training(*(row[name] for name in Training._fields))
 
+    def ranks(self, arm: Arm) -> np.ndarray:
+        """`rank_shares` of every run of an arm, [runs, layers]."""
+        keys = sorted(key for key in self._runs if key[:3] == (arm, "pairs", 0.0))
+        return np.array([next(iter(self._runs[key].values()))["ranks"] for key in keys])
+
     def column(
         self, arm: Arm, name: str, scenarios: Sequence[str], hidden: float = 0.0, masked: Masked = "pairs"
     ) -> list[list[np.ndarray]]:
         """One column of an arm, runs x scenarios of [N]."""
         keys = sorted(key for key in self._runs if key[:3] == (arm, masked, hidden))
         return [[self._runs[key][scenario][name] for scenario in scenarios] for key in keys]
+
+    def shares(self, arm: Arm, masked: Masked) -> list[float]:
+        """Which shares of what is hidden an arm was evaluated with, none among them."""
+        found = {key[2] for key in self._runs if key[0] == arm and (key[1] == masked or key[2] == 0.0)}
+        return sorted(found)
+
+    def hidden(self, arm: Arm, where: Sequence[str], share: float, masked: Masked) -> Runs:
+        """Scores of an arm with a share hidden, runs x scenarios of [N]."""
+        return self.column(arm, "score", where, share, masked if share else "pairs")
 
     def reference(
         self, objective: str, method: str, name: str, scenarios: Sequence[str]

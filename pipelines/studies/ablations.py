@@ -6,7 +6,7 @@ Every run is a Ray task of its own, so that a cluster does as many at once as it
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -36,6 +36,13 @@ _LOOKED_AT = 20  # networks of the last validation set, for the rank of their li
 SHOWN = ("edge_rmse_db", "mean_predictor_rmse_db", "effective_rank")
 
 
+class TrainingSet(Strict):
+    """Scenarios and how many training snapshots of each."""
+
+    scenarios: tuple[str, ...] = Field(min_length=1)
+    train_rows: int = Field(ge=1)
+
+
 class AblationsConfig(Strict):
     """A base recipe, and by name what each variant changes in it."""
 
@@ -44,6 +51,9 @@ class AblationsConfig(Strict):
     val_rows: int = Field(ge=1)
     base: dict[str, JsonValue]
     variants: dict[str, dict[str, JsonValue]] = Field(min_length=1)
+    training_sets: dict[str, TrainingSet] = Field(
+        default_factory=dict
+    )  # of variants that learn from other scenarios
     seeds: int = Field(default=3, ge=1)
     threads: int = Field(default=1, ge=1)
     accelerator: Literal["cpu", "gpu"] = "cpu"
@@ -59,11 +69,26 @@ class AblationsConfig(Strict):
                 self.algorithm(name)
             except ValidationError as error:
                 raise ValueError(describe_validation(error, f"variants.{name}")) from None
+        for name in self.training_sets:
+            if name not in self.variants:
+                raise ValueError(f"training_sets.{name}: no variant has that name")
         return self
 
     def algorithm(self, name: str) -> PretrainingConfig:
         """The hyperparameters of one variant."""
         return PretrainingConfig.model_validate_json(json.dumps(self.base | self.variants[name]))
+
+    def training_set(self, name: str) -> TrainingSet:
+        """What one variant learns from."""
+        own = TrainingSet(scenarios=self.scenarios, train_rows=self.train_rows)
+        return self.training_sets.get(name, own)
+
+    def needs(self) -> Iterator[tuple[str, str, int]]:
+        """Scenario, split and rows that any variant reads, each once."""
+        sets = [self.training_set(name) for name in self.variants]
+        for scenario in dict.fromkeys(scenario for each in sets for scenario in each.scenarios):
+            yield scenario, "train", max(each.train_rows for each in sets if scenario in each.scenarios)
+            yield scenario, "val", self.val_rows
 
 
 def pretrain_variant(
@@ -72,10 +97,10 @@ def pretrain_variant(
     """Pre-train one variant into `folder`, from its last epoch if it was interrupted; its last metrics."""
     torch.set_num_threads(config.threads)
     group = Group(device=torch.device("cuda" if config.accelerator == "gpu" else "cpu"))
-    manifest = Manifest.load(data)
+    manifest, source = Manifest.load(data), config.training_set(name)
     train, val = (
-        [load_split(data, manifest, scenario, split, rows) for scenario in config.scenarios]
-        for split, rows in (("train", config.train_rows), ("val", config.val_rows))
+        [load_split(data, manifest, scenario, split, rows) for scenario in source.scenarios]
+        for split, rows in (("train", source.train_rows), ("val", config.val_rows))
     )
     loop = Pretraining(config.algorithm(name), train, val, seed, group)
 
@@ -93,6 +118,7 @@ def pretrain_variant(
     summary: dict[str, Any] = {key: round(last[key], 4) for key in SHOWN}
     summary["status"] = health(loop.config, last)
     summary["mask_ratio"] = loop.config.mask_ratio
+    summary["links"] = sorted({gain_db.shape[-1] for gain_db in train})
     backbone = loop.student.encoder.backbone
     backbone = backbone.backbone if isinstance(backbone, GoalBackbone) else backbone
     looked_at = torch.from_numpy(val[-1][:_LOOKED_AT]).float().to(group.device)
@@ -107,9 +133,8 @@ def work(context: Context[AblationsConfig]) -> Outcome:
     """Pre-train every variant with every seed; those that are there already stay."""
     config, made = context.config, (context.scratch / "made").resolve()
     data, manifest = paths.DATA.resolve(), Manifest.load(paths.DATA)
-    for name in config.scenarios:
-        for split, rows in (("train", config.train_rows), ("val", config.val_rows)):
-            load_split(data, manifest, name, split, rows)
+    for scenario, split, count in config.needs():
+        load_split(data, manifest, scenario, split, count)
     jobs = [(name, number) for name in config.variants for number in range(config.seeds)]
     # The longest first, so that none of them runs alone at the end.
     jobs.sort(key=lambda job: -_effort(config.algorithm(job[0])))

@@ -29,6 +29,7 @@ from components.evaluation.comparison import (
     start_model,
     write_entries,
 )
+from components.evaluation.embedding_ranks import rank_shares
 from components.model.inference import allocate_batches
 from components.model.unrolled.single_draw import SingleDrawOfGoal
 from components.training.checkpoint import holds_unrolled, load_card
@@ -43,6 +44,8 @@ from pipelines.runtime import paths
 from pipelines.runtime.errors import UserError
 from pipelines.runtime.stage import Context, Outcome, Stage, main
 from pipelines.studies.few_shot_config import UNTRAINED, FewShotStudyConfig, Study
+
+_LOOKED_AT = 20  # networks of the last validation set, for the ranks of their links' embeddings
 
 
 @dataclass(frozen=True)
@@ -112,7 +115,9 @@ def _train(task: Task, model: TunableModel, goal: Objective, group: Group) -> Tr
     loop.run(lambda metrics, save: None, tick)
     weights = sum(parameter.numel() for parameter in model.parameters())
     visits = round(seen / sum(map(len, train)), 3)
-    return Training(loop.reached, loop.steps_done, visits, weights, features_of(model))
+    looked_at = torch.from_numpy(val[-1][:_LOOKED_AT]).float().to(group.device)
+    ranks = rank_shares(model, looked_at)
+    return Training(loop.reached, loop.steps_done, visits, weights, features_of(model), ranks)
 
 
 def _evaluated(task: Task, goal: Objective, model: nn.Module | None) -> Iterator[Entry]:

@@ -18,9 +18,10 @@ from components.training.checkpoint import load_card
 from gfm_ra.goals import OBJECTIVES
 from pipelines.cluster.session import ROOT
 from pipelines.reporting import claims, speed_quality
-from pipelines.reporting.paper_figures import Figures, Variants
+from pipelines.reporting.paper_figures import Figures
 from pipelines.reporting.plots import Figure, draw, vega
 from pipelines.reporting.results import Arm, Results
+from pipelines.reporting.small_models import SmallModels, Variants
 from pipelines.runtime import paths
 from pipelines.runtime.stage import Context, Outcome, Stage, main
 from pipelines.tuning.plots import parameters
@@ -41,10 +42,15 @@ class PaperFiguresConfig(Strict):
     mask_ratios: tuple[str, ...] = Field(min_length=1)
     ablation: tuple[str, ...] = Field(min_length=1)
     depths: tuple[str, ...] = Field(min_length=1)
+    training_sets: tuple[str, ...] = ()  # variants that differ in the networks they were pre-trained on
+
+    def adapted_variants(self) -> set[str]:
+        """Every small model that figures 9 to 11 show."""
+        return {*self.sizes, *self.mask_ratios, *self.ablation, *self.depths} - {SCRATCH}
 
     def variants(self) -> list[str]:
         """Every small model that a figure shows."""
-        return sorted({*self.sizes, *self.mask_ratios, *self.ablation, *self.depths} - {SCRATCH})
+        return sorted({*self.adapted_variants(), *self.training_sets})
 
 
 def work(context: Context[PaperFiguresConfig]) -> Outcome:
@@ -53,8 +59,8 @@ def work(context: Context[PaperFiguresConfig]) -> Outcome:
     results = Results(
         paths.FEW_SHOT / "runs.parquet", paths.DATA, paths.REFERENCES, config.rows, context.seed
     )
-    figures = Figures(results, config.scenarios, describe(config))
-    made = figures.all()
+    figures = Figures(results, config.scenarios, config.small_scenario)
+    made = [*figures.all(), *SmallModels(results, config.scenarios, describe(config)).all()]
     points = speed_quality_points(results, figures, context.seed)
     made += [
         speed_quality.figure(points, objective, batch)
@@ -98,12 +104,13 @@ def work(context: Context[PaperFiguresConfig]) -> Outcome:
 
 def describe(config: PaperFiguresConfig) -> Variants:
     """Sizes and mask ratios of the small models, from what they left."""
-    weights, rho, layers = {}, {}, {}
+    weights, rho, layers, links = {}, {}, {}, {}
     for name in config.variants():
         folder = paths.ABLATIONS / name / "0"
         backbone = load_card(folder).backbone
         weights[name] = parameters(backbone.model_dump())
-        rho[name] = float(read_json(folder / "summary.json")["mask_ratio"])
+        summary = read_json(folder / "summary.json")
+        rho[name], links[name] = float(summary["mask_ratio"]), summary["links"]
         layers[name] = backbone.layers
     return Variants(
         config.sizes,
@@ -113,6 +120,7 @@ def describe(config: PaperFiguresConfig) -> Variants:
         rho,
         config.depths,
         layers,
+        {name: links[name] for name in config.training_sets},
         config.small_scenario,
     )
 

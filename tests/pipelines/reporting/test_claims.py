@@ -5,10 +5,16 @@ import pytest
 from pipelines.reporting import claim_rules, own_claim_rules
 from pipelines.reporting.claim_evidence import FAILS, HOLDS, PARTLY, UNKNOWN
 from pipelines.reporting.claims import CLAIMS, evaluate, status_in_words
-from pipelines.reporting.paper_figures import IMPUTED_NAME, ZERO_SHOT
+from pipelines.reporting.figure_rows import IMPUTED_NAME, ZERO_SHOT
 from pipelines.reporting.plots import Figure
 
-NAMES = [*(f"figure{number}" for number in range(4, 12)), "figure5-edges", "figure10-edges", "depth"]
+NAMES = [
+    *(f"figure{number}" for number in range(4, 12)),
+    "figure5-edges",
+    "figure10-edges",
+    "depth",
+    "depth-ranks",
+]
 PANELS = {
     "figure4": (
         "sum rate / WMMSE-Best",
