@@ -32,8 +32,7 @@ class FewShotConfig(Strict):
     ] = ()  # shares of pairs hidden at inference, as well
     val_rows: int = Field(default=200, ge=1)
     reference_starts: int = Field(default=20, ge=1)
-    recipe: FinetuningConfig = FinetuningConfig()
-    max_updates: int | None = Field(default=None, ge=1)  # many shots get fewer epochs instead of more time
+    recipe: FinetuningConfig = FinetuningConfig()  # with `updates_per_epoch` all sample sizes train alike
 
     @field_validator("objective")
     @classmethod
@@ -45,10 +44,6 @@ class FewShotConfig(Strict):
     def most_shots(self) -> int:
         """Training snapshots that it needs."""
         return max(self.shots, *self.more_shots, 1)
-
-    def recipe_for(self, shots: int) -> FinetuningConfig:
-        """The recipe, its second stage shortened where `shots` would make it longer than `max_updates`."""
-        return self.recipe.within(self.max_updates, -(-shots // self.recipe.batch_size))
 
 
 def few_shot_name(shots: int, config: FewShotConfig) -> str:
@@ -82,8 +77,7 @@ def few_shot_ratio(
         group: where to train; only its device counts.
     """
     place = Group(device=group.device) if group is not None else Group()
-    recipe = config.recipe_for(len(train))
-    loop = Finetuning(recipe, model, by_name(config.objective), [train], [val], seed, place)
+    loop = Finetuning(config.recipe, model, by_name(config.objective), [train], [val], seed, place)
     loop.run(lambda metrics, save: None, lambda done, total, count: None)
     return ratio(model, val, config, reference)
 

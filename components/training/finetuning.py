@@ -56,14 +56,6 @@ class FinetuningConfig(Strict):
             raise ValueError("warmup_epochs and epochs are both 0: nothing would be trained")
         return self
 
-    def within(self, updates: int | None, per_epoch: int) -> "FinetuningConfig":
-        """The recipe, shortened where epochs of `per_epoch` steps would make it longer than so many `updates`."""
-        if updates is None:
-            return self
-        warmup = min(self.warmup_epochs, max(1, updates // (4 * per_epoch)))
-        epochs = min(self.epochs, max(1, updates // per_epoch - warmup))
-        return self.model_copy(update={"warmup_epochs": warmup, "epochs": epochs})
-
 
 VALIDATION = "validation_utility_per_link"
 TunableModel = PowerModel | FixedGoal | PCGNN | UnfoldedWMMSE

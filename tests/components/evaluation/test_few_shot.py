@@ -1,6 +1,7 @@
 """Laws of the downstream trial that ranks backbones."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import torch
 from components.channel.scenario import Scenario
 from components.channel.simulator import simulate
 from components.data.batches import Group
+from components.evaluation import few_shot
 from components.evaluation.few_shot import (
     FEW_SHOT,
     ZERO_SHOT,
@@ -23,7 +25,7 @@ from components.model.backbone import BackboneConfig
 from components.model.heads import PowerModel
 from components.model.inference import allocate_batches
 from components.training.config import PretrainingConfig
-from components.training.finetuning import FinetuningConfig
+from components.training.finetuning import Finetuning, FinetuningConfig
 from components.training.pretraining import Pretraining
 from gfm_ra.solvers import wmmse
 from gfm_ra.units import to_gain, to_gain_db
@@ -87,20 +89,20 @@ def test_same_seed_gives_the_same_ratio(data: tuple[np.ndarray, np.ndarray]) -> 
     assert first != other
 
 
-@pytest.mark.parametrize(("shots", "updates"), [(8, 12), (64, 12), (64, 30), (32, 4), (512, 12)])
-def test_many_shots_take_no_more_updates_than_allowed(shots: int, updates: int) -> None:
-    config = FewShotConfig(recipe=RECIPE.model_copy(update={"warmup_epochs": 2}), max_updates=updates)
-    recipe = config.recipe_for(shots)
-    per_epoch = -(-shots // recipe.batch_size)
-    # At least one epoch of each stage, since every sample counts.
-    assert (recipe.warmup_epochs + recipe.epochs) * per_epoch <= max(updates, 2 * per_epoch)
-    assert recipe.epochs >= 1
-    assert recipe.warmup_epochs <= 2
-    assert recipe.epochs <= RECIPE.epochs
+def test_all_sample_sizes_train_alike(
+    data: tuple[np.ndarray, np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Finetuning] = []
 
+    def make(*arguments: Any) -> Finetuning:
+        made.append(Finetuning(*arguments))
+        return made[-1]
 
-def test_without_a_limit_the_recipe_is_the_recipe() -> None:
-    assert FewShotConfig(recipe=RECIPE).recipe_for(10_000) == RECIPE
+    monkeypatch.setattr(few_shot, "Finetuning", make)
+    recipe = RECIPE.model_copy(update={"warmup_epochs": 1, "epochs": 2, "updates_per_epoch": 3})
+    for shots in (4, 16, 40):
+        adapted_ratio(model(), data[0][:shots], data[1], CONFIG.model_copy(update={"recipe": recipe}), seed=0)
+    assert [loop.steps_done for loop in made] == [9, 9, 9]
 
 
 @pytest.fixture(scope="module")
