@@ -189,7 +189,7 @@ def measure(network: nn.Module, known: Iterable[Reference]) -> dict[str, float]:
     for reference in known:
         gain, links = to_gain(reference.gain_db), reference.gain_db.shape[-1]
         for goal, best in zip(GOALS, reference.scores, strict=True):
-            power = _answers(network, reference.gain_db, goal, None, 1)[0]
+            power = answers_of(network, reference.gain_db, goal, None, 1)[0]
             place = "home" if reference.home else "worlds"
             raw = float(_scores(power, reference.gain_db, goal).mean() / best.mean())
             ended = wmmse(gain, goal, iterations=REFINEMENT, initial_power=power)
@@ -197,7 +197,7 @@ def measure(network: nn.Module, known: Iterable[Reference]) -> dict[str, float]:
             name = "sum rate" if isinstance(goal, SumRate) else "other goals"
             found.setdefault(f"{place}, {name}, pass", []).append(raw)
             found.setdefault(f"{place}, {name}, pass + 20", []).append(fast)
-        draws = _answers(network, reference.gain_db, GOALS[0], None, MANY)
+        draws = answers_of(network, reference.gain_db, GOALS[0], None, MANY)
         each = [
             _scores(
                 wmmse(gain, GOALS[0], iterations=REFINEMENT, initial_power=power), reference.gain_db, GOALS[0]
@@ -211,13 +211,13 @@ def measure(network: nn.Module, known: Iterable[Reference]) -> dict[str, float]:
         if reference.home:
             generator = torch_stream(VALIDATION_SEED, "architectures", "hidden", links)
             hidden = random_pair_mask(len(gain), links, HIDDEN, generator)
-            power = _answers(network, reference.gain_db, GOALS[0], hidden, 1)[0]
+            power = answers_of(network, reference.gain_db, GOALS[0], hidden, 1)[0]
             ratio = float(_scores(power, reference.gain_db, GOALS[0]).mean() / reference.scores[0].mean())
             found.setdefault("home, sum rate, half hidden", []).append(ratio)
     return {name: statistics.mean(values) for name, values in found.items()}
 
 
-def _answers(
+def answers_of(
     network: nn.Module, gain_db: np.ndarray, goal: Objective, hidden: Tensor | None, draws: int
 ) -> list[np.ndarray]:
     """Powers [N, K] of every draw, the same noise for every network."""
@@ -236,7 +236,7 @@ def milliseconds(network: nn.Module, links: int = 50, batch: int = 64, repeats: 
     with torch.no_grad():
         for _ in range(repeats):
             begin = time.process_time()
-            _answers(network, gain_db, SumRate(), None, 1)
+            answers_of(network, gain_db, SumRate(), None, 1)
             times.append(time.process_time() - begin)
     return 1e3 * min(times) / batch
 
