@@ -21,8 +21,8 @@ CHOSEN = Path(".profile")  # beside params.yaml, untracked: the profile that was
 REPLACED = Path("params.replaced.yaml")  # beside it, untracked: values that `restore` took away
 # Of the main DAG, on two cores.
 DURATION = {
-    "smoke": "5 to 16 minutes on two cores",
-    "laptop": "25 to 50 minutes on two cores",
+    "smoke": "4 to 8 minutes on two cores",
+    "laptop": "20 to 25 minutes on two cores",
     "paper": "for a cluster of GPUs",
 }
 # A DAG's folder -> its profiles, its parameter file and what reads that.

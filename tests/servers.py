@@ -21,8 +21,10 @@ def free_port() -> int:
 class Server:
     """A server as a process of its own; it and all it started end with the test."""
 
-    def __init__(self, command: list[str], port: int, ready: str, root: Path) -> None:
-        self.port, self.log = port, Path(f"server-{port}.log")
+    def __init__(
+        self, command: list[str], port: int, ready: str, root: Path, folder: Path | None = None
+    ) -> None:
+        self.port, self.log = port, (folder or Path()) / f"server-{port}.log"
         # MLflow looks for uvicorn on the path.
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         environment = os.environ | {"PYTHONPATH": str(root), "PATH": path}

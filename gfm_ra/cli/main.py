@@ -4,6 +4,7 @@ Modules of a command are imported when it runs: `--help` needs nothing but the s
 """
 
 import argparse
+import math
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -70,6 +71,7 @@ def parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     models.add_argument("words", nargs=argparse.REMAINDER, metavar="list|show NAME|...")
     models.set_defaults(module="models")
+    _serve(commands)
     completion = _command(
         commands,
         "completion",
@@ -140,6 +142,62 @@ def _bench(commands: "argparse._SubParsersAction[_Parser]") -> None:
     one.add_argument("--threads", type=int, default=1, help="threads (default: 1)")
     one.add_argument("--seconds", type=float, default=0.5, help="time per line (default: 0.5)")
     one.set_defaults(module="bench")
+
+
+def _serve(commands: "argparse._SubParsersAction[_Parser]") -> None:
+    one = _command(
+        commands, "serve", "Powers over HTTP: Open Inference Protocol v2 and /allocate.",
+        "  gfm-ra serve\n  gfm-ra serve --workers 2 --port 9000\n"
+        "  gfm-ra serve --model models:/gfm-ra-prompted@champion --follow 30\n"
+        """  curl -s localhost:8000/allocate -d '{"gain_db": [[[40, 10], [5, 30]]], "goal": "qos"}'\n"""
+        "GFM_RA_TOKEN in the environment: requests must carry it (Authorization: Bearer ...)",
+    )  # fmt: skip
+    one.add_argument(
+        "--model",
+        metavar="NAME",
+        help="weights: a name, a folder, or models:/name@alias (default: the package's)",
+    )
+    one.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
+    one.add_argument("--port", type=_number(int, 1, 65535), default=8000, help="default: 8000")
+    one.add_argument("--workers", type=_number(int, 1), default=1, help="processes, a core each (default: 1)")
+    one.add_argument(
+        "--ray", action="store_true", help="the same behind Ray Serve, workers as replicas (in a clone)"
+    )
+    one.add_argument("--follow", type=_number(float, 0.1), metavar="SECONDS",
+                     help="ask the registry so often what the alias means, and change over")  # fmt: skip
+    one.add_argument("--drain", type=_number(float, 0.0, 600.0), default=2.0, metavar="SECONDS",
+                     help="after SIGTERM everybody is told to go for so long (default: 2)")  # fmt: skip
+    one.add_argument("--timeout", type=_number(float, 0.01, 600.0), default=10.0, metavar="SECONDS",
+                     help="to send a request, and again for its answer (default: 10)")  # fmt: skip
+    one.add_argument("--max-links", type=_number(int, 1), default=256, help="largest K (default: 256)")
+    one.add_argument(
+        "--max-batch", type=_number(int, 1), default=1024, help="networks of a request (default: 1024)"
+    )
+    one.add_argument(
+        "--max-body-mb", type=_number(float, 0.001), default=4.0, help="largest body, MiB (default: 4)"
+    )
+    one.add_argument("--max-requests", type=_number(int, 1), default=1024,
+                     help="under way at once in a process; more get 503 (default: 1024)")  # fmt: skip
+    one.add_argument("--max-per-client", type=_number(int, 0), default=0,
+                     help="of one address under way at once; more get 429 (default: 0, no limit)")  # fmt: skip
+    one.add_argument("--access-log", action="store_true", help="a line of JSON on stderr for every request")
+    one.add_argument("--certificate", metavar="FILE", help="serve HTTPS with this PEM file")
+    one.add_argument("--key", metavar="FILE", help="its private key")
+    one.set_defaults(module="serve")
+
+
+def _number(kind: Callable[[str], float], least: float, most: float = math.inf) -> Callable[[str], float]:
+    """A type of argparse that refuses what lies outside."""
+
+    def read(text: str) -> float:
+        value = kind(text)
+        if not least <= value <= most:
+            beyond = f"at least {least:g}" if most == math.inf else f"{least:g} to {most:g}"
+            raise argparse.ArgumentTypeError(f"{text} is out of range: {beyond}")
+        return value
+
+    read.__name__ = "number"
+    return read
 
 
 def run(arguments: Sequence[str] | None = None) -> None:

@@ -10,7 +10,6 @@ from gfm_ra.errors import UserError
 ROOT = Path(__file__).resolve().parents[2]
 COMMANDS = {
     "simulate": "gains of networks of a scenario",
-    "serve": "a model over HTTP",
     "adapt": "weights for an own site or utility",
 }
 _PACKAGE, _MAIN = "pipelines", "pipelines.cli.main"

@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 
 from gfm_ra.errors import UserError, redacted
 
@@ -21,24 +22,52 @@ def fetched(address: str) -> Iterator[Path]:
     Raises:
         UserError: mlflow is missing, there is no such model, or the registry does not answer.
     """
+    mlflow = _connected(address)
+    from mlflow.artifacts import download_artifacts
+
+    with tempfile.TemporaryDirectory(prefix="gfm-ra-") as scratch:
+        try:
+            yield Path(download_artifacts(address, dst_path=scratch))
+        except (mlflow.exceptions.MlflowException, OSError) as error:
+            raise _refused(address, error) from None
+
+
+def version_of(address: str) -> tuple[str, str]:
+    """Name and version of what an address of a registry means now.
+
+    Raises:
+        UserError: mlflow is missing, there is no such model, or the registry does not answer.
+    """
+    mlflow = _connected(address)
+    name, at, alias = address.removeprefix("models:/").partition("@")
+    if not at:
+        name, _, number = name.partition("/")
+        return name, number
+    try:
+        return name, str(mlflow.MlflowClient().get_model_version_by_alias(name, alias).version)
+    except (mlflow.exceptions.MlflowException, OSError) as error:
+        raise _refused(address, error) from None
+
+
+def _connected(address: str) -> ModuleType:
+    """MLflow, pointed at the registry."""
     _check_registry(address)
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     try:
         import mlflow
-        from mlflow.artifacts import download_artifacts
-        from mlflow.exceptions import MlflowException
+        import mlflow.exceptions
     except ImportError:
         raise UserError(f"{address} needs MLflow: pip install 'gfm-ra[registry]'") from None
-    with tempfile.TemporaryDirectory(prefix="gfm-ra-") as scratch:
-        if not os.environ.get("MLFLOW_TRACKING_URI"):
-            mlflow.set_tracking_uri(f"sqlite:///{DATABASE}")
-        try:
-            yield Path(download_artifacts(address, dst_path=scratch))
-        except (MlflowException, OSError) as error:
-            reason = " ".join(str(error).split())
-            raise UserError(
-                f"{address} cannot be fetched from {redacted(mlflow.get_tracking_uri())}: {reason}"
-            ) from None
+    if not os.environ.get("MLFLOW_TRACKING_URI"):
+        mlflow.set_tracking_uri(f"sqlite:///{DATABASE}")
+    return mlflow
+
+
+def _refused(address: str, error: Exception) -> UserError:
+    import mlflow
+
+    reason = " ".join(str(error).split())
+    return UserError(f"{address} cannot be fetched from {redacted(mlflow.get_tracking_uri())}: {reason}")
 
 
 def _check_registry(address: str) -> None:

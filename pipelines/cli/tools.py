@@ -1,6 +1,5 @@
-"""`gfm-ra simulate` and `serve`."""
+"""`gfm-ra simulate`."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -12,12 +11,7 @@ from gfm_ra.extensions import WORLDS, added, loaded
 from gfm_ra.files.writers import check_writable, write_array
 from gfm_ra.network import Network
 from gfm_ra.units import to_gain_db
-from pipelines.registry.aliases import CHAMPION, usable_alias
-from pipelines.runtime import runs
 from pipelines.runtime.errors import UserError
-
-DEFAULT = "gfm-ra-prompted"
-MODEL = f"Registered model, or a folder that holds one. [default: {DEFAULT}'s champion or, without one, its candidate]"
 
 
 def add_to(app: typer.Typer) -> None:
@@ -26,23 +20,6 @@ def add_to(app: typer.Typer) -> None:
         epilog="Examples:\n\ngfm-ra simulate gains.npy --scenario D18 --count 100\n\n"
         "gfm-ra simulate gains.csv --links 12 --min-distance 5 --max-distance 80 --db"
     )(simulate)
-    app.command(
-        epilog="Examples:\n\ngfm-ra serve\n\ngfm-ra serve --model models:/gfm-ra-qos@champion --port 9000\n\n"
-        'curl -s localhost:8000/allocate -d \'{"gain_db": [[[40, 10], [5, 30]]], "goal": "qos"}\''
-    )(serve)
-
-
-def chosen(model: str | None) -> str:
-    """The model that was asked for, or the default: its champion or, said on stderr, its candidate; connect first."""
-    if model is not None:
-        return model
-    alias = usable_alias(DEFAULT)
-    if alias != CHAMPION:
-        line = (
-            f"gfm-ra: {DEFAULT} has no champion yet, its {alias} answers (`make promote` makes it champion)"
-        )
-        print(line, file=sys.stderr)  # noqa: T201 (the one line for the person)
-    return f"models:/{DEFAULT}@{alias}"
 
 
 def simulate(
@@ -90,23 +67,3 @@ def _of_another_package(name: str, count: int, seed: int, known: list[str]) -> n
 
 def _or(value: float | None, default: float) -> float:
     return default if value is None else value
-
-
-def serve(
-    model: Annotated[str | None, typer.Option(help=MODEL, show_default=False)] = None,
-    port: Annotated[int, typer.Option(min=1, max=65535, help="On loopback.")] = 8000,
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    replicas: Annotated[int, typer.Option(min=1, help="Processes that compute, one core each.")] = 1,
-    max_links: Annotated[int, typer.Option(min=1, help="Largest K of a request.")] = 256,
-    max_batch: Annotated[int, typer.Option(min=1, help="Most networks of a request.")] = 1024,
-    max_body_mb: Annotated[float, typer.Option(min=0.001, help="Largest request, MiB.")] = 4.0,
-    timeout: Annotated[
-        float, typer.Option(min=0.01, max=25.0, help="Seconds until a request is given up.")
-    ] = 10.0,
-) -> None:
-    """Serve a model over HTTP, until Ctrl-C or SIGTERM; requests under way are finished first."""
-    from pipelines.serving.app import Limits, run_service
-
-    limits = Limits(max_links, max_batch, int(max_body_mb * 2**20), timeout)
-    runs.connect(create=False)
-    run_service(chosen(model), host, port, replicas, limits)

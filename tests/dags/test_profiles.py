@@ -96,7 +96,7 @@ def test_restoring_puts_the_chosen_profile_back_and_keeps_what_it_replaced(copy:
     assert (copy / "params.replaced.yaml").read_text() == changed
     assert (
         profile.describe()
-        == "params.yaml holds the smoke profile: all of it takes 5 to 16 minutes on two cores"
+        == "params.yaml holds the smoke profile: all of it takes 4 to 8 minutes on two cores"
     )
 
 

@@ -1,9 +1,8 @@
 """Whatever is given for gains: allocator, command line and service answer with powers or with one clear line."""
 
-import functools
+import contextlib
 import io
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,26 +12,25 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from typer.testing import CliRunner
 
+import gfm_ra
 from components.evaluation.torch_allocator import Allocator
 from components.model.backbone import BackboneConfig
-from components.model.export import export_onnx
 from components.model.heads import PowerModel
 from components.model.prompted import ConditioningConfig, PromptedModel
+from gfm_ra.cli.main import dispatch
+from gfm_ra.errors import UserError, one_line
 from gfm_ra.goals import AlphaFair, Objective, ProportionalFair, QoS, SumRate
-from pipelines.cli import main as cli
-from pipelines.registry import aliases, pyfunc_program, versions
-from pipelines.runtime import runs
-from pipelines.runtime.errors import EXPECTED
-from pipelines.serving.content import NPY
-from pipelines.serving.errors import HTTPError
-from pipelines.serving.requests import Limits, Program, parse
-from pipelines.stages.register import PARAMETERS
+from gfm_ra.server.body import NPY
+from gfm_ra.server.engine import answer_together
+from gfm_ra.server.errors import HTTPError
+from gfm_ra.server.plain import read
+from gfm_ra.server.settings import Limits
 
 CONFIG = BackboneConfig(layers=1, width=16, heads=4, bias_width=8, node_features="landmarks")
 OBJECTIVES = (SumRate(), ProportionalFair(), QoS(), QoS(0.0, 0.0), AlphaFair(0.5), AlphaFair(3.0))
 CASES = 1000
+SERVED = gfm_ra.load()
 DTYPES = (np.float64, np.float32, np.float16, np.int64, np.int8, np.uint16, np.bool_, np.complex64, np.str_)
 NUMBERS = st.one_of(
     st.floats(-200.0, 200.0).map(lambda db: 10.0 ** (db / 10.0)),
@@ -102,35 +100,6 @@ def test_the_allocator_takes_any_size_and_any_range(
         assert are_powers(power, (1, links))
 
 
-@pytest.fixture(scope="module")
-def program(module_workspace: Path) -> Program:
-    """What is registered as the prompted champion."""
-    torch.manual_seed(0)
-    export_onnx(PromptedModel(CONFIG, ConditioningConfig()), Path("model.onnx"))
-    runs.connect()
-    with runs.run("register", {}) as run:
-        number = versions.add_version(
-            run,
-            "gfm-ra-prompted",
-            pyfunc_program.PATH,
-            {"graph": Path("model.onnx")},
-            ["mlflow"],
-            {},
-            PARAMETERS,
-        )
-    aliases.promote("gfm-ra-prompted", number)
-    return versions.program(versions.fetch("models:/gfm-ra-prompted@champion"))
-
-
-@pytest.fixture(scope="module")
-def once(program: Program) -> Iterator[None]:
-    """The registry is read once, not a thousand times: what is tried here is the input."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(versions, "load", functools.cache(versions.load))
-        patch.setattr(runs, "connect", lambda create: None)
-        yield
-
-
 def write_gains(path: Path, values: np.ndarray) -> None:
     """By NumPy itself: our writer has no business with scalars and text."""
     np.save(path, values) if path.suffix == ".npy" else np.savez(path, gain=values)
@@ -156,20 +125,28 @@ GOAL_WORDS = st.lists(
 )
 @pytest.mark.filterwarnings("ignore::numpy.exceptions.ComplexWarning")
 def test_the_command_line_gives_powers_or_one_line(
-    once: None, values: np.ndarray, words: list[tuple[str, ...]], kind: str
+    tmp_path_factory: pytest.TempPathFactory, values: np.ndarray, words: list[tuple[str, ...]], kind: str
 ) -> None:
-    gains, powers = Path(f"gains{kind}"), Path("powers.npy")
+    folder = tmp_path_factory.getbasetemp()
+    gains, powers = folder / f"gains{kind}", folder / "powers.npy"
     powers.unlink(missing_ok=True)
     write_gains(gains, values)
-    answer = CliRunner().invoke(
-        cli.app, ["allocate", str(gains), str(powers), *(word for pair in words for word in pair)]
-    )
-    if answer.exit_code == 0:
+    asked = ["allocate", str(gains), str(powers), *(word for pair in words for word in pair)]
+    refusal: BaseException | None = None
+    try:
+        with contextlib.redirect_stderr(io.StringIO()):
+            dispatch(asked)
+    except (
+        ValueError,
+        UserError,
+        SystemExit,
+    ) as error:  # `run` makes one line; the parser of options ends by itself
+        refusal = error
+    if refusal is None:
         assert are_powers(np.load(powers), values.shape[:-1])
         return
     assert not powers.exists()
-    # An expected error becomes one line in `main`; the parser of options has a code of its own.
-    assert isinstance(answer.exception, EXPECTED) or answer.exit_code == 2, answer.exception
+    assert refusal.code == 2 if isinstance(refusal, SystemExit) else is_one_line(one_line(refusal))
 
 
 @settings(max_examples=CASES)
@@ -184,26 +161,26 @@ def test_the_command_line_gives_powers_or_one_line(
     ),
     as_npy=st.booleans(),
 )
-def test_the_service_gives_powers_or_refuses(
-    program: Program, values: np.ndarray, goal: dict[str, Any], as_npy: bool
-) -> None:
+def test_the_service_gives_powers_or_refuses(values: np.ndarray, goal: dict[str, Any], as_npy: bool) -> None:
     if as_npy:
         out = io.BytesIO()
         np.save(out, values)
-        body, kind, query = out.getvalue(), NPY, {name: str(value) for name, value in goal.items()}
+        body, kind, query = out.getvalue(), NPY, [(name, str(value)) for name, value in goal.items()]
     else:
         fields = {"gain_db": np.asarray(values).astype(object).tolist()} | goal
-        body, kind, query = json.dumps(fields, default=str).encode(), "application/json", {}
-    refusal = None
+        body, kind, query = json.dumps(fields, default=str).encode(), "application/json", []
+    refusal, asked = None, None
     try:
-        inputs = parse(body, kind, query, program, Limits(max_links=5, max_batch=2))
+        asked = read(body, kind, query, SERVED, Limits(max_links=5, max_batch=2))
     except HTTPError as error:
-        refusal, inputs = error, {}
-    if refusal is not None:
-        assert refusal.status in (400, 413)
+        refusal = error
+    if asked is None:
+        assert refusal is not None
+        assert refusal.status in (400, 413, 422)
         assert is_one_line(str(refusal))
         return
-    shape = inputs["gain_db"].shape
-    assert shape[0] <= 2
-    assert shape[1] <= 5
-    assert are_powers(program.run(inputs), shape[:-1])
+    count, links = len(asked.network), asked.links
+    assert count <= 2
+    assert links <= 5
+    (found,) = answer_together(SERVED, [asked])
+    assert are_powers(found.power, (count, links))

@@ -13,7 +13,7 @@ SCRIPTS = {
     "training, exports": "import components.model.export",
     "registry": "import pipelines.registry.pyfunc_program",
     "the program in registered models": f"exec(compile(open({PROGRAM!r}).read(), {PROGRAM!r}, 'exec'))",
-    "service": "import pipelines.serving.app, onnxruntime",
+    "service": "import pipelines.serving.application, onnxruntime",
 }
 
 

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from pipelines.serving.batcher import Batcher
+from gfm_ra.server.batching import Batcher
 
 
 class Doubling:

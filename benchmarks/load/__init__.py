@@ -1,0 +1,1 @@
+"""A server under load: a compiled generator, closed and open loops, against a handler that does nothing."""

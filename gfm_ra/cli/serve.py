@@ -1,0 +1,49 @@
+"""`gfm-ra serve`."""
+
+import argparse
+import os
+from importlib import import_module
+
+from gfm_ra.cli import workshop
+from gfm_ra.errors import InputError, UserError
+
+TOKEN = "GFM_RA_TOKEN"
+
+
+def command(chosen: argparse.Namespace) -> int:
+    """Serve until Ctrl-C or SIGTERM."""
+    from gfm_ra.processors import cores
+    from gfm_ra.server.settings import Limits, Settings
+
+    if chosen.workers > cores():
+        raise InputError(f"--workers {chosen.workers}: this machine has {cores()} cores")
+    if (chosen.certificate is None) != (chosen.key is None):
+        raise InputError("--certificate and --key belong together: give both or neither")
+    limits = Limits(
+        max_links=chosen.max_links, max_batch=chosen.max_batch, max_body=int(chosen.max_body_mb * 2**20),
+        timeout_s=chosen.timeout, max_requests=chosen.max_requests, max_per_client=chosen.max_per_client,
+        max_bytes=max(Limits().max_bytes, int(chosen.max_body_mb * 2**20)),
+    )  # fmt: skip
+    settings = Settings(
+        model=chosen.model, host=chosen.host, port=chosen.port, workers=chosen.workers, limits=limits,
+        drain_s=chosen.drain, token=os.environ.get(TOKEN) or None, follow_s=chosen.follow,
+        access_log=chosen.access_log, certificate=chosen.certificate, key=chosen.key,
+    )  # fmt: skip
+    if chosen.ray:
+        return _on_ray(settings)
+    try:
+        run = import_module("gfm_ra.server.run")
+    except ModuleNotFoundError as error:
+        raise UserError(f"`gfm-ra serve` needs {error.name}: pip install 'gfm-ra[server]'") from None
+    run.serve(settings)
+    return 0
+
+
+def _on_ray(settings: object) -> int:
+    module = workshop.module("pipelines.serving.application")
+    if module is None:
+        raise UserError(
+            "`gfm-ra serve --ray` is a command of a clone of the project: clone it and run `make install`"
+        )
+    module.run(settings)  # type: ignore[attr-defined]
+    return 0

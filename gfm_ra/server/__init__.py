@@ -1,0 +1,1 @@
+"""Powers over HTTP: the Open Inference Protocol v2 and a plain interface, in one lean process."""

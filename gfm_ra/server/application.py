@@ -1,0 +1,300 @@
+"""The ASGI application: /allocate, /v2 (Open Inference Protocol), /health, /metrics, /docs."""
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+
+import orjson
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp, Scope
+
+from gfm_ra.server import inference_protocol, openapi, plain
+from gfm_ra.server.body import NPY, check_encoding, check_json, is_npy
+from gfm_ra.server.engine import Answer, Engine
+from gfm_ra.server.errors import HTTPError
+from gfm_ra.server.guard import Guard, State
+from gfm_ra.server.metrics import CONTENT_TYPE, Metrics
+from gfm_ra.server.npy import write_npy
+from gfm_ra.server.question import Question
+from gfm_ra.server.served import Followed, Served
+from gfm_ra.server.settings import Settings
+
+LOG = logging.getLogger("gfm_ra.server")
+_LONG_BODY = 128 * 2**10  # bytes: longer ones are read in a thread
+_LONGEST_NOTES = 6000
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+class Application:
+    """Handlers of one process, and what they share."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings, self.limits = settings, settings.limits
+        self.state, self.metrics = State(), Metrics()
+        self.followed = Followed(settings.model, settings.follow_s)
+        self.engine = Engine(self.metrics.together.observe)
+        self.bytes_under_way = 0
+        self._told: Served | None = None
+        self._tell_model()
+
+    def asgi(self, *more: BaseRoute) -> ASGIApp:
+        """The whole of it; `more` routes come from tools that measure or extend it."""
+        model = "/v2/models/{name}"
+        routes = [
+            _route("/allocate", self.allocate, "POST"),
+            _route(f"{model}/infer", self.infer, "POST"),
+            _route(f"{model}/versions/{{version}}/infer", self.infer, "POST"),
+            _route("/v2", self.server, "GET"),
+            _route("/v2/health/live", self.live, "GET"),
+            _route("/v2/health/ready", self.ready, "GET"),
+            _route(model, self.model, "GET"),
+            _route(f"{model}/ready", self.model_ready, "GET"),
+            _route(f"{model}/versions/{{version}}", self.model, "GET"),
+            _route(f"{model}/versions/{{version}}/ready", self.model_ready, "GET"),
+            _route("/health", self.health, "GET"),
+            _route("/metrics", self.tell_metrics, "GET"),
+            _route("/openapi.json", self.description, "GET"),
+            _route("/docs", self.documentation, "GET"),
+            *more,
+        ]
+        self.paths = {route.path for route in routes if isinstance(route, Route)}
+        handlers = {HTTPError: _refuse, HTTPException: _refuse_route, ClientDisconnect: _gone}
+        app = Starlette(routes=routes, exception_handlers=handlers, lifespan=self._lifespan)  # type: ignore[arg-type]
+        app.router.redirect_slashes = False
+        return Guard(
+            app,
+            self.state,
+            self.limits,
+            self.metrics,
+            self.settings.token,
+            self.settings.access_log,
+            self._route_of,
+        )
+
+    def drain(self) -> None:
+        """From now on nothing new is accepted, and whoever asks is told so."""
+        self.state.draining = True
+
+    @asynccontextmanager
+    async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
+        self.followed.begin()
+        yield
+        await self.followed.end()
+        self.engine.close()
+
+    # Powers.
+    async def allocate(self, request: Request) -> Response:
+        """POST /allocate."""
+        kind = request.headers.get("content-type", "")
+        npy = is_npy(kind)
+        query = request.query_params.multi_items()
+        served = self.followed.now
+        body = await self.body(request)
+        try:
+            asked = await self._read(body, plain.read, body, kind, query, served.allocator, self.limits)
+            answer = await self._answer(asked, served)
+        finally:
+            self.bytes_under_way -= len(body)
+        if npy:
+            headers = {"gfm-ra-model": served.title}
+            if answer.notes:
+                headers["gfm-ra-notes"] = json.dumps(answer.notes)[
+                    :_LONGEST_NOTES
+                ]  # ASCII, as headers must be
+            return Response(write_npy(answer.power), media_type=NPY, headers=headers)
+        return Response(plain.write(answer.power, served.title, answer.notes), media_type="application/json")
+
+    async def infer(self, request: Request) -> Response:
+        """POST /v2/models/{name}/infer."""
+        self._named(request)
+        if request.query_params:
+            raise HTTPError(400, f"{', '.join(request.query_params)} in the query: nothing is read there")
+        length = request.headers.get(inference_protocol.JSON_LENGTH)
+        if length is None:
+            check_json(request.headers.get("content-type", ""))
+        served = self.followed.now
+        body = await self.body(request)
+        try:
+            asked = await self._read(
+                body, inference_protocol.read, body, length, served.allocator, self.limits
+            )
+            answer = await self._answer(asked.question, served)
+        finally:
+            self.bytes_under_way -= len(body)
+        text, headers = inference_protocol.write(answer.power, asked, served.name, served.version)
+        return Response(text, headers=headers)
+
+    async def _read(self, body: bytes, work: Callable, *arguments: object):  # noqa: ANN202 (what `work` returns)
+        if len(body) <= _LONG_BODY:
+            return work(*arguments)
+        return await self.engine.run_large(work, *arguments)
+
+    async def _answer(self, question: Question, served: Served) -> Answer:
+        try:
+            async with asyncio.timeout(self.limits.timeout_s):
+                found = await self.engine.answer(question, served.allocator)
+        except TimeoutError:
+            raise HTTPError(
+                503, "no answer in time: send fewer networks, or try again", {"retry-after": "1"}
+            ) from None
+        self.metrics.networks.labels(question.goal.name, question.effort).inc(len(found.power))
+        return found
+
+    async def body(self, request: Request) -> bytes:
+        """The whole body; whoever takes it gives its bytes back to `bytes_under_way`."""
+        check_encoding(request.headers.getlist("content-encoding"))
+        limit = self.limits.max_body
+        too_large = HTTPError(413, f"the body is too large: at most {limit} bytes are read (--max-body-mb)")
+        said = request.headers.get("content-length", "")
+        if said.isdecimal() and int(said) > limit:
+            raise too_large
+        chunks: list[bytes] = []
+        length = 0
+        try:
+            try:
+                async with asyncio.timeout(self.limits.timeout_s):
+                    async for chunk in request.stream():
+                        length += len(chunk)
+                        self.bytes_under_way += len(chunk)
+                        if length > limit:
+                            raise too_large
+                        if self.bytes_under_way > self.limits.max_bytes:
+                            raise HTTPError(
+                                503, "too much is being sent at once: try again", {"retry-after": "1"}
+                            )
+                        chunks.append(chunk)
+            except TimeoutError:
+                raise HTTPError(408, "the request was sent too slowly", {"connection": "close"}) from None
+        except BaseException:
+            self.bytes_under_way -= length
+            raise
+        self.metrics.size.observe(length)
+        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+    # What is there.
+    async def server(self, _: Request) -> Response:
+        """GET /v2."""
+        return _json({"name": "gfm-ra", "version": version("gfm-ra"), "extensions": ["binary_tensor_data"]})
+
+    async def live(self, _: Request) -> Response:
+        """GET /v2/health/live."""
+        return _json({"live": True})
+
+    async def ready(self, _: Request) -> Response:
+        """GET /v2/health/ready."""
+        return _json({"ready": not self.state.draining}, 503 if self.state.draining else 200)
+
+    async def model(self, request: Request) -> Response:
+        """GET /v2/models/{name}."""
+        self._named(request)
+        now = self.followed.now
+        return _json({
+            "name": now.name, "versions": [now.version], "platform": "gfm-ra",
+            "inputs": list(inference_protocol.INPUTS), "outputs": list(inference_protocol.OUTPUTS),
+        })  # fmt: skip
+
+    async def model_ready(self, request: Request) -> Response:
+        """GET /v2/models/{name}/ready."""
+        self._named(request)
+        return _json({"name": self.followed.now.name, "ready": True})
+
+    def _named(self, request: Request) -> None:
+        now, asked = self.followed.now, request.path_params
+        if asked["name"] != now.name:
+            raise HTTPError(404, f"there is no model {asked['name'][:80]}: this server has {now.name}")
+        if asked.get("version", now.version) != now.version:
+            raise HTTPError(
+                404, f"there is no version {asked['version'][:20]} of {now.name}: there is {now.version}"
+            )
+
+    async def health(self, _: Request) -> Response:
+        """GET /health."""
+        status = "draining" if self.state.draining else "ok"
+        limits = self.limits._asdict() | {"most_memory": self.limits.most_memory}
+        found = {"status": status, "model": self.followed.now.title, "limits": limits}
+        return _json(found, 503 if self.state.draining else 200)
+
+    async def tell_metrics(self, _: Request) -> Response:
+        """GET /metrics."""
+        self._tell_model()
+        return Response(self.metrics.text(), headers={"content-type": CONTENT_TYPE})
+
+    def _tell_model(self) -> None:
+        now = self.followed.now
+        if self._told is not None and self._told is not now:
+            self.metrics.model.labels(self._told.title, self._told.version).set(0)
+        self._told = now
+        self.metrics.model.labels(now.title, now.version).set(1)
+
+    async def description(self, _: Request) -> Response:
+        """GET /openapi.json."""
+        return _json(openapi.document(self.limits))
+
+    async def documentation(self, _: Request) -> Response:
+        """GET /docs."""
+        return HTMLResponse(openapi.page(self.limits))
+
+    def _route_of(self, scope: Scope) -> str:
+        """What a request counts as: a bounded number of names, whatever is asked for."""
+        path = scope["path"]
+        if path in self.paths:
+            return path
+        if path.startswith("/v2/models/"):
+            return "/v2/models/{name}/infer" if path.endswith("/infer") else "/v2/models/{name}"
+        return "other"
+
+
+def _route(path: str, handler: Handler, method: str) -> Route:
+    """A route that says what it takes to whoever asks with OPTIONS."""
+
+    async def answer(request: Request) -> Response:
+        if request.method == "OPTIONS":
+            allowed = "GET, HEAD, OPTIONS" if method == "GET" else f"{method}, OPTIONS"
+            return Response(status_code=204, headers={"allow": allowed})
+        if method == "GET" and request.query_params:
+            raise HTTPError(400, f"{', '.join(request.query_params)}: {path} takes nothing in the query")
+        try:
+            return await handler(request)
+        except (HTTPError, HTTPException, ClientDisconnect):
+            raise
+        # Whatever else: it concerns this request only, and is counted and told as ours.
+        except Exception as error:
+            LOG.error("a request to %s failed", request.url.path[:80], exc_info=error)
+            return _json({"error": "this request failed; the server's log says why"}, 500)
+
+    return Route(path, answer, methods=[method, "OPTIONS"])
+
+
+def _json(found: object, status: int = 200) -> Response:
+    return Response(orjson.dumps(found), status, media_type="application/json")
+
+
+async def _refuse(_: Request, error: HTTPError) -> Response:
+    return Response(
+        orjson.dumps({"error": str(error)}),
+        error.status,
+        headers=error.headers,
+        media_type="application/json",
+    )
+
+
+async def _refuse_route(request: Request, error: HTTPException) -> Response:
+    told = {
+        404: "there are /allocate, /v2, /health, /metrics, /docs",
+        405: f"{request.url.path[:80]} does not take {request.method[:20]}",
+    }.get(error.status_code, str(error.detail))
+    headers = dict(error.headers or {})
+    return Response(
+        orjson.dumps({"error": told}), error.status_code, headers=headers, media_type="application/json"
+    )
+
+
+async def _gone(_: Request, __: ClientDisconnect) -> Response:
+    return Response(status_code=499)  # nobody reads it

@@ -1,0 +1,146 @@
+"""One request, read and checked: gains with a goal, ready to be answered alone or with others like it."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple, cast
+
+import numpy as np
+
+from gfm_ra.allocator import Allocator
+from gfm_ra.goal_family import GOAL_OF_NUMBER
+from gfm_ra.goals import Objective, QoS, SumRate, Weighted
+from gfm_ra.inference.comparison import EFFORTS, Effort
+from gfm_ra.inference.prompts import goal_of
+from gfm_ra.network import Network
+from gfm_ra.server.errors import HTTPError
+from gfm_ra.server.settings import Limits
+from gfm_ra.units import db_to_linear
+
+NUMBERS = tuple(GOAL_OF_NUMBER)  # alpha, min_rate, penalty
+OPTIONS = ("goal", *NUMBERS, "weights", "effort", "seed")
+DEFAULT_EFFORT: Effort = "balanced"
+_LARGEST_SEED = 2**63 - 1
+# Microseconds for one pair of links and one network, roughly: what decides whether somebody else must wait for it.
+_COST: dict[str, tuple[float, float]] = {"fast": (0.06, 60.0), "balanced": (0.10, 80.0), "best": (0.9, 150.0)}
+
+
+class Question(NamedTuple):
+    """Networks [B, K, K] and what is wanted of them."""
+
+    network: Network
+    goal: Objective
+    effort: Effort
+    seed: int
+    remarkable: bool = False  # whether its answer comes with remarks on single networks
+
+    @property
+    def links(self) -> int:
+        """K."""
+        return self.network.links
+
+    @property
+    def microseconds(self) -> float:
+        """About how long one core needs."""
+        pair, network = _COST[self.effort]
+        return len(self.network) * (pair * self.links**2 + network)
+
+    @property
+    def kind(self) -> tuple[Any, ...] | None:
+        """What must be equal for questions to be answered in one call; None: only alone.
+
+        Random starts of effort "best" are keyed by a network's number in the call, and so are remarks: company would
+        change them. Gains of other kinds would change the type that all are computed in.
+        """
+        if self.effort == "best" or self.remarkable:
+            return None
+        weighted = isinstance(self.goal, Weighted)
+        plain = self.goal.objective if isinstance(self.goal, Weighted) else self.goal
+        values = self.network.gain_db if self.network.given_db else self.network.gain
+        return (self.links, plain, weighted, self.effort, self.seed, self.network.given_db, values.dtype.char)
+
+
+def question(
+    gain: np.ndarray, options: Mapping[str, Any], allocator: Allocator, limits: Limits, *, in_db: bool = True
+) -> Question:
+    """Check gains [K, K] or [B, K, K], NaN where unknown, and the options that came with them.
+
+    Raises:
+        HTTPError: 413 beyond the limits, 422 for what makes no sense.
+    """
+    _within(gain.shape, limits)
+    batch = gain[None] if gain.ndim == 2 else gain
+    if batch.ndim != 3 or not len(batch):
+        raise HTTPError(422, f"gains must be [K, K] or [B, K, K] with B >= 1, got shape {list(gain.shape)}")
+    try:
+        network = Network(gain_db=batch) if in_db else Network(gain=batch)
+        if network.survey.unknown and not allocator.network.takes_unknown:
+            raise ValueError(f"{allocator.name} needs every gain, but some are unknown")
+        goal = _goal(options, allocator, (len(batch), network.links))
+        effort = options.get("effort", DEFAULT_EFFORT)
+        if effort not in EFFORTS:
+            raise ValueError(f"effort must be one of {', '.join(EFFORTS)}, got {str(effort)[:40]!r}")
+        chosen = cast(Effort, effort)
+        remarkable = network.survey.unknown > 0 or bool(allocator.remarks(goal, chosen).beyond)
+    except ValueError as error:
+        raise HTTPError(422, " ".join(str(error).split())) from None
+    remarkable = remarkable or _out_of_reach(network, goal)
+    return Question(network, goal, chosen, _seed(options.get("seed", 0)), remarkable)
+
+
+def _out_of_reach(network: Network, goal: Objective) -> bool:
+    """Whether a link cannot have the least rate even alone, which answers remark on."""
+    plain = goal.objective if isinstance(goal, Weighted) else goal
+    if not isinstance(plain, QoS):
+        return False
+    values = network.gain_db if network.given_db else network.gain
+    own = np.diagonal(values, axis1=-2, axis2=-1)
+    least = float(own.min())
+    return float(np.log2(1.0 + (db_to_linear(least) if network.given_db else least))) < plain.min_rate
+
+
+def _within(shape: tuple[int, ...], limits: Limits) -> None:
+    if shape and shape[-1] > limits.max_links:
+        raise HTTPError(413, f"K = {shape[-1]} links: at most {limits.max_links} are served (--max-links)")
+    if len(shape) == 3 and shape[0] > limits.max_batch:
+        raise HTTPError(413, f"{shape[0]} networks in one request: at most {limits.max_batch} (--max-batch)")
+
+
+def _goal(options: Mapping[str, Any], allocator: Allocator, shape: tuple[int, int]) -> Objective:
+    name = options.get("goal")
+    if name is not None and not isinstance(name, str):
+        raise ValueError(f"goal must be a name, got {str(name)[:40]}")
+    numbers = {key: options.get(key) for key in NUMBERS}
+    for key, owner in GOAL_OF_NUMBER.items():
+        value = numbers[key]
+        if value is None:
+            continue
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise ValueError(f"{key} must be a number, got {str(value)[:40]!r}")
+        if name != owner:
+            raise ValueError(f"{key} belongs to goal {owner}: send both or neither")
+    weights = options.get("weights")
+    if weights is not None:
+        weights = _numbers("weights", weights)
+    fixed = allocator.objective
+    if fixed is not None and (name not in (None, fixed.name) or weights is not None or any(
+        value is not None for value in numbers.values()
+    )):  # fmt: skip
+        raise ValueError(f"{allocator.name} is for {fixed.name} alone: leave out the goal and its numbers")
+    if fixed is not None:
+        return fixed
+    return goal_of(SumRate.name if name is None else name, weights, shape, **numbers)
+
+
+def _numbers(name: str, given: object) -> np.ndarray:
+    try:
+        values = np.asarray(given)
+    except ValueError:
+        raise ValueError(f"{name} must be numbers in rows of the same length") from None
+    if values.dtype.kind not in "fiu":
+        raise ValueError(f"{name} must be numbers, got {values.dtype}")
+    return values
+
+
+def _seed(given: object) -> int:
+    if isinstance(given, bool) or not isinstance(given, int) or not 0 <= given <= _LARGEST_SEED:
+        raise HTTPError(422, f"seed must be a whole number from 0 to {_LARGEST_SEED}, got {str(given)[:40]}")
+    return given

@@ -1,0 +1,182 @@
+"""`gfm-ra serve`: one process, or several under a supervisor, that end without breaking anybody off."""
+
+import contextlib
+import logging
+import multiprocessing
+import os
+import signal
+import socket
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Sequence
+from multiprocessing.connection import wait
+from multiprocessing.process import BaseProcess
+from types import FrameType
+
+import uvicorn
+from starlette.routing import BaseRoute
+
+from gfm_ra.errors import UserError
+from gfm_ra.server import metrics
+from gfm_ra.server.application import Application
+from gfm_ra.server.logs import write_logs
+from gfm_ra.server.settings import Settings
+
+LOG = logging.getLogger("gfm_ra.server")
+_KEEP_ALIVE_S = 75
+_BACKLOG = 2048
+_QUICKLY_S = 5.0  # a worker that ends sooner after its start will not do better the next time
+MoreRoutes = Callable[[Application], Sequence[BaseRoute]]
+
+
+def serve(settings: Settings, more: MoreRoutes | None = None) -> None:
+    """Answer until SIGTERM or SIGINT; then refuse for `drain_s` seconds, finish what was accepted, and end.
+
+    `more` makes further routes, for tools that measure.
+
+    Raises:
+        UserError: the address is taken, the model cannot be loaded, or workers end as soon as they start.
+    """
+    with _listening(settings.host, settings.port) as taken:
+        if settings.workers == 1:
+            _work(settings, taken, more, True)
+        else:
+            _supervise(settings, taken, more)
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    taken = socket.socket(family, socket.SOCK_STREAM)
+    taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        taken.bind((host, port))
+    except OSError as error:
+        taken.close()
+        raise UserError(f"cannot listen on {host}:{port} ({error.strerror}): choose another --port") from None
+    taken.listen(_BACKLOG)
+    taken.setblocking(False)
+    taken.set_inheritable(True)
+    return taken
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn's, with a time between the first signal and the end in which everybody is told."""
+
+    def __init__(self, config: uvicorn.Config, application: Application, told: bool) -> None:
+        super().__init__(config)
+        self.application, self.told, self.end_at = application, told, float("inf")
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.told and self.started:
+            _tell(self.application.settings, self.application.followed.now.title)
+
+    async def on_tick(self, counter: int) -> bool:
+        if time.monotonic() >= self.end_at:
+            self.should_exit = True
+        return await super().on_tick(counter)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if self.application.state.draining and sig == signal.SIGINT:
+            self.should_exit = self.force_exit = True  # a second Ctrl-C does not wait
+            return
+        if not self.application.state.draining:
+            self.application.drain()
+            self.end_at = time.monotonic() + self.application.settings.drain_s
+
+
+def _tell(settings: Settings, title: str) -> None:
+    scheme = "https" if settings.certificate else "http"
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    where = f"{scheme}://{host}:{settings.port}"
+    line = f"{title} at {where}: /allocate, /v2 (Open Inference Protocol), /docs, /metrics"
+    print(line, flush=True)  # noqa: T201 (the one line for the person)
+
+
+def _work(settings: Settings, taken: socket.socket, more: MoreRoutes | None, told: bool) -> None:
+    """One process that answers."""
+    write_logs()
+    application = Application(settings)
+    routes = () if more is None else more(application)
+    config = uvicorn.Config(
+        application.asgi(*routes), http="httptools", loop="uvloop", ws="none", log_config=None, access_log=False,
+        server_header=False, timeout_keep_alive=_KEEP_ALIVE_S, ssl_certfile=settings.certificate,
+        ssl_keyfile=settings.key, timeout_graceful_shutdown=int(2 * settings.limits.timeout_s) + 1,
+    )  # fmt: skip
+    _Server(config, application, told).run([taken])
+
+
+def _worker(settings: Settings, taken: socket.socket, more: MoreRoutes | None) -> None:
+    """A worker of several: it ends when its supervisor does, however that ended."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1.0)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, daemon=True).start()
+    try:
+        _work(settings, taken, more, False)
+    except UserError as error:
+        print(f"gfm-ra: {error}", file=sys.stderr)  # noqa: T201 (the one line for the person)
+        sys.exit(1)
+
+
+def _supervise(settings: Settings, taken: socket.socket, more: MoreRoutes | None) -> None:
+    """Start workers, start another one for each that ends, and pass signals on."""
+    from gfm_ra.server.served import served
+
+    write_logs()
+    title = served(settings.model).title  # fails here, in one line, if it is not there
+    ending = threading.Event()
+    with tempfile.TemporaryDirectory(prefix="gfm-ra-metrics-") as folder:
+        os.environ[metrics.FOLDER] = folder
+        spawn = multiprocessing.get_context("spawn")
+
+        def start() -> BaseProcess:
+            process = spawn.Process(target=_worker, args=(settings, taken, more))
+            process.start()
+            return process
+
+        began: dict[BaseProcess, float] = {}
+        signals = _passed_on(ending, began)
+        with signals:
+            for _ in range(settings.workers):
+                began[start()] = time.monotonic()
+            _tell(settings, title)
+            while began:
+                for sentinel in wait([process.sentinel for process in began]):
+                    ended = next(process for process in began if process.sentinel == sentinel)
+                    lived = time.monotonic() - began.pop(ended)
+                    metrics.forget(ended.pid or 0)
+                    if ending.is_set():
+                        continue
+                    if lived < _QUICKLY_S:
+                        for process in began:
+                            process.terminate()
+                        raise UserError(
+                            f"a worker ended {lived:.1f} s after its start: its last line says why"
+                        )
+                    LOG.warning("worker %s ended (%s): another one starts", ended.pid, ended.exitcode)
+                    began[start()] = time.monotonic()
+
+
+@contextlib.contextmanager
+def _passed_on(ending: threading.Event, workers: dict[BaseProcess, float]):  # noqa: ANN202 (a context)
+    """SIGINT and SIGTERM end the workers, which drain by themselves."""
+
+    def end(number: int, _: FrameType | None) -> None:
+        ending.set()
+        for process in list(workers):
+            if process.pid is not None and process.is_alive():
+                os.kill(process.pid, number)
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
