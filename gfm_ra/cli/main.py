@@ -161,6 +161,9 @@ def _serve(commands: "argparse._SubParsersAction[_Parser]") -> None:
     one.add_argument("--port", type=_number(int, 1, 65535), default=8000, help="default: 8000")
     one.add_argument("--workers", type=_number(int, 1), default=1, help="processes, a core each (default: 1)")
     one.add_argument(
+        "--grpc-port", type=_number(int, 1, 65535), help="the protocol over gRPC as well, at this port"
+    )
+    one.add_argument(
         "--ray", action="store_true", help="the same behind Ray Serve, workers as replicas (in a clone)"
     )
     one.add_argument("--follow", type=_number(float, 0.1), metavar="SECONDS",

@@ -19,22 +19,27 @@ def command(chosen: argparse.Namespace) -> int:
         raise InputError(f"--workers {chosen.workers}: this machine has {cores()} cores")
     if (chosen.certificate is None) != (chosen.key is None):
         raise InputError("--certificate and --key belong together: give both or neither")
+    if chosen.grpc_port is not None and (chosen.certificate is not None or chosen.ray):
+        raise InputError("--grpc-port is for one machine without TLS: put a proxy in front, or leave it out")
     limits = Limits(
         max_links=chosen.max_links, max_batch=chosen.max_batch, max_body=int(chosen.max_body_mb * 2**20),
         timeout_s=chosen.timeout, max_requests=chosen.max_requests, max_per_client=chosen.max_per_client,
         max_bytes=max(Limits().max_bytes, int(chosen.max_body_mb * 2**20)),
     )  # fmt: skip
     settings = Settings(
-        model=chosen.model, host=chosen.host, port=chosen.port, workers=chosen.workers, limits=limits,
-        drain_s=chosen.drain, token=os.environ.get(TOKEN) or None, follow_s=chosen.follow,
+        model=chosen.model, host=chosen.host, port=chosen.port, grpc_port=chosen.grpc_port, workers=chosen.workers,
+        limits=limits, drain_s=chosen.drain, token=os.environ.get(TOKEN) or None, follow_s=chosen.follow,
         access_log=chosen.access_log, certificate=chosen.certificate, key=chosen.key,
     )  # fmt: skip
     if chosen.ray:
         return _on_ray(settings)
     try:
         run = import_module("gfm_ra.server.run")
+        if chosen.grpc_port is not None:
+            import_module("gfm_ra.server.grpc.service")
     except ModuleNotFoundError as error:
-        raise UserError(f"`gfm-ra serve` needs {error.name}: pip install 'gfm-ra[server]'") from None
+        extra = "server,grpc" if chosen.grpc_port is not None else "server"
+        raise UserError(f"`gfm-ra serve` needs {error.name}: pip install 'gfm-ra[{extra}]'") from None
     run.serve(settings)
     return 0
 
@@ -43,7 +48,7 @@ def _on_ray(settings: object) -> int:
     module = workshop.module("pipelines.serving.application")
     if module is None:
         raise UserError(
-            "`gfm-ra serve --ray` is a command of a clone of the project: clone it and run `make install`"
+            "`gfm-ra serve --ray` is a command of a clone: clone the project and run `make install`"
         )
     module.run(settings)  # type: ignore[attr-defined]
     return 0

@@ -6,6 +6,7 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from importlib.metadata import version
+from typing import Any
 
 import orjson
 from starlette.applications import Starlette
@@ -85,7 +86,14 @@ class Application:
     @asynccontextmanager
     async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
         self.followed.begin()
+        calls = None
+        if self.settings.grpc_port is not None:
+            from gfm_ra.server.grpc.service import start
+
+            calls = await start(self)
         yield
+        if calls is not None:
+            await calls.stop(2.0 * self.limits.timeout_s)  # calls under way are answered
         await self.followed.end()
         self.engine.close()
 
@@ -99,7 +107,7 @@ class Application:
         body = await self.body(request)
         try:
             asked = await self._read(body, plain.read, body, kind, query, served.allocator, self.limits)
-            answer = await self._answer(asked, served)
+            answer = await self.answer(asked, served)
         finally:
             self.bytes_under_way -= len(body)
         if npy:
@@ -125,7 +133,9 @@ class Application:
             asked = await self._read(
                 body, inference_protocol.read, body, length, served.allocator, self.limits
             )
-            answer = await self._answer(asked.question, served)
+            if asked.model is not None:
+                self.check_name(asked.model)
+            answer = await self.answer(asked.question, served)
         finally:
             self.bytes_under_way -= len(body)
         text, headers = inference_protocol.write(answer.power, asked, served.name, served.version)
@@ -136,7 +146,8 @@ class Application:
             return work(*arguments)
         return await self.engine.run_large(work, *arguments)
 
-    async def _answer(self, question: Question, served: Served) -> Answer:
+    async def answer(self, question: Question, served: Served) -> Answer:
+        """Powers, within the time that a request has."""
         try:
             async with asyncio.timeout(self.limits.timeout_s):
                 found = await self.engine.answer(question, served.allocator)
@@ -181,7 +192,12 @@ class Application:
     # What is there.
     async def server(self, _: Request) -> Response:
         """GET /v2."""
-        return _json({"name": "gfm-ra", "version": version("gfm-ra"), "extensions": ["binary_tensor_data"]})
+        return _json(self.about())
+
+    @staticmethod
+    def about() -> dict[str, Any]:
+        """Name, version and extensions of the server."""
+        return {"name": "gfm-ra", "version": version("gfm-ra"), "extensions": ["binary_tensor_data"]}
 
     async def live(self, _: Request) -> Response:
         """GET /v2/health/live."""
@@ -206,13 +222,15 @@ class Application:
         return _json({"name": self.followed.now.name, "ready": True})
 
     def _named(self, request: Request) -> None:
-        now, asked = self.followed.now, request.path_params
-        if asked["name"] != now.name:
-            raise HTTPError(404, f"there is no model {asked['name'][:80]}: this server has {now.name}")
-        if asked.get("version", now.version) != now.version:
-            raise HTTPError(
-                404, f"there is no version {asked['version'][:20]} of {now.name}: there is {now.version}"
-            )
+        self.check_name(request.path_params["name"], request.path_params.get("version", ""))
+
+    def check_name(self, name: str, number: str = "") -> None:
+        """Refuse another model's name, or another version than that of now."""
+        now = self.followed.now
+        if name != now.name:
+            raise HTTPError(404, f"there is no model {name[:80]}: this server has {now.name}")
+        if number and number != now.version:
+            raise HTTPError(404, f"there is no version {number[:20]} of {now.name}: there is {now.version}")
 
     async def health(self, _: Request) -> Response:
         """GET /health."""

@@ -29,7 +29,7 @@ INPUTS = (
 OUTPUTS = ({"name": POWER, "datatype": "FP32", "shape": [-1, -1]},)
 PARAMETERS = tuple(name for name in OPTIONS if name != WEIGHTS)
 _REQUEST, _TENSOR = (
-    {"id", "parameters", "inputs", "outputs"},
+    {"id", "model_name", "parameters", "inputs", "outputs"},  # KServe's client names the model here too
     {"name", "shape", "datatype", "parameters", "data"},
 )
 _BINARY, _SIZE, _BINARY_ALL = "binary_data", "binary_data_size", "binary_data_output"
@@ -41,6 +41,7 @@ class Request(NamedTuple):
     question: Question
     id: str | None
     binary: bool
+    model: str | None  # if the body names one
 
 
 def read(body: bytes, json_length: str | None, allocator: Allocator, limits: Limits) -> Request:
@@ -68,10 +69,10 @@ def read(body: bytes, json_length: str | None, allocator: Allocator, limits: Lim
         raise HTTPError(400, f"{len(binary)} bytes of tensors, of which inputs name {taken}")
     wants_binary = bool(parameters.get(_BINARY_ALL, False)) or _wants_binary(fields.get("outputs"))
     found = asked(tensors, {k: v for k, v in parameters.items() if k != _BINARY_ALL}, allocator, limits)
-    given = fields.get("id")
-    if given is not None and not isinstance(given, str):
-        raise HTTPError(400, "id must be text")
-    return Request(found, given, wants_binary)
+    for name in ("id", "model_name"):
+        if fields.get(name) is not None and not isinstance(fields[name], str):
+            raise HTTPError(400, f"{name} must be text")
+    return Request(found, fields.get("id"), wants_binary, fields.get("model_name"))
 
 
 def asked(

@@ -91,7 +91,8 @@ def _tell(settings: Settings, title: str) -> None:
     scheme = "https" if settings.certificate else "http"
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     where = f"{scheme}://{host}:{settings.port}"
-    line = f"{title} at {where}: /allocate, /v2 (Open Inference Protocol), /docs, /metrics"
+    calls = "" if settings.grpc_port is None else f", gRPC at {host}:{settings.grpc_port}"
+    line = f"{title} at {where}: /allocate, /v2 (Open Inference Protocol), /docs, /metrics{calls}"
     print(line, flush=True)  # noqa: T201 (the one line for the person)
 
 
