@@ -44,9 +44,25 @@ def evaluate(figures: Sequence[Figure]) -> list[dict[str, Any]]:
                 "figure": claim.figure, "claim": claim.claim, "paper": claim.paper, "rule": claim.rule,
                 "measured": measured, "status": status, "command": COMMAND, "ours": claim.ours,
                 "before": claim.before, "unlike": claim.unlike, "other": other,
+                "cost": _cost(by_name[_figure_of(claim)]),
             }
         )  # fmt: skip
     return found
+
+
+def _figure_of(claim: Claim) -> str:
+    number = claim.figure.partition("(")[0]
+    return f"figure{number}" if number.isdigit() else "depth"
+
+
+def _cost(figure: Figure) -> str:
+    """How long what a figure shows was trained: updates of its arms, and over how many seeds."""
+    trained = [row for row in figure.rows if row.get("updates")]
+    if not trained:
+        return ""
+    updates = sorted({row["updates"] for row in trained})
+    span = f"{updates[0]:,}" if len(updates) == 1 else f"{updates[0]:,} to {updates[-1]:,}"
+    return f"{span} updates an arm, {max(row['runs'] for row in trained)} seeds"
 
 
 def status_in_words(found: dict[str, Any]) -> str:
