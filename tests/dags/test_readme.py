@@ -137,3 +137,10 @@ def test_the_polish_that_the_table_names_is_the_one_that_is_measured():
     assert parse_section(read_params(ROOT / "params.yaml"), "evaluate", section).refinement_iterations == (
         readme.POLISH_ITERATIONS
     )
+
+
+@pytest.mark.release
+def test_the_heads_are_those_of_the_parameters():
+    section = read_params(ROOT / "params.yaml")["finetune"]
+    assert (section["shots"], tuple(section["scenarios"])) == (readme.HEAD_SAMPLES, readme.HEAD_SCENARIOS)
+    assert (section["warmup_epochs"], section["epochs"]) == readme.HEAD_EPOCHS
