@@ -168,7 +168,7 @@ def _serve(commands: "argparse._SubParsersAction[_Parser]") -> None:
     )
     one.add_argument("--follow", type=_number(float, 0.1), metavar="SECONDS",
                      help="ask the registry so often what the alias means, and change over")  # fmt: skip
-    one.add_argument("--drain", type=_number(float, 0.0, 600.0), default=2.0, metavar="SECONDS",
+    one.add_argument("--drain", type=_number(float, 0.0, 600.0), metavar="SECONDS",
                      help="after SIGTERM everybody is told to go for so long (default: 2)")  # fmt: skip
     one.add_argument("--timeout", type=_number(float, 0.01, 600.0), default=10.0, metavar="SECONDS",
                      help="to send a request, and again for its answer (default: 10)")  # fmt: skip

@@ -19,8 +19,11 @@ def command(chosen: argparse.Namespace) -> int:
         raise InputError(f"--workers {chosen.workers}: this machine has {cores()} cores")
     if (chosen.certificate is None) != (chosen.key is None):
         raise InputError("--certificate and --key belong together: give both or neither")
-    if chosen.grpc_port is not None and (chosen.certificate is not None or chosen.ray):
-        raise InputError("--grpc-port is for one machine without TLS: put a proxy in front, or leave it out")
+    if chosen.grpc_port is not None and chosen.certificate is not None:
+        raise InputError("--grpc-port is without TLS: put a proxy in front of both, or leave one out")
+    own = {"--grpc-port": chosen.grpc_port, "--certificate": chosen.certificate, "--drain": chosen.drain}
+    if chosen.ray and (given := [name for name, value in own.items() if value is not None]):
+        raise InputError(f"{given[0]} is not for --ray: Ray's own proxy listens and ends there")
     limits = Limits(
         max_links=chosen.max_links, max_batch=chosen.max_batch, max_body=int(chosen.max_body_mb * 2**20),
         timeout_s=chosen.timeout, max_requests=chosen.max_requests, max_per_client=chosen.max_per_client,
@@ -28,7 +31,8 @@ def command(chosen: argparse.Namespace) -> int:
     )  # fmt: skip
     settings = Settings(
         model=chosen.model, host=chosen.host, port=chosen.port, grpc_port=chosen.grpc_port, workers=chosen.workers,
-        limits=limits, drain_s=chosen.drain, token=os.environ.get(TOKEN) or None, follow_s=chosen.follow,
+        limits=limits, drain_s=Settings().drain_s if chosen.drain is None else chosen.drain,
+        token=os.environ.get(TOKEN) or None, follow_s=chosen.follow,
         access_log=chosen.access_log, certificate=chosen.certificate, key=chosen.key,
     )  # fmt: skip
     if chosen.ray:

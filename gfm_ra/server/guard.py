@@ -19,6 +19,7 @@ LOG = logging.getLogger("gfm_ra.access")
 # Asked by those who watch the server: answered without a token, and while it ends.
 OPEN = frozenset({"/health", "/v2/health/live", "/v2/health/ready", "/metrics"})
 _LONGEST_ID = 128
+_OF_IDS = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:/+="
 
 
 class State:
@@ -50,9 +51,11 @@ class Guard:
         given = {
             name: value for name, value in scope["headers"] if name in (b"x-request-id", b"authorization")
         }
-        known = (
-            given.get(b"x-request-id", b"")[:_LONGEST_ID] or f"{self.prefix}-{next(self.numbers)}".encode()
-        )
+        known = given.get(b"x-request-id", b"")[:_LONGEST_ID]
+        if not known or known.translate(None, _OF_IDS):  # none, or one that no header should repeat
+            known = f"{self.prefix}-{next(self.numbers)}".encode()
+        if len(scope["path"]) > 1 and scope["path"].endswith("/"):
+            scope = {**scope, "path": scope["path"].rstrip("/") or "/"}
         status = 500
 
         async def answer(message: Message) -> None:
@@ -92,7 +95,7 @@ class Guard:
                 )  # fmt: skip
 
     def _refused(self, path: str, authorization: bytes | None, client: str) -> HTTPError | None:
-        if path.rstrip("/") in OPEN:
+        if path in OPEN:
             return None
         if self.state.draining:
             return HTTPError(503, "the server is ending: ask another one", {"retry-after": "1"})

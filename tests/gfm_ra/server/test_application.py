@@ -152,6 +152,16 @@ def test_requests_have_ids(served: Served) -> None:
     assert served.ask("GET", "/health", x_request_id="mine").headers["x-request-id"] == "mine"
     first, second = (served.ask("GET", "/health").headers["x-request-id"] for _ in range(2))
     assert first != second
+    for odd in ("", "a b", "\xff", "a" * 1000):
+        answered = served.ask("GET", "/health", x_request_id=odd).headers["x-request-id"]
+        assert answered != odd
+        assert len(answered) <= 128
+
+
+def test_a_slash_at_the_end_changes_nothing(served: Served) -> None:
+    assert served.ask("GET", "/health/").status == 200
+    assert served.ask("GET", "/v2/models/gfm-ra/ready/").status == 200
+    assert served.ask("POST", "/allocate/", npy(gains(1, 3)), content_type=NPY).status == 200
 
 
 def test_metrics_count_what_happens() -> None:

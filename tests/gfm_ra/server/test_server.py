@@ -280,6 +280,7 @@ def test_logs_are_lines_of_json(root: Path, tmp_path: Path) -> None:
     [
         (("--port", "0"), "out of range: 1 to 65535"), (("--workers", "999"), "this machine has"),
         (("--model", "nobody"), "nobody"), (("--certificate", "x.pem"), "belong together"),
+        (("--ray", "--drain", "3"), "--drain is not for --ray"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_served_is_one_line(root: Path, options: tuple[str, ...], said: str) -> None:
