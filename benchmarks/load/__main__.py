@@ -28,7 +28,7 @@ from benchmarks.load.server import NOTHING
 from gfm_ra.client import Client
 from gfm_ra.core.loader import instruction_set
 from gfm_ra.latency import typical_gains
-from gfm_ra.server.body import JSON, NPY
+from gfm_ra.server.formats.body import JSON, NPY
 
 SOURCE = Path(__file__).with_name("generator.cpp")
 CLIENTS = (1, 8, 32, 128, 512)

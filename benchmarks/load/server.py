@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from gfm_ra.server.application import Application
-from gfm_ra.server.body import NPY
+from gfm_ra.server.formats.body import NPY
 from gfm_ra.server.run import serve
 from gfm_ra.server.settings import Settings
 

@@ -16,13 +16,13 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Scope
 
-from gfm_ra.server import inference_protocol, openapi, plain
-from gfm_ra.server.body import NPY, check_encoding, check_json, is_npy
 from gfm_ra.server.engine import Answer, Engine
 from gfm_ra.server.errors import HTTPError
+from gfm_ra.server.formats import inference_protocol, openapi, plain
+from gfm_ra.server.formats.body import NPY, check_encoding, check_json, is_npy
+from gfm_ra.server.formats.npy import write_npy
 from gfm_ra.server.guard import Guard, State
 from gfm_ra.server.metrics import CONTENT_TYPE, Metrics
-from gfm_ra.server.npy import write_npy
 from gfm_ra.server.question import Question
 from gfm_ra.server.served import Followed, Served
 from gfm_ra.server.settings import Settings

@@ -21,10 +21,10 @@ from components.model.prompted import ConditioningConfig, PromptedModel
 from gfm_ra.cli.main import dispatch
 from gfm_ra.errors import UserError, one_line
 from gfm_ra.goals import AlphaFair, Objective, ProportionalFair, QoS, SumRate
-from gfm_ra.server.body import NPY
 from gfm_ra.server.engine import answer_together
 from gfm_ra.server.errors import HTTPError
-from gfm_ra.server.plain import read
+from gfm_ra.server.formats.body import NPY
+from gfm_ra.server.formats.plain import read
 from gfm_ra.server.settings import Limits
 
 CONFIG = BackboneConfig(layers=1, width=16, heads=4, bias_width=8, node_features="landmarks")

@@ -10,10 +10,10 @@ import grpc
 import numpy as np
 from grpc import aio
 
-from gfm_ra.server import inference_protocol
 from gfm_ra.server.errors import HTTPError
+from gfm_ra.server.formats import inference_protocol
+from gfm_ra.server.formats.inference_protocol import INPUTS, OUTPUTS, POWER, dtype_of, shape_of
 from gfm_ra.server.grpc.messages import METHODS, SERVICE, message
-from gfm_ra.server.inference_protocol import INPUTS, OUTPUTS, POWER, dtype_of, shape_of
 
 if TYPE_CHECKING:
     from gfm_ra.server.application import Application

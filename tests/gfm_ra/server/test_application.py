@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import gfm_ra
-from gfm_ra.server.openapi import document
+from gfm_ra.server.formats.openapi import document
 from gfm_ra.server.settings import Limits
 from tests.gfm_ra.server.asgi import Response, Served
 

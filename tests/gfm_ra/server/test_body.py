@@ -2,8 +2,8 @@
 
 import pytest
 
-from gfm_ra.server.body import check_encoding, is_npy, numbers, read_json
 from gfm_ra.server.errors import HTTPError
+from gfm_ra.server.formats.body import check_encoding, is_npy, numbers, read_json
 
 
 @pytest.mark.parametrize(

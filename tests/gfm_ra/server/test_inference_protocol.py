@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import gfm_ra
 from gfm_ra.server.errors import HTTPError
-from gfm_ra.server.inference_protocol import Request, read, write
+from gfm_ra.server.formats.inference_protocol import Request, read, write
 from gfm_ra.server.settings import Limits
 
 LIMITS = Limits(max_links=6, max_batch=4)

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 import gfm_ra
 from gfm_ra.goals import QoS, Weighted
-from gfm_ra.server.body import NPY
 from gfm_ra.server.errors import HTTPError
-from gfm_ra.server.npy import read_npy, write_npy
-from gfm_ra.server.plain import read, write
+from gfm_ra.server.formats.body import NPY
+from gfm_ra.server.formats.npy import read_npy, write_npy
+from gfm_ra.server.formats.plain import read, write
 from gfm_ra.server.question import Question
 from gfm_ra.server.settings import Limits
 

@@ -9,9 +9,9 @@ import numpy as np
 import orjson
 
 from gfm_ra.allocator import Allocator
-from gfm_ra.server.body import may_hold_flags, numbers, read_json
 from gfm_ra.server.errors import HTTPError
-from gfm_ra.server.plain import with_hidden
+from gfm_ra.server.formats.body import may_hold_flags, numbers, read_json
+from gfm_ra.server.formats.plain import with_hidden
 from gfm_ra.server.question import OPTIONS, Question, question
 from gfm_ra.server.settings import Limits
 

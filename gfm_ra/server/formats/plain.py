@@ -7,9 +7,9 @@ import numpy as np
 import orjson
 
 from gfm_ra.allocator import Allocator
-from gfm_ra.server.body import is_npy, may_hold_flags, numbers, read_json
 from gfm_ra.server.errors import HTTPError
-from gfm_ra.server.npy import read_npy
+from gfm_ra.server.formats.body import is_npy, may_hold_flags, numbers, read_json
+from gfm_ra.server.formats.npy import read_npy
 from gfm_ra.server.question import NUMBERS, OPTIONS, Question, question
 from gfm_ra.server.settings import Limits
 

@@ -6,8 +6,8 @@ from importlib.metadata import version
 from typing import Any
 
 from gfm_ra.inference.comparison import EFFORTS
-from gfm_ra.server.body import JSON, NPY
-from gfm_ra.server.inference_protocol import INPUTS, OUTPUTS, PARAMETERS
+from gfm_ra.server.formats.body import JSON, NPY
+from gfm_ra.server.formats.inference_protocol import INPUTS, OUTPUTS, PARAMETERS
 from gfm_ra.server.question import DEFAULT_EFFORT
 from gfm_ra.server.settings import Limits
 
