@@ -102,6 +102,8 @@ class Client:
         """
         if (gain is None) == (gain_db is None):
             raise ValueError("client: give either gain (linear) or gain_db (dB over noise)")
+        if gain is not None and (np.asarray(gain, np.float64) < 0).any():
+            raise ValueError("client: linear gains are not negative; are these dB (gain_db=)?")
         values = np.asarray(gain_db) if gain is None else linear_to_db(np.asarray(gain, np.float64))
         if values.dtype != np.float64:
             values = values.astype(np.float32)
@@ -160,7 +162,7 @@ class Client:
                 found = response.read()
             except (OSError, http.client.HTTPException) as error:
                 self.close()
-                if left <= 0:
+                if left <= 0 or isinstance(error, TimeoutError):  # which it may have taken
                     raise ServerError(
                         f"{self.url} cannot be reached: {error or type(error).__name__}"
                     ) from None

@@ -13,12 +13,19 @@ TOKEN = "GFM_RA_TOKEN"
 def command(chosen: argparse.Namespace) -> int:
     """Serve until Ctrl-C or SIGTERM."""
     from gfm_ra.processors import cores
+    from gfm_ra.server.served import may_be_followed
     from gfm_ra.server.settings import Limits, Settings
 
     if chosen.workers > cores():
         raise InputError(f"--workers {chosen.workers}: this machine has {cores()} cores")
     if (chosen.certificate is None) != (chosen.key is None):
         raise InputError("--certificate and --key belong together: give both or neither")
+    if os.environ.get(TOKEN) == "":
+        raise InputError(
+            f"{TOKEN} is set but empty, which would let everybody in: give it a value, or unset it"
+        )
+    if chosen.follow is not None and not may_be_followed(chosen.model):
+        raise InputError("--follow: only an alias of a registry can be followed: --model models:/NAME@ALIAS")
     if chosen.grpc_port is not None and chosen.certificate is not None:
         raise InputError("--grpc-port is without TLS: put a proxy in front of both, or leave one out")
     own = {"--grpc-port": chosen.grpc_port, "--certificate": chosen.certificate, "--drain": chosen.drain}

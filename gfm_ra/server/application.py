@@ -3,10 +3,10 @@
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from importlib.metadata import version
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 from starlette.applications import Starlette
@@ -30,6 +30,7 @@ from gfm_ra.server.settings import Settings
 LOG = logging.getLogger("gfm_ra.server")
 _LONG_BODY = 128 * 2**10  # bytes: longer ones are read in a thread
 _LONGEST_NOTES = 6000
+T = TypeVar("T")
 Handler = Callable[[Request], Awaitable[Response]]
 
 
@@ -39,7 +40,7 @@ class Application:
     def __init__(self, settings: Settings) -> None:
         self.settings, self.limits = settings, settings.limits
         self.state, self.metrics = State(), Metrics()
-        self.followed = Followed(settings.model, settings.follow_s)
+        self.followed = Followed(settings.model, settings.follow_s, self._tell_model)
         self.engine = Engine(self.metrics.together.observe)
         self.bytes_under_way = 0
         self._told: Served | None = None
@@ -94,7 +95,7 @@ class Application:
         yield
         if calls is not None:
             await calls.stop(2.0 * self.limits.timeout_s)  # calls under way are answered
-        await self.followed.end()
+        self.followed.end()
         self.engine.close()
 
     # Powers.
@@ -113,9 +114,7 @@ class Application:
         if npy:
             headers = {"gfm-ra-model": served.title}
             if answer.notes:
-                headers["gfm-ra-notes"] = json.dumps(answer.notes)[
-                    :_LONGEST_NOTES
-                ]  # ASCII, as headers must be
+                headers["gfm-ra-notes"] = _in_a_header(answer.notes)
             return Response(write_npy(answer.power), media_type=NPY, headers=headers)
         return Response(plain.write(answer.power, served.title, answer.notes), media_type="application/json")
 
@@ -144,19 +143,23 @@ class Application:
     async def _read(self, body: bytes, work: Callable, *arguments: object):  # noqa: ANN202 (what `work` returns)
         if len(body) <= _LONG_BODY:
             return work(*arguments)
-        return await self.engine.run_large(work, *arguments)
+        return await self.within_time(self.engine.run_large(work, *arguments))
 
     async def answer(self, question: Question, served: Served) -> Answer:
         """Powers, within the time that a request has."""
+        found = await self.within_time(self.engine.answer(question, served.allocator))
+        self.metrics.networks.labels(question.goal.name, question.effort).inc(len(found.power))
+        return found
+
+    async def within_time(self, work: Awaitable[T]) -> T:
+        """What comes of work, or 503 if that takes too long."""
         try:
             async with asyncio.timeout(self.limits.timeout_s):
-                found = await self.engine.answer(question, served.allocator)
+                return await work
         except TimeoutError:
             raise HTTPError(
                 503, "no answer in time: send fewer networks, or try again", {"retry-after": "1"}
             ) from None
-        self.metrics.networks.labels(question.goal.name, question.effort).inc(len(found.power))
-        return found
 
     async def body(self, request: Request) -> bytes:
         """The whole body; whoever takes it gives its bytes back to `bytes_under_way`."""
@@ -241,7 +244,6 @@ class Application:
 
     async def tell_metrics(self, _: Request) -> Response:
         """GET /metrics."""
-        self._tell_model()
         return Response(self.metrics.text(), headers={"content-type": CONTENT_TYPE})
 
     def _tell_model(self) -> None:
@@ -290,13 +292,21 @@ def _route(path: str, handler: Handler, method: str) -> Route:
     return Route(path, answer, methods=[method, "OPTIONS"])
 
 
+def _in_a_header(notes: Sequence[str]) -> str:
+    """Notes as JSON in ASCII, as headers must be; those that make it too long are counted."""
+    kept = list(notes)
+    while len(told := json.dumps(kept)) > _LONGEST_NOTES:
+        kept = [*kept[:-2], f"{len(notes) - len(kept) + 2} further notes: ask for JSON"]
+    return told
+
+
 def _json(found: object, status: int = 200) -> Response:
     return Response(orjson.dumps(found), status, media_type="application/json")
 
 
 async def _refuse(_: Request, error: HTTPError) -> Response:
     return Response(
-        orjson.dumps({"error": str(error)}),
+        orjson.dumps({"error": str(error).encode("utf-8", "backslashreplace").decode()}),
         error.status,
         headers=error.headers,
         media_type="application/json",

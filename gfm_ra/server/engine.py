@@ -1,7 +1,7 @@
 """Questions to answers: small ones of a kind together, large ones part by part, and neither in the other's way."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple, TypeVar
 
@@ -10,7 +10,7 @@ import numpy as np
 from gfm_ra.allocator import Allocator
 from gfm_ra.doubts import doubts
 from gfm_ra.goals import Objective, Weighted
-from gfm_ra.inference.prompts import part_of
+from gfm_ra.inference.allocation import Allocation
 from gfm_ra.network import Network
 from gfm_ra.server.batching import Batcher
 from gfm_ra.server.question import Question
@@ -42,11 +42,14 @@ class Engine:
         """Powers for one question."""
         if question.microseconds <= SMALL:
             return await self._batcher.submit((question, allocator))
-        found = []
-        for part in parts(question):  # large ones take turns; one that is given up stops at the next part
-            found.append(await self.run_large(_answered, allocator, part))
-        notes = tuple(dict.fromkeys(note for answer in found for note in answer.notes))
-        return Answer(np.concatenate([answer.power for answer in found]), notes)
+        # Large ones take turns part by part; one that is given up stops at the next part.
+        network, remarks = question.network, allocator.remarks(question.goal, question.effort)
+        rows = (network[begin:end] for begin, end in parts(question))
+        answers = allocator.parts(rows, question.goal, question.effort, remarks, question.seed)
+        powers: list[np.ndarray] = []
+        while (power := await self.run_large(_next, answers)) is not None:
+            powers.append(power)
+        return Answer(np.concatenate(powers), (*doubts(network), *remarks.lines(single=False)))
 
     async def run_large(self, work: Callable[..., T], *arguments: Any) -> T:  # noqa: ANN401
         """Something long, in the thread of the large ones."""
@@ -102,22 +105,16 @@ def answer_together(allocator: Allocator, questions: list[Question]) -> list[Ans
     ]
 
 
-def parts(question: Question) -> list[Question]:
-    """A question cut into parts of some milliseconds each, or of one network; whole where company matters.
-
-    Random starts of effort "best" are keyed by a network's number in the call: the core cuts such calls itself.
-    """
+def parts(question: Question) -> list[tuple[int, int]]:
+    """Where a question is cut into parts of some milliseconds each, or of one network: first and last but one."""
     count = len(question.network)
     step = max(1, int(PART / (question.microseconds / count)))
-    if step >= count or question.kind is None:
-        return [question]
-    return [
-        question._replace(
-            network=question.network[begin : begin + step],
-            goal=part_of(question.goal, begin, min(begin + step, count)),
-        )
-        for begin in range(0, count, step)
-    ]
+    return [(begin, min(begin + step, count)) for begin in range(0, count, step)]
+
+
+def _next(answers: Iterator[Allocation]) -> np.ndarray | None:
+    found = next(answers, None)
+    return None if found is None else found.power
 
 
 def _answered(allocator: Allocator, question: Question) -> Answer:

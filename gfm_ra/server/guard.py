@@ -1,5 +1,6 @@
 """What every request meets before and after its handler: drain, token, limits, request id, counting, logs."""
 
+import asyncio
 import hmac
 import itertools
 import logging
@@ -66,7 +67,8 @@ class Guard:
                 if self.state.draining:
                     extra.append((b"connection", b"close"))
                 message["headers"] = [*message.get("headers", ()), *extra]
-            await send(message)
+            async with asyncio.timeout(self.limits.timeout_s):  # whoever does not read is not waited for
+                await send(message)
 
         client = scope["client"][0] if scope.get("client") else ""
         refused = self._refused(scope["path"], given.get(b"authorization"), client)

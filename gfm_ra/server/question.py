@@ -117,6 +117,10 @@ def _goal(options: Mapping[str, Any], allocator: Allocator, shape: tuple[int, in
             raise ValueError(f"{key} must be a number, got {str(value)[:40]!r}")
         if name != owner:
             raise ValueError(f"{key} belongs to goal {owner}: send both or neither")
+        try:
+            numbers[key] = float(value)
+        except OverflowError:
+            raise ValueError(f"{key} is too large") from None
     weights = options.get("weights")
     if weights is not None:
         weights = _numbers("weights", weights)

@@ -10,7 +10,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 from types import FrameType
@@ -19,8 +19,10 @@ import uvicorn
 from starlette.routing import BaseRoute
 
 from gfm_ra.errors import UserError
+from gfm_ra.loading import REGISTRY
 from gfm_ra.server import metrics
 from gfm_ra.server.application import Application
+from gfm_ra.server.connection import within
 from gfm_ra.server.logs import write_logs
 from gfm_ra.server.settings import Settings
 
@@ -39,6 +41,10 @@ def serve(settings: Settings, more: MoreRoutes | None = None) -> None:
     Raises:
         UserError: the address is taken, the model cannot be loaded, or workers end as soon as they start.
     """
+    if (
+        settings.grpc_port is not None
+    ):  # workers share it, and so would another server: it must be nobody's now
+        _listening(settings.host, settings.grpc_port, "--grpc-port").close()
     with _listening(settings.host, settings.port) as taken:
         if settings.workers == 1:
             _work(settings, taken, more, True)
@@ -46,7 +52,7 @@ def serve(settings: Settings, more: MoreRoutes | None = None) -> None:
             _supervise(settings, taken, more)
 
 
-def _listening(host: str, port: int) -> socket.socket:
+def _listening(host: str, port: int, option: str = "--port") -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     taken = socket.socket(family, socket.SOCK_STREAM)
     taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -54,7 +60,9 @@ def _listening(host: str, port: int) -> socket.socket:
         taken.bind((host, port))
     except OSError as error:
         taken.close()
-        raise UserError(f"cannot listen on {host}:{port} ({error.strerror}): choose another --port") from None
+        raise UserError(
+            f"cannot listen on {host}:{port} ({error.strerror}): choose another {option}"
+        ) from None
     taken.listen(_BACKLOG)
     taken.setblocking(False)
     taken.set_inheritable(True)
@@ -102,15 +110,17 @@ def _work(settings: Settings, taken: socket.socket, more: MoreRoutes | None, tol
     application = Application(settings)
     routes = () if more is None else more(application)
     config = uvicorn.Config(
-        application.asgi(*routes), http="httptools", loop="uvloop", ws="none", log_config=None, access_log=False,
-        server_header=False, timeout_keep_alive=_KEEP_ALIVE_S, ssl_certfile=settings.certificate,
-        ssl_keyfile=settings.key, timeout_graceful_shutdown=int(2 * settings.limits.timeout_s) + 1,
+        application.asgi(*routes), http=within(settings.limits.timeout_s), loop="uvloop", ws="none",
+        log_config=None, access_log=False, server_header=False, timeout_keep_alive=_KEEP_ALIVE_S,
+        ssl_certfile=settings.certificate, ssl_keyfile=settings.key,
+        timeout_graceful_shutdown=int(2 * settings.limits.timeout_s) + 1,
     )  # fmt: skip
     _Server(config, application, told).run([taken])
 
 
 def _worker(settings: Settings, taken: socket.socket, more: MoreRoutes | None) -> None:
     """A worker of several: it ends when its supervisor does, however that ended."""
+    os.setpgid(0, 0)  # Ctrl-C reaches the supervisor, which passes it on once
     parent = os.getppid()
 
     def watch() -> None:
@@ -132,52 +142,76 @@ def _supervise(settings: Settings, taken: socket.socket, more: MoreRoutes | None
 
     write_logs()
     title = served(settings.model).title  # fails here, in one line, if it is not there
-    ending = threading.Event()
+    if settings.follow_s is None and title.startswith(REGISTRY):
+        settings = settings._replace(model=title)  # later workers serve the same version
     with tempfile.TemporaryDirectory(prefix="gfm-ra-metrics-") as folder:
         os.environ[metrics.FOLDER] = folder
-        spawn = multiprocessing.get_context("spawn")
-
-        def start() -> BaseProcess:
-            process = spawn.Process(target=_worker, args=(settings, taken, more))
-            process.start()
-            return process
-
-        began: dict[BaseProcess, float] = {}
-        signals = _passed_on(ending, began)
-        with signals:
-            for _ in range(settings.workers):
-                began[start()] = time.monotonic()
+        workers = _Workers(settings, taken, more)
+        with workers.signals():
+            workers.start()
             _tell(settings, title)
-            while began:
-                for sentinel in wait([process.sentinel for process in began]):
-                    ended = next(process for process in began if process.sentinel == sentinel)
-                    lived = time.monotonic() - began.pop(ended)
-                    metrics.forget(ended.pid or 0)
-                    if ending.is_set():
-                        continue
-                    if lived < _QUICKLY_S:
-                        for process in began:
-                            process.terminate()
-                        raise UserError(
-                            f"a worker ended {lived:.1f} s after its start: its last line says why"
-                        )
-                    LOG.warning("worker %s ended (%s): another one starts", ended.pid, ended.exitcode)
-                    began[start()] = time.monotonic()
+            workers.watch()
 
 
-@contextlib.contextmanager
-def _passed_on(ending: threading.Event, workers: dict[BaseProcess, float]):  # noqa: ANN202 (a context)
-    """SIGINT and SIGTERM end the workers, which drain by themselves."""
+class _Workers:
+    """Worker processes, as many as are wanted."""
 
-    def end(number: int, _: FrameType | None) -> None:
-        ending.set()
-        for process in list(workers):
-            if process.pid is not None and process.is_alive():
-                os.kill(process.pid, number)
+    def __init__(self, settings: Settings, taken: socket.socket, more: MoreRoutes | None) -> None:
+        self.settings, self.taken, self.more = settings, taken, more
+        self.began: dict[BaseProcess, float] = {}
+        self.end_at: float | None = None  # when the socket closes, once a signal has come
+        self.proven = False  # whether a worker has ever lived for a while
+        self.spawn = multiprocessing.get_context("spawn")
 
-    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    def start(self) -> None:
+        """Start those that are missing."""
+        while len(self.began) < self.settings.workers and self.end_at is None:
+            process = self.spawn.Process(target=_worker, args=(self.settings, self.taken, self.more))
+            process.start()
+            self.began[process] = time.monotonic()
+            if self.end_at is not None:  # the signal came meanwhile, and could not reach this one
+                process.terminate()
+
+    def watch(self) -> None:
+        """Until all have ended; before a signal, another one starts for each that ends.
+
+        Raises:
+            UserError: workers end as soon as they start, and none ever lived.
+        """
+        while self.began:
+            ended = wait([process.sentinel for process in self.began], timeout=0.2)
+            now = time.monotonic()
+            if self.end_at is not None and now >= self.end_at and self.taken.fileno() >= 0:
+                self.taken.close()
+            self.proven = self.proven or any(now - start > _QUICKLY_S for start in self.began.values())
+            for process in [process for process in self.began if process.sentinel in ended]:
+                lived = now - self.began.pop(process)
+                metrics.forget(process.pid or 0)
+                if self.end_at is not None:
+                    continue
+                if not self.proven and lived < _QUICKLY_S:
+                    for other in self.began:
+                        other.terminate()
+                    raise UserError(f"a worker ended {lived:.1f} s after its start: its last line says why")
+                LOG.warning("worker %s ended (%s): another one starts", process.pid, process.exitcode)
+                if lived < _QUICKLY_S:
+                    time.sleep(1.0)  # what has just failed is not tried at once
+            self.start()
+
+    @contextlib.contextmanager
+    def signals(self) -> Iterator[None]:
+        """SIGINT and SIGTERM end the workers, which drain by themselves."""
+
+        def end(number: int, _: FrameType | None) -> None:
+            if self.end_at is None:
+                self.end_at = time.monotonic() + self.settings.drain_s
+            for process in list(self.began):
+                if process.pid is not None and process.is_alive():
+                    os.kill(process.pid, number)
+
+        before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)

@@ -1,11 +1,12 @@
 """The model that is served: packaged weights, a folder, or a version of a registry, which may be followed."""
 
-import asyncio
-import contextlib
 import logging
+import threading
+from collections.abc import Callable
 from typing import NamedTuple
 
 from gfm_ra.allocator import Allocator
+from gfm_ra.errors import InputError
 from gfm_ra.loading import REGISTRY, load
 
 PACKAGED = "gfm-ra"
@@ -48,28 +49,34 @@ def may_be_followed(source: str | None) -> bool:
 class Followed:
     """Keeps a model that a registry's alias means, and looks every so many seconds whether it means another one."""
 
-    def __init__(self, source: str | None, every_s: float | None) -> None:
-        self.source, self.every_s = source, every_s
+    def __init__(self, source: str | None, every_s: float | None, changed: Callable[[], None]) -> None:
+        """`changed` is told of every other version.
+
+        Raises:
+            InputError: there is nothing of that name, or nothing to follow.
+        """
+        if every_s is not None and not may_be_followed(source):
+            raise InputError(
+                "--follow: only an alias of a registry can be followed: --model models:/NAME@ALIAS"
+            )
+        self.source, self.every_s, self._changed = source, every_s, changed
         self.now = served(source)
-        self.watcher: asyncio.Task[None] | None = None
+        self._ended = threading.Event()
 
     def begin(self) -> None:
         """Start to look, on the running loop."""
-        if self.every_s is not None and may_be_followed(self.source):
-            self.watcher = asyncio.create_task(self._watch(self.every_s))
+        if self.every_s is not None:
+            # A thread that nobody waits for: a registry that does not answer must not hold up the end.
+            threading.Thread(target=self._watch, args=(self.every_s,), daemon=True).start()
 
-    async def end(self) -> None:
+    def end(self) -> None:
         """Stop to look."""
-        if self.watcher is not None:
-            self.watcher.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self.watcher
+        self._ended.set()
 
-    async def _watch(self, every_s: float) -> None:
-        while True:
-            await asyncio.sleep(every_s)
+    def _watch(self, every_s: float) -> None:
+        while not self._ended.wait(every_s):
             try:
-                await asyncio.to_thread(self._look)
+                self._look()
             # Whatever the registry says or fails to say, the version that answers goes on answering.
             except Exception as error:
                 LOG.warning("the registry was not asked: %s", " ".join(str(error).split())[:200])
@@ -80,4 +87,5 @@ class Followed:
         assert self.source is not None, "only a registry's alias is followed"
         if version_of(self.source) != (self.now.name, self.now.version):
             before, self.now = self.now, served(self.source)
+            self._changed()
             LOG.info("%s answers instead of %s", self.now.title, before.title)

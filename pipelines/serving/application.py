@@ -50,6 +50,7 @@ class ServeArguments(Strict):
         limits = Limits(
             max_links=self.max_links, max_batch=self.max_batch, max_body=int(self.max_body_mb * 2**20),
             timeout_s=self.timeout_s, max_requests=self.max_requests,
+            max_bytes=max(Limits().max_bytes, int(self.max_body_mb * 2**20)),
         )  # fmt: skip
         token = os.environ.get("GFM_RA_TOKEN") or None
         return Settings(model=self.model, limits=limits, follow_s=self.follow_s, token=token)
@@ -81,11 +82,13 @@ class Replica:
     async def check_health(self) -> None:
         """A replica that does not answer two links in time is replaced."""
         for application in RUNNING[-1:]:
+            allocator = application.followed.now.allocator
+            probe = Question(_PROBED, allocator.objective or SumRate(), "fast", 0)
             async with asyncio.timeout(application.limits.timeout_s):
-                await application.engine.answer(_PROBE, application.followed.now.allocator)
+                await application.engine.answer(probe, allocator)
 
 
-_PROBE = Question(Network(gain_db=np.zeros((1, 2, 2), np.float32)), SumRate(), "fast", 0)
+_PROBED = Network(gain_db=np.zeros((1, 2, 2), np.float32))
 
 
 def builder(arguments: Mapping[str, Any]) -> serve.Application:

@@ -10,6 +10,7 @@ import orjson
 
 from gfm_ra.server.errors import HTTPError
 
+_MOST_DIMENSIONS = 3
 NPY, JSON = "application/x-npy", "application/json"
 OCTETS = "application/octet-stream"
 # Without a type a body is JSON, and so is what `curl -d` calls a form unless told otherwise.
@@ -51,7 +52,10 @@ def check_json(content_type: str, accepted: str = JSON, remedy: str = f"send {JS
         raise HTTPError(415, f"the body is {kind[:80]!r}: {remedy}", {"accept-post": accepted})
     header = Message()
     header["content-type"] = content_type
-    charset = header.get_content_charset("")
+    try:
+        charset = header.get_content_charset("")
+    except (TypeError, ValueError, LookupError):
+        charset = "an encoding that cannot be read"
     if charset not in _CHARSETS:
         raise HTTPError(415, f"the body is JSON in {charset[:40]}: send it in UTF-8")
 
@@ -83,7 +87,11 @@ def read_json(body: bytes) -> dict[str, Any]:
         found = _slowly(body)  # perhaps NaN; and it says what is wrong
     else:
         # Every name is followed by one colon: as many names as colons cannot hide a second one.
-        if _names(found) != body.count(b":"):
+        try:
+            names = _names(found)
+        except RecursionError:
+            raise HTTPError(400, "the body is nested too deeply") from None
+        if names != body.count(b":"):
             found = _slowly(body)
     if not isinstance(found, dict):
         raise HTTPError(400, 'the body must be an object: {"gain_db": [[[...]]]}')
@@ -105,7 +113,12 @@ def _slowly(body: bytes) -> Any:  # noqa: ANN401 (whatever JSON holds)
     import json
 
     try:
-        return json.loads(body, object_pairs_hook=_once)
+        found = json.loads(body, object_pairs_hook=_once)
+        if b"\\u" in body:  # half a surrogate pair is no character: no answer could repeat it
+            json.dumps(found, ensure_ascii=False).encode()
+        return found
+    except UnicodeEncodeError:
+        raise HTTPError(400, "the body is no JSON: an escape stands for no character") from None
     except UnicodeDecodeError as error:
         raise HTTPError(400, f"the body is no JSON: byte {error.start} is not UTF-8") from None
     except json.JSONDecodeError as error:
@@ -138,6 +151,8 @@ def numbers(name: str, given: object, flags: bool = False) -> np.ndarray:
     """
     if not isinstance(given, list):
         raise HTTPError(422, f"{name} must be nested lists of numbers, got {_told(given)}")
+    if len(_shape(given)) > _MOST_DIMENSIONS:
+        raise HTTPError(422, f"{name} is nested more than {_MOST_DIMENSIONS} deep")
     if flags:
         _say_where(name, given, _shape(given))
     try:

@@ -32,6 +32,8 @@ _REQUEST, _TENSOR = (
     {"id", "model_name", "parameters", "inputs", "outputs"},  # KServe's client names the model here too
     {"name", "shape", "datatype", "parameters", "data"},
 )
+_MOST_DIMENSIONS = 3
+_DIGITS = 18  # of a number of bytes, at most
 _BINARY, _SIZE, _BINARY_ALL = "binary_data", "binary_data_size", "binary_data_output"
 
 
@@ -57,10 +59,15 @@ def read(body: bytes, json_length: str | None, allocator: Allocator, limits: Lim
     inputs = fields.get("inputs")
     if not isinstance(inputs, list) or not inputs:
         raise HTTPError(400, f"inputs must be a list of tensors, {GAIN} among them")
+    if len(inputs) > len(INPUTS):
+        raise HTTPError(
+            400, f"{len(inputs)} inputs: there are {', '.join(str(each['name']) for each in INPUTS)}"
+        )
     tensors: dict[str, np.ndarray] = {}
     taken, flags = 0, may_hold_flags(text)
+    rest = None if binary is None else memoryview(binary)
     for tensor in inputs:
-        name, values, used = _tensor(tensor, binary[taken:] if binary is not None else None, flags)
+        name, values, used = _tensor(tensor, None if rest is None else rest[taken:], flags)
         taken += used
         if name in tensors:
             raise HTTPError(400, f"input {name} comes twice")
@@ -127,7 +134,7 @@ def write(power: np.ndarray, request: Request, model: str, version: str) -> tupl
 def _cut(body: bytes, json_length: str | None) -> tuple[bytes, bytes | None]:
     if json_length is None:
         return body, None
-    if not json_length.isdecimal() or int(json_length) > len(body):
+    if len(json_length) > _DIGITS or not json_length.isdecimal() or int(json_length) > len(body):
         raise HTTPError(
             400,
             f"Inference-Header-Content-Length must be a number of bytes up to {len(body)}, got {json_length[:20]!r}",
@@ -136,7 +143,7 @@ def _cut(body: bytes, json_length: str | None) -> tuple[bytes, bytes | None]:
     return body[:length], body[length:]
 
 
-def _tensor(given: object, binary: bytes | None, flags: bool) -> tuple[str, np.ndarray, int]:
+def _tensor(given: object, binary: memoryview | None, flags: bool) -> tuple[str, np.ndarray, int]:
     """Name, values and the number of bytes of the binary part that they took."""
     if not isinstance(given, dict):
         raise HTTPError(400, "every input must be an object with name, shape, datatype and data")
@@ -191,8 +198,11 @@ def shape_of(name: str, shape: object) -> list[int]:
         HTTPError: 400, they are no whole numbers from 0 on.
     """
     whole = isinstance(shape, list) and all(type(length) is int and 0 <= length < 2**31 for length in shape)
-    if not whole or not isinstance(shape, list) or len(shape) > 8:
-        raise HTTPError(400, f"input {name}: shape must be whole numbers from 0 on, got {str(shape)[:60]}")
+    if not whole or not isinstance(shape, list) or len(shape) > _MOST_DIMENSIONS:
+        raise HTTPError(
+            400,
+            f"input {name}: shape must be up to {_MOST_DIMENSIONS} whole numbers from 0 on, got {str(shape)[:60]}",
+        )
     return shape
 
 
@@ -225,8 +235,23 @@ def _of_json(name: str, data: object, dtype: np.dtype[Any], shape: list[int], co
         )
     if dtype.kind in "iu" and values.dtype.kind == "f":
         raise HTTPError(422, f"input {name}: data are no whole numbers, the datatype says they are")
+    return converted(name, values, dtype).reshape(shape)
+
+
+def converted(name: str, values: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:
+    """Values in a tensor's own type.
+
+    Raises:
+        HTTPError: 422, whole numbers that it cannot hold.
+    """
+    if dtype.kind in "iu" and values.size:
+        limits = np.iinfo(dtype)
+        if values.min() < limits.min or values.max() > limits.max:
+            raise HTTPError(
+                422, f"input {name}: data lie outside {limits.min} to {limits.max} of its datatype"
+            )
     with np.errstate(over="ignore"):
-        return values.astype(dtype).reshape(shape)
+        return values.astype(dtype)
 
 
 def _wants_binary(outputs: object) -> bool:

@@ -14,7 +14,7 @@ _NOT_NPY = (
     ValueError, EOFError, SyntaxError, TypeError, ArithmeticError, MemoryError, RecursionError, TokenError,
 )  # fmt: skip
 _MAGIC = b"\x93NUMPY"
-_LONGEST_HEADER = 4096
+_LONGEST_HEADER, _MOST_DIMENSIONS = 4096, 3
 
 
 def read_npy(body: bytes) -> np.ndarray:
@@ -63,8 +63,10 @@ def _header(text: bytes) -> tuple[tuple[int, ...], bool, np.dtype[Any], int]:
         shape, fortran, dtype = read(stream)
     except _NOT_NPY as error:
         raise _refused(" ".join(str(error).split())[:100]) from None
-    if dtype.kind not in "fiub":
+    if dtype.kind not in "fiu":
         raise _refused(f"it holds {dtype}, no plain real numbers")
+    if len(shape) > _MOST_DIMENSIONS or any(not 0 <= length < 2**31 for length in shape):
+        raise _refused(f"its shape is {str(shape)[:60]}")
     return shape, fortran, dtype, stream.tell()
 
 

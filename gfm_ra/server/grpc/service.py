@@ -1,8 +1,10 @@
 """The gRPC service: the same model, engine, limits and errors as over REST, on a port of its own."""
 
+import asyncio
 import hmac
 import logging
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +14,10 @@ from grpc import aio
 
 from gfm_ra.server.errors import HTTPError
 from gfm_ra.server.formats import inference_protocol
-from gfm_ra.server.formats.inference_protocol import INPUTS, OUTPUTS, POWER, dtype_of, shape_of
+from gfm_ra.server.formats.inference_protocol import INPUTS, OUTPUTS, POWER, converted, dtype_of, shape_of
 from gfm_ra.server.grpc.messages import METHODS, SERVICE, message
+from gfm_ra.server.question import Question
+from gfm_ra.server.served import Served
 
 if TYPE_CHECKING:
     from gfm_ra.server.application import Application
@@ -30,6 +34,7 @@ _CONTENTS = {
     "INT64": "int64_contents", "UINT8": "uint_contents", "UINT16": "uint_contents", "UINT32": "uint_contents",
     "UINT64": "uint64_contents", "FP32": "fp32_contents", "FP64": "fp64_contents",
 }  # fmt: skip
+_LONG = 128 * 2**10  # bytes: longer messages are read in a thread
 _OVERHEAD = 2**16  # bytes of a message beside its tensors
 Call = aio.ServicerContext
 Method = Callable[[Any], Awaitable[Any]]
@@ -41,6 +46,7 @@ class Service:
     def __init__(self, application: "Application") -> None:
         self.application = application
         self.token = application.settings.token
+        self.by_client = Counter[str]()
 
     async def server_live(self, _: Any) -> Any:  # noqa: ANN401 (messages that protobuf makes)
         """ServerLive."""
@@ -85,10 +91,19 @@ class Service:
                 raise HTTPError(
                     400, f"output {output.name[:40]} is unknown or has parameters: there is {POWER}"
                 )
-        tensors = _tensors(request)
-        parameters = {name: _value(name, given) for name, given in request.parameters.items()}
-        asked = inference_protocol.asked(tensors, parameters, served.allocator, application.limits)
-        found = await application.answer(asked, served)
+        size = request.ByteSize()
+        if application.bytes_under_way + size > application.limits.max_bytes:
+            raise HTTPError(503, "too much is being sent at once: try again")
+        application.bytes_under_way += size
+        try:
+            if size <= _LONG:
+                asked = self._asked(request, served)
+            else:
+                work = application.engine.run_large(self._asked, request, served)
+                asked = await application.within_time(work)
+            found = await application.answer(asked, served)
+        finally:
+            application.bytes_under_way -= size
         power = np.ascontiguousarray(found.power, "<f4")
         response = message("ModelInferResponse")(
             model_name=served.name,
@@ -98,6 +113,11 @@ class Service:
         )
         response.outputs.add(name=POWER, datatype="FP32", shape=power.shape)
         return response
+
+    def _asked(self, request: Any, served: Served) -> Question:  # noqa: ANN401
+        parameters = {name: _value(name, given) for name, given in request.parameters.items()}
+        tensors = _tensors(request)
+        return inference_protocol.asked(tensors, parameters, served.allocator, self.application.limits)
 
     def handlers(self) -> grpc.GenericRpcHandler:
         """What a gRPC server needs to know of them."""
@@ -122,10 +142,16 @@ class Service:
 
         async def answer(request: Any, call: Call) -> Any:  # noqa: ANN401
             begin, status, text = time.perf_counter(), 200, ""
+            peer = call.peer().rpartition(":")[0]
+            application.metrics.waiting.inc()
+            self.by_client[peer] += 1
             try:
                 if not is_open:
-                    self._check(call)
+                    self._check(call, self.by_client[peer])
                 return await method(request)
+            except asyncio.CancelledError:
+                status = 499  # the client has gone
+                raise
             except HTTPError as error:
                 status, text = error.status, str(error)
             # Whatever else: it concerns this call only, and is counted and told as ours.
@@ -133,14 +159,21 @@ class Service:
                 LOG.error("a call of %s failed", name, exc_info=error)
                 status, text = 500, "this request failed; the server's log says why"
             finally:
+                application.metrics.waiting.dec()
+                self.by_client[peer] -= 1
+                if not self.by_client[peer]:
+                    del self.by_client[peer]
                 application.metrics.answered(route, "POST", status, time.perf_counter() - begin)
             return await call.abort(CODES.get(status, grpc.StatusCode.UNKNOWN), text)
 
         return answer
 
-    def _check(self, call: Call) -> None:
+    def _check(self, call: Call, of_client: int) -> None:
         if self.application.state.draining:
             raise HTTPError(503, "the server is ending: ask another one")
+        most = self.application.limits.max_per_client
+        if most and of_client > most:
+            raise HTTPError(429, f"{most} requests of yours are under way: wait for an answer")
         if self.token is None:
             return
         given = dict(call.invocation_metadata() or ()).get("authorization", "")
@@ -150,7 +183,9 @@ class Service:
 
 
 def _tensors(request: Any) -> dict[str, np.ndarray]:  # noqa: ANN401
-    raw, found = list(request.raw_input_contents), {}
+    raw, found = request.raw_input_contents, {}
+    if len(request.inputs) > len(INPUTS):
+        raise HTTPError(400, f"{len(request.inputs)} inputs: there are {len(INPUTS)}")
     if raw and len(raw) != len(request.inputs):
         raise HTTPError(
             400, f"{len(request.inputs)} inputs, but {len(raw)} raw contents: send one for each, or none"
@@ -183,8 +218,7 @@ def _tensors(request: Any) -> dict[str, np.ndarray]:  # noqa: ANN401
             raise HTTPError(
                 422, f"input {name}: {shape} of {tensor.datatype} belong into {field}, got {what}"
             )
-        with np.errstate(over="ignore"):
-            found[name] = np.array(values).astype(dtype).reshape(shape)
+        found[name] = converted(name, np.array(values), dtype).reshape(shape)
     return found
 
 

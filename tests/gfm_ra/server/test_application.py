@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import gfm_ra
+from gfm_ra.server.application import _in_a_header
 from gfm_ra.server.formats.openapi import document
 from gfm_ra.server.settings import Limits
 from tests.gfm_ra.server.asgi import Response, Served
@@ -219,6 +220,25 @@ def test_an_answer_that_takes_too_long_is_given_up() -> None:
     found = served.ask("POST", "/allocate?effort=best", npy(gains(200, 40)), content_type=NPY)
     assert found.status == 503
     assert "no answer in time" in found.json["error"]
+
+
+def test_what_no_answer_could_repeat_is_refused_as_json(served: Served) -> None:
+    tensor = {"name": "gain_db", "shape": [1, 1, 1], "datatype": "FP32", "data": [1.0]}
+    for path, body in (
+        ("/allocate", b'{"\\ud800": 1}'),
+        ("/v2/models/gfm-ra/infer", json.dumps({"inputs": [tensor], "model_name": "\ud800"}).encode()),
+        ("/v2/models/gfm-ra/infer", json.dumps({"inputs": [tensor], "id": "\ud800"}).encode()),
+    ):
+        found = served.ask("POST", path, body)
+        assert found.status == 400
+        assert "no character" in found.json["error"]
+
+
+def test_notes_in_a_header_stay_json() -> None:
+    told = _in_a_header([f"note number {number} is this long" for number in range(1000)])
+    assert len(told) <= 6000
+    kept = json.loads(told)
+    assert kept[-1] == f"{1000 - len(kept) + 1} further notes: ask for JSON"
 
 
 def test_a_fault_is_one_request_s_own(

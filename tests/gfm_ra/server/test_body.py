@@ -65,6 +65,13 @@ def test_json_in_another_charset_is_refused(charset: str) -> None:
         is_npy(f"application/json; charset={charset}")
 
 
+@pytest.mark.parametrize("charset", ["charset*=utf-8''x; charset*0*=y", "charset*" + "1" * 5000 + "*=y"])
+def test_a_charset_that_cannot_be_read_is_refused(charset: str) -> None:
+    with pytest.raises(HTTPError) as refused:
+        is_npy(f"application/json; {charset}")
+    assert refused.value.status == 415
+
+
 @pytest.mark.parametrize("values", [[], [""], ["identity"], ["Identity", " identity , identity"]])
 def test_a_body_as_it_is_may_say_so(values: list[str]) -> None:
     check_encoding(values)
@@ -94,6 +101,8 @@ def test_bytes_of_no_kind_are_told_what_they_may_be() -> None:
         (b'{"a": 1} x', "no JSON: Extra data at character 9"), (b'{"goal": "fu\xfcr"}', "byte 12 is not UTF-8"),
         (b'{"a": 1, "a": 1}', "a: more than once"), (b'{"a": 1, "\\u0061": 1}', "a: more than once"),
         (b'{"a": [[{"b": 1, "b": 2}]]}', "b: more than once"), (b'{"a": {"b": {"c": 1, "c": 2}}}', "c: more than once"),
+        (b'{"a":' * 1000 + b"1" + b"}" * 1000, "nested|no JSON"),
+        (b'{"\\ud800": 1}', "an escape stands for no character"),
     ],
     ids=str,
 )  # fmt: skip
@@ -127,6 +136,7 @@ def test_not_a_number_is_read_as_python_writes_it() -> None:
         ([[[1, 2], [3, 4]], [[1, 2], 3]], r"x\[1\]\[1\] is 3 where a row of 2 numbers is expected"),
         ([[1, "b"], [1, 2]], r"x\[0\]\[1\] is text: numbers only"),
         ([[1, {}], [1, 2]], r"x\[0\]\[1\] is an object"), ([[1, True], [1, 2]], r"x\[0\]\[1\] is true or false"),
+        ([[[[1.0]]]], "nested more than 3 deep"),
         (7, "x must be nested lists of numbers, got 7"), (None, "got null"),
     ],
 )  # fmt: skip

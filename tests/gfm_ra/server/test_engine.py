@@ -80,11 +80,17 @@ def test_a_large_question_is_answered_in_parts_as_a_whole(
     monkeypatch.setattr(engine, "PART", 500.0)
     monkeypatch.setattr(engine, "SMALL", 1000.0)
     weights = np.random.default_rng(1).uniform(0.5, 2.0, (40, 6))
-    for options in ({}, {"weights": weights}):
-        asked = ask(gains(40, 6), effort=effort, **options)
-        assert (len(parts(asked)) > 1) == (effort != "best")
-        (found,) = answers([asked])
-        np.testing.assert_array_equal(found.power, expected(asked).power)
+    odd = gains(40, 6)
+    odd[:25] = odd[:25, ::-1]  # misplaced links, but not in most rows of all
+    odd[3, 0, 1] = np.nan
+    odd[39, 2, 2] = -60.0
+    options = ({}, {"weights": weights}, {"goal": "qos"}, {"goal": "alpha-fair", "alpha": 7.0})
+    for gain_db, chosen in ((gains(40, 6), options[0]), *((odd, each) for each in options)):
+        asked = ask(gain_db, effort=effort, **chosen)
+        assert len(parts(asked)) > 1
+        (found,), whole = answers([asked]), expected(asked)
+        np.testing.assert_array_equal(found.power, whole.power)
+        assert found.notes == whole.notes
 
 
 def test_those_of_a_kind_are_answered_in_one_call() -> None:

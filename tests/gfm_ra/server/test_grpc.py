@@ -126,6 +126,7 @@ def twice() -> Any:
         (request(np.full((1, 2, 2), np.inf, np.float32)), "INVALID_ARGUMENT", "is inf"),
         (request(np.full((1, 2, 2), np.nan, np.float32)), "INVALID_ARGUMENT", "own gain"),
         (twice(), "INVALID_ARGUMENT", "twice"),
+        (broken(shape=[0, 2**30, 2**30, 2**30]), "INVALID_ARGUMENT", "up to 3 whole numbers"),
         (message("ModelInferRequest")(model_name="gfm-ra"), "INVALID_ARGUMENT", "missing"),
         (request(np.zeros((1300, 16, 16), np.float32)), "RESOURCE_EXHAUSTED", ""),
     ],

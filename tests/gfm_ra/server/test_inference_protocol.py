@@ -132,6 +132,9 @@ def test_powers_come_as_they_are_asked_for(more: dict[str, Any], binary: bool) -
         ({"inputs": [with_data(data=[True] * 18)]}, 422, "true or false"),
         ({"inputs": [with_data(data=[None] * 18)]}, 422, "own gain must be known"),
         ({"inputs": [with_data(datatype="INT32", data=[0.5] * 18)]}, 422, "no whole numbers"),
+        ({"inputs": [with_data(datatype="INT8", data=[200] * 18)]}, 422, "outside -128 to 127"),
+        ({"inputs": [with_data(shape=[0, 2**31 - 1, 2**31 - 1, 2**31 - 1], data=[])]}, 400, "up to 3 whole numbers"),
+        ({"inputs": [with_data(name="x")] * 4}, 400, "4 inputs"),
         ({"inputs": [with_data()], "parameters": {"goal": "speed"}}, 422, "speed"),
         ({"inputs": [with_data(shape=[1, 7, 7], data=[0.0] * 49)]}, 413, "at most 6"),
     ],
@@ -158,7 +161,7 @@ def test_binary_tensors_are_as_long_as_they_say(size: Any, bytes_sent: int, said
         asked({"inputs": [tensor]}, b"\0" * bytes_sent)
 
 
-@pytest.mark.parametrize("length", ["x", "-1", "99999", "1.5", ""])
+@pytest.mark.parametrize("length", ["x", "-1", "99999", "1.5", "", "1" * 5000])
 def test_the_length_of_the_json_is_a_number_of_bytes(length: str) -> None:
     with pytest.raises(HTTPError, match="Inference-Header-Content-Length must be"):
         read(b"{}", length, ALLOCATOR, LIMITS)

@@ -107,6 +107,9 @@ def test_one_network_needs_no_outer_list() -> None:
         (as_json(gain_db=[[1]], min_rate=0.5), 422, "min_rate belongs to goal qos"),
         (as_json(gain_db=[[1]], goal="qos", alpha=2.0), 422, "alpha belongs to goal alpha-fair"),
         (as_json(gain_db=[[1]], goal="alpha-fair", alpha=10**30), 422, "alpha"),
+        (as_json(gain_db=[[1]], goal="alpha-fair", alpha=10**20), 422, "alpha"),
+        (as_json(gain_db=[[1]], goal="alpha-fair", alpha=10**400), 422, "alpha"),
+        (b'{"gain_db":' + b"[" * 900 + b"]" * 900 + b"}", 422, "nested more than 3"),
         (as_json(gain_db=np.zeros((1, 7, 7)).tolist()), 413, "at most 6"),
         (as_json(gain_db=np.zeros((5, 1, 1)).tolist()), 413, "at most 4"),
     ],
@@ -132,9 +135,11 @@ def headed(header: bytes) -> bytes:
     [
         b"", b"\x93NUMPY", npy(gains(1, 2))[:-4], npy(np.array([[None]], object)), npy(np.ones((2, 2), complex)),
         lying("(99999, 99999, 99999)"), lying("(-1, 2)"), npy(gains(1, 2)) + b"x",
+        npy(np.ones((2, 2), bool)), npy(np.ones((1,) * 20, np.float32)),
         headed(b"{'descr': ("), headed(b"-" * 3000), headed(b"1+" * 1500 + b"1"), b"\x93NUMPY\x09\x00" + b"\0" * 20,
     ],
-    ids=["empty", "cut", "short", "pickle", "complex", "huge", "negative", "long", "open", "minus", "sum", "version"],
+    ids=["empty", "cut", "short", "pickle", "complex", "huge", "negative", "long",
+         "bool", "deep", "open", "minus", "sum", "version"],
 )  # fmt: skip
 def test_what_is_no_npy_is_refused_before_memory_is_taken(body: bytes) -> None:
     error = refused(body, NPY)
