@@ -1,29 +1,22 @@
 """`gfm-ra serve`."""
 
 import argparse
-import os
 from importlib import import_module
 
 from gfm_ra.cli import workshop
 from gfm_ra.errors import InputError, UserError
-
-TOKEN = "GFM_RA_TOKEN"
 
 
 def command(chosen: argparse.Namespace) -> int:
     """Serve until Ctrl-C or SIGTERM."""
     from gfm_ra.processors import cores
     from gfm_ra.server.served import may_be_followed
-    from gfm_ra.server.settings import Limits, Settings
+    from gfm_ra.server.settings import Limits, Settings, token_of_environment
 
     if chosen.workers > cores():
         raise InputError(f"--workers {chosen.workers}: this machine has {cores()} cores")
     if (chosen.certificate is None) != (chosen.key is None):
         raise InputError("--certificate and --key belong together: give both or neither")
-    if os.environ.get(TOKEN) == "":
-        raise InputError(
-            f"{TOKEN} is set but empty, which would let everybody in: give it a value, or unset it"
-        )
     if chosen.follow is not None and not may_be_followed(chosen.model):
         raise InputError("--follow: only an alias of a registry can be followed: --model models:/NAME@ALIAS")
     if chosen.grpc_port is not None and chosen.certificate is not None:
@@ -31,15 +24,14 @@ def command(chosen: argparse.Namespace) -> int:
     own = {"--grpc-port": chosen.grpc_port, "--certificate": chosen.certificate, "--drain": chosen.drain}
     if chosen.ray and (given := [name for name, value in own.items() if value is not None]):
         raise InputError(f"{given[0]} is not for --ray: Ray's own proxy listens and ends there")
-    limits = Limits(
-        max_links=chosen.max_links, max_batch=chosen.max_batch, max_body=int(chosen.max_body_mb * 2**20),
-        timeout_s=chosen.timeout, max_requests=chosen.max_requests, max_per_client=chosen.max_per_client,
-        max_bytes=max(Limits().max_bytes, int(chosen.max_body_mb * 2**20)),
+    limits = Limits.of(
+        chosen.max_body_mb, max_links=chosen.max_links, max_batch=chosen.max_batch, timeout_s=chosen.timeout,
+        max_requests=chosen.max_requests, max_per_client=chosen.max_per_client,
     )  # fmt: skip
     settings = Settings(
         model=chosen.model, host=chosen.host, port=chosen.port, grpc_port=chosen.grpc_port, workers=chosen.workers,
         limits=limits, drain_s=Settings().drain_s if chosen.drain is None else chosen.drain,
-        token=os.environ.get(TOKEN) or None, follow_s=chosen.follow,
+        token=token_of_environment(), follow_s=chosen.follow,
         access_log=chosen.access_log, certificate=chosen.certificate, key=chosen.key,
     )  # fmt: skip
     if chosen.ray:

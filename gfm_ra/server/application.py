@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import Any, TypeVar
 
-import orjson
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
@@ -24,6 +23,7 @@ from gfm_ra.server.formats.npy import write_npy
 from gfm_ra.server.guard import Guard, State
 from gfm_ra.server.metrics import CONTENT_TYPE, Metrics
 from gfm_ra.server.question import Question
+from gfm_ra.server.routes import as_json, gone, refuse, refuse_route, route
 from gfm_ra.server.served import Followed, Served
 from gfm_ra.server.settings import Settings
 
@@ -31,7 +31,6 @@ LOG = logging.getLogger("gfm_ra.server")
 _LONG_BODY = 128 * 2**10  # bytes: longer ones are read in a thread
 _LONGEST_NOTES = 6000
 T = TypeVar("T")
-Handler = Callable[[Request], Awaitable[Response]]
 
 
 class Application:
@@ -50,24 +49,24 @@ class Application:
         """The whole of it; `more` routes come from tools that measure or extend it."""
         model = "/v2/models/{name}"
         routes = [
-            _route("/allocate", self.allocate, "POST"),
-            _route(f"{model}/infer", self.infer, "POST"),
-            _route(f"{model}/versions/{{version}}/infer", self.infer, "POST"),
-            _route("/v2", self.server, "GET"),
-            _route("/v2/health/live", self.live, "GET"),
-            _route("/v2/health/ready", self.ready, "GET"),
-            _route(model, self.model, "GET"),
-            _route(f"{model}/ready", self.model_ready, "GET"),
-            _route(f"{model}/versions/{{version}}", self.model, "GET"),
-            _route(f"{model}/versions/{{version}}/ready", self.model_ready, "GET"),
-            _route("/health", self.health, "GET"),
-            _route("/metrics", self.tell_metrics, "GET"),
-            _route("/openapi.json", self.description, "GET"),
-            _route("/docs", self.documentation, "GET"),
+            route("/allocate", self.allocate, "POST"),
+            route(f"{model}/infer", self.infer, "POST"),
+            route(f"{model}/versions/{{version}}/infer", self.infer, "POST"),
+            route("/v2", self.server, "GET"),
+            route("/v2/health/live", self.live, "GET"),
+            route("/v2/health/ready", self.ready, "GET"),
+            route(model, self.model, "GET"),
+            route(f"{model}/ready", self.model_ready, "GET"),
+            route(f"{model}/versions/{{version}}", self.model, "GET"),
+            route(f"{model}/versions/{{version}}/ready", self.model_ready, "GET"),
+            route("/health", self.health, "GET"),
+            route("/metrics", self.tell_metrics, "GET"),
+            route("/openapi.json", self.description, "GET"),
+            route("/docs", self.documentation, "GET"),
             *more,
         ]
-        self.paths = {route.path for route in routes if isinstance(route, Route)}
-        handlers = {HTTPError: _refuse, HTTPException: _refuse_route, ClientDisconnect: _gone}
+        self.paths = {each.path for each in routes if isinstance(each, Route)}
+        handlers = {HTTPError: refuse, HTTPException: refuse_route, ClientDisconnect: gone}
         app = Starlette(routes=routes, exception_handlers=handlers, lifespan=self._lifespan)  # type: ignore[arg-type]
         app.router.redirect_slashes = False
         return Guard(
@@ -167,7 +166,7 @@ class Application:
         limit = self.limits.max_body
         too_large = HTTPError(413, f"the body is too large: at most {limit} bytes are read (--max-body-mb)")
         said = request.headers.get("content-length", "")
-        if said.isdecimal() and int(said) > limit:
+        if said.isdecimal() and (len(said) > len(str(limit)) or int(said) > limit):
             raise too_large
         chunks: list[bytes] = []
         length = 0
@@ -195,7 +194,7 @@ class Application:
     # What is there.
     async def server(self, _: Request) -> Response:
         """GET /v2."""
-        return _json(self.about())
+        return as_json(self.about())
 
     @staticmethod
     def about() -> dict[str, Any]:
@@ -204,17 +203,17 @@ class Application:
 
     async def live(self, _: Request) -> Response:
         """GET /v2/health/live."""
-        return _json({"live": True})
+        return as_json({"live": True})
 
     async def ready(self, _: Request) -> Response:
         """GET /v2/health/ready."""
-        return _json({"ready": not self.state.draining}, 503 if self.state.draining else 200)
+        return as_json({"ready": not self.state.draining}, 503 if self.state.draining else 200)
 
     async def model(self, request: Request) -> Response:
         """GET /v2/models/{name}."""
         self._named(request)
         now = self.followed.now
-        return _json({
+        return as_json({
             "name": now.name, "versions": [now.version], "platform": "gfm-ra",
             "inputs": list(inference_protocol.INPUTS), "outputs": list(inference_protocol.OUTPUTS),
         })  # fmt: skip
@@ -222,7 +221,7 @@ class Application:
     async def model_ready(self, request: Request) -> Response:
         """GET /v2/models/{name}/ready."""
         self._named(request)
-        return _json({"name": self.followed.now.name, "ready": True})
+        return as_json({"name": self.followed.now.name, "ready": True})
 
     def _named(self, request: Request) -> None:
         self.check_name(request.path_params["name"], request.path_params.get("version", ""))
@@ -240,7 +239,7 @@ class Application:
         status = "draining" if self.state.draining else "ok"
         limits = self.limits._asdict() | {"most_memory": self.limits.most_memory}
         found = {"status": status, "model": self.followed.now.title, "limits": limits}
-        return _json(found, 503 if self.state.draining else 200)
+        return as_json(found, 503 if self.state.draining else 200)
 
     async def tell_metrics(self, _: Request) -> Response:
         """GET /metrics."""
@@ -255,7 +254,7 @@ class Application:
 
     async def description(self, _: Request) -> Response:
         """GET /openapi.json."""
-        return _json(openapi.document(self.limits))
+        return as_json(openapi.document(self.limits))
 
     async def documentation(self, _: Request) -> Response:
         """GET /docs."""
@@ -271,58 +270,9 @@ class Application:
         return "other"
 
 
-def _route(path: str, handler: Handler, method: str) -> Route:
-    """A route that says what it takes to whoever asks with OPTIONS."""
-
-    async def answer(request: Request) -> Response:
-        if request.method == "OPTIONS":
-            allowed = "GET, HEAD, OPTIONS" if method == "GET" else f"{method}, OPTIONS"
-            return Response(status_code=204, headers={"allow": allowed})
-        if method == "GET" and request.query_params:
-            raise HTTPError(400, f"{', '.join(request.query_params)}: {path} takes nothing in the query")
-        try:
-            return await handler(request)
-        except (HTTPError, HTTPException, ClientDisconnect):
-            raise
-        # Whatever else: it concerns this request only, and is counted and told as ours.
-        except Exception as error:
-            LOG.error("a request to %s failed", request.url.path[:80], exc_info=error)
-            return _json({"error": "this request failed; the server's log says why"}, 500)
-
-    return Route(path, answer, methods=[method, "OPTIONS"])
-
-
 def _in_a_header(notes: Sequence[str]) -> str:
     """Notes as JSON in ASCII, as headers must be; those that make it too long are counted."""
     kept = list(notes)
     while len(told := json.dumps(kept)) > _LONGEST_NOTES:
         kept = [*kept[:-2], f"{len(notes) - len(kept) + 2} further notes: ask for JSON"]
     return told
-
-
-def _json(found: object, status: int = 200) -> Response:
-    return Response(orjson.dumps(found), status, media_type="application/json")
-
-
-async def _refuse(_: Request, error: HTTPError) -> Response:
-    return Response(
-        orjson.dumps({"error": str(error).encode("utf-8", "backslashreplace").decode()}),
-        error.status,
-        headers=error.headers,
-        media_type="application/json",
-    )
-
-
-async def _refuse_route(request: Request, error: HTTPException) -> Response:
-    told = {
-        404: "there are /allocate, /v2, /health, /metrics, /docs",
-        405: f"{request.url.path[:80]} does not take {request.method[:20]}",
-    }.get(error.status_code, str(error.detail))
-    headers = dict(error.headers or {})
-    return Response(
-        orjson.dumps({"error": told}), error.status_code, headers=headers, media_type="application/json"
-    )
-
-
-async def _gone(_: Request, __: ClientDisconnect) -> Response:
-    return Response(status_code=499)  # nobody reads it

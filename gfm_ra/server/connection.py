@@ -19,7 +19,7 @@ class Connection(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin: whoever sends nothing is not kept longer than between two requests."""
         super().connection_made(transport)
-        self._head_bytes, self._refusal = 0, 0
+        self._head_bytes = self._unfinished = self._refusal = 0
         self._timer = self.loop.call_later(self.timeout_keep_alive, self._give_up)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -30,7 +30,7 @@ class Connection(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """The first byte of a request."""
         super().on_message_begin()
-        self._head_bytes = 0
+        self._head_bytes = self._unfinished = 0
         self._timer.cancel()
         self._timer = self.loop.call_later(self.head_s, self._give_up)
 
@@ -53,13 +53,17 @@ class Connection(HttpToolsProtocol):
         super().on_headers_complete()
 
     def data_received(self, data: bytes) -> None:
-        """Bytes; what has no line's end yet counts as well."""
-        in_head = self.headers is not None and (self.cycle is None or self.cycle.scope is not self.scope)
-        if in_head and len(data) + self._head_bytes > LONGEST_HEAD and b"\r\n\r\n" not in data:
-            self._refusal = 431
-            self.send_400_response("")
-            return
+        """Bytes; a header that has no end yet is counted by the pieces that came since the request's first one."""
+        begun = self._in_head()
         super().data_received(data)
+        if begun and self._in_head():
+            self._unfinished += len(data)
+            if self._unfinished > LONGEST_HEAD and not self.transport.is_closing():
+                self._refusal = 431
+                self.send_400_response("")
+
+    def _in_head(self) -> bool:
+        return self.headers is not None and (self.cycle is None or self.cycle.scope is not self.scope)
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what is no request, as JSON, and close."""

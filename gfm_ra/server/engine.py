@@ -13,7 +13,7 @@ from gfm_ra.goals import Objective, Weighted
 from gfm_ra.inference.allocation import Allocation
 from gfm_ra.network import Network
 from gfm_ra.server.batching import Batcher
-from gfm_ra.server.question import Question
+from gfm_ra.server.question import Question, values_of
 
 T = TypeVar("T")
 # Microseconds of work: what is less is answered together with others; what is less still, on the event loop itself,
@@ -89,7 +89,7 @@ def answer_together(allocator: Allocator, questions: list[Question]) -> list[Ans
     """Answers to questions of one kind, in one call; each is the one that it would get alone."""
     if len(questions) == 1:
         return [_answered(allocator, questions[0])]
-    values = np.concatenate([_values(question.network) for question in questions])
+    values = np.concatenate([values_of(question.network) for question in questions])
     first = questions[0]
     network = Network(gain_db=values) if first.network.given_db else Network(gain=values)
     counts = [len(question.network) for question in questions]
@@ -106,7 +106,7 @@ def answer_together(allocator: Allocator, questions: list[Question]) -> list[Ans
 
 
 def parts(question: Question) -> list[tuple[int, int]]:
-    """Where a question is cut into parts of some milliseconds each, or of one network: first and last but one."""
+    """Where a question is cut into parts of some milliseconds, or of one network: the first, and one past the last."""
     count = len(question.network)
     step = max(1, int(PART / (question.microseconds / count)))
     return [(begin, min(begin + step, count)) for begin in range(0, count, step)]
@@ -128,10 +128,6 @@ def _answered(allocator: Allocator, question: Question) -> Answer:
 def _threads(microseconds: float) -> int | None:
     """One for what is done soon; otherwise as many as the work is worth."""
     return 1 if microseconds <= INLINE else None
-
-
-def _values(network: Network) -> np.ndarray:
-    return network.gain_db if network.given_db else network.gain
 
 
 def _joined(goals: list[Objective], counts: list[int]) -> Objective:

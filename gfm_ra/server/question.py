@@ -54,8 +54,13 @@ class Question(NamedTuple):
             return None
         weighted = isinstance(self.goal, Weighted)
         plain = self.goal.objective if isinstance(self.goal, Weighted) else self.goal
-        values = self.network.gain_db if self.network.given_db else self.network.gain
-        return (self.links, plain, weighted, self.effort, self.seed, self.network.given_db, values.dtype.char)
+        type_of_gains = (self.network.given_db, values_of(self.network).dtype.char)
+        return (self.links, plain, weighted, self.effort, self.seed, *type_of_gains)
+
+
+def values_of(network: Network) -> np.ndarray:
+    """Gains in the unit in which they were given."""
+    return network.gain_db if network.given_db else network.gain
 
 
 def question(
@@ -91,8 +96,7 @@ def _out_of_reach(network: Network, goal: Objective) -> bool:
     plain = goal.objective if isinstance(goal, Weighted) else goal
     if not isinstance(plain, QoS):
         return False
-    values = network.gain_db if network.given_db else network.gain
-    own = np.diagonal(values, axis1=-2, axis2=-1)
+    own = np.diagonal(values_of(network), axis1=-2, axis2=-1)
     least = float(own.min())
     return float(np.log2(1.0 + (db_to_linear(least) if network.given_db else least))) < plain.min_rate
 

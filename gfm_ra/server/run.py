@@ -41,18 +41,22 @@ def serve(settings: Settings, more: MoreRoutes | None = None) -> None:
     Raises:
         UserError: the address is taken, the model cannot be loaded, or workers end as soon as they start.
     """
-    if (
-        settings.grpc_port is not None
-    ):  # workers share it, and so would another server: it must be nobody's now
-        _listening(settings.host, settings.grpc_port, "--grpc-port").close()
-    with _listening(settings.host, settings.port) as taken:
+    if settings.grpc_port is not None:
+        # Workers share this port, and so would another server: it must be nobody's now.
+        listening(settings.host, settings.grpc_port, "--grpc-port").close()
+    with listening(settings.host, settings.port) as taken:
         if settings.workers == 1:
             _work(settings, taken, more, True)
         else:
             _supervise(settings, taken, more)
 
 
-def _listening(host: str, port: int, option: str = "--port") -> socket.socket:
+def listening(host: str, port: int, option: str = "--port") -> socket.socket:
+    """A socket that listens.
+
+    Raises:
+        UserError: the address is taken or not this machine's.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     taken = socket.socket(family, socket.SOCK_STREAM)
     taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

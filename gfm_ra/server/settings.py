@@ -1,6 +1,25 @@
 """What one server process may use, and how it ends."""
 
-from typing import NamedTuple
+import os
+from typing import Any, NamedTuple
+
+from gfm_ra.errors import InputError
+
+TOKEN = "GFM_RA_TOKEN"  # in the environment
+
+
+def token_of_environment() -> str | None:
+    """What requests must carry, None if nothing.
+
+    Raises:
+        InputError: it is set but empty, which would let everybody in.
+    """
+    token = os.environ.get(TOKEN)
+    if token == "":
+        raise InputError(
+            f"{TOKEN} is set but empty, which would let everybody in: give it a value, or unset it"
+        )
+    return token
 
 
 class Limits(NamedTuple):
@@ -13,6 +32,12 @@ class Limits(NamedTuple):
     max_requests: int = 1024  # under way at once; more get 503
     max_per_client: int = 0  # of one address; more get 429; 0: no such limit
     max_bytes: int = 64 * 2**20  # bodies under way at once, whole ones; more get 503
+
+    @classmethod
+    def of(cls, max_body_mb: float, **others: Any) -> "Limits":  # noqa: ANN401 (as of the class)
+        """Limits with the largest body in MiB; one such body always fits into those under way."""
+        max_body = int(max_body_mb * 2**20)
+        return cls(max_body=max_body, max_bytes=max(cls().max_bytes, max_body), **others)
 
     @property
     def most_memory(self) -> int:

@@ -7,7 +7,6 @@
 import asyncio
 import os
 import signal
-import socket
 import threading
 from collections.abc import Mapping
 from typing import Any
@@ -26,7 +25,8 @@ from gfm_ra.network import Network
 from gfm_ra.server.application import Application
 from gfm_ra.server.logs import write_logs
 from gfm_ra.server.question import Question
-from gfm_ra.server.settings import Limits, Settings
+from gfm_ra.server.run import listening
+from gfm_ra.server.settings import Limits, Settings, token_of_environment
 from pipelines.cluster.session import session
 from pipelines.runtime.errors import UserError
 
@@ -47,13 +47,11 @@ class ServeArguments(Strict):
 
     def settings(self) -> Settings:
         """The server's own settings; the token comes from the replica's environment (GFM_RA_TOKEN)."""
-        limits = Limits(
-            max_links=self.max_links, max_batch=self.max_batch, max_body=int(self.max_body_mb * 2**20),
-            timeout_s=self.timeout_s, max_requests=self.max_requests,
-            max_bytes=max(Limits().max_bytes, int(self.max_body_mb * 2**20)),
+        limits = Limits.of(
+            self.max_body_mb, max_links=self.max_links, max_batch=self.max_batch, timeout_s=self.timeout_s,
+            max_requests=self.max_requests,
         )  # fmt: skip
-        token = os.environ.get("GFM_RA_TOKEN") or None
-        return Settings(model=self.model, limits=limits, follow_s=self.follow_s, token=token)
+        return Settings(model=self.model, limits=limits, follow_s=self.follow_s, token=token_of_environment())
 
 
 class Starting:
@@ -119,7 +117,7 @@ def run(settings: Settings) -> None:
     from gfm_ra.server.served import served
 
     title = served(settings.model).title
-    _check_port(settings.host, settings.port)
+    listening(settings.host, settings.port).close()  # refused now, in one line, if it is taken
     stop = threading.Event()
     # Ray Serve hands work to its replicas' loop thread by thread unless told otherwise; ours never blocks for long.
     os.environ.setdefault("RAY_SERVE_RUN_USER_CODE_IN_SEPARATE_THREAD", "0")
@@ -150,17 +148,6 @@ def _serve_until(stop: threading.Event, settings: Settings, title: str) -> None:
     )
     stop.wait()
     serve.delete(NAME)
-
-
-def _check_port(host: str, port: int) -> None:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise UserError(
-                f"cannot listen on {host}:{port} ({error.strerror}): choose another --port"
-            ) from None
 
 
 def _end_by_signals(stop: threading.Event) -> None:

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from gfm_ra.cli.main import parser
-from gfm_ra.cli.serve import TOKEN
+from gfm_ra.server.settings import TOKEN
 
 Tree = dict[str, Any]
 KUBERNETES = "1.35"

@@ -10,7 +10,7 @@ import orjson
 
 from gfm_ra.server.errors import HTTPError
 
-_MOST_DIMENSIONS = 3
+MOST_DIMENSIONS = 3
 NPY, JSON = "application/x-npy", "application/json"
 OCTETS = "application/octet-stream"
 # Without a type a body is JSON, and so is what `curl -d` calls a form unless told otherwise.
@@ -151,8 +151,8 @@ def numbers(name: str, given: object, flags: bool = False) -> np.ndarray:
     """
     if not isinstance(given, list):
         raise HTTPError(422, f"{name} must be nested lists of numbers, got {_told(given)}")
-    if len(_shape(given)) > _MOST_DIMENSIONS:
-        raise HTTPError(422, f"{name} is nested more than {_MOST_DIMENSIONS} deep")
+    if len(_shape(given)) > MOST_DIMENSIONS:
+        raise HTTPError(422, f"{name} is nested more than {MOST_DIMENSIONS} deep")
     if flags:
         _say_where(name, given, _shape(given))
     try:

@@ -10,8 +10,8 @@ import orjson
 
 from gfm_ra.allocator import Allocator
 from gfm_ra.server.errors import HTTPError
-from gfm_ra.server.formats.body import may_hold_flags, numbers, read_json
-from gfm_ra.server.formats.plain import with_hidden
+from gfm_ra.server.formats.body import MOST_DIMENSIONS, may_hold_flags, numbers, read_json
+from gfm_ra.server.formats.plain import floating, with_hidden
 from gfm_ra.server.question import OPTIONS, Question, question
 from gfm_ra.server.settings import Limits
 
@@ -32,7 +32,6 @@ _REQUEST, _TENSOR = (
     {"id", "model_name", "parameters", "inputs", "outputs"},  # KServe's client names the model here too
     {"name", "shape", "datatype", "parameters", "data"},
 )
-_MOST_DIMENSIONS = 3
 _DIGITS = 18  # of a number of bytes, at most
 _BINARY, _SIZE, _BINARY_ALL = "binary_data", "binary_data_size", "binary_data_output"
 
@@ -99,8 +98,7 @@ def asked(
     gain = tensors[GAIN]
     if gain.dtype.kind == "b":
         raise HTTPError(422, f"input {GAIN} must hold numbers, not BOOL")
-    if gain.dtype not in (np.float32, np.float64):
-        gain = gain.astype(np.float32 if gain.dtype.itemsize <= 2 else np.float64)
+    gain = floating(gain)
     if HIDDEN in tensors:
         if tensors[HIDDEN].dtype.kind != "b":
             raise HTTPError(422, f"input {HIDDEN} must be BOOL")
@@ -108,9 +106,8 @@ def asked(
     options = dict(parameters)
     if WEIGHTS in tensors:
         weights = tensors[WEIGHTS]
-        options[WEIGHTS] = (
-            weights[0] if weights.ndim == 2 and len(weights) == 1 else weights
-        )  # the same for all
+        same_for_all = weights.ndim == 2 and len(weights) == 1
+        options[WEIGHTS] = weights[0] if same_for_all else weights
     return question(gain, options, allocator, limits)
 
 
@@ -198,10 +195,10 @@ def shape_of(name: str, shape: object) -> list[int]:
         HTTPError: 400, they are no whole numbers from 0 on.
     """
     whole = isinstance(shape, list) and all(type(length) is int and 0 <= length < 2**31 for length in shape)
-    if not whole or not isinstance(shape, list) or len(shape) > _MOST_DIMENSIONS:
+    if not whole or not isinstance(shape, list) or len(shape) > MOST_DIMENSIONS:
         raise HTTPError(
             400,
-            f"input {name}: shape must be up to {_MOST_DIMENSIONS} whole numbers from 0 on, got {str(shape)[:60]}",
+            f"input {name}: shape must be up to {MOST_DIMENSIONS} whole numbers from 0 on, got {str(shape)[:60]}",
         )
     return shape
 

@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 
 from gfm_ra.server.errors import HTTPError
+from gfm_ra.server.formats.body import MOST_DIMENSIONS
 
 # NumPy reads the header as Python text, which may fail in any of these ways.
 _NOT_NPY = (
     ValueError, EOFError, SyntaxError, TypeError, ArithmeticError, MemoryError, RecursionError, TokenError,
 )  # fmt: skip
 _MAGIC = b"\x93NUMPY"
-_LONGEST_HEADER, _MOST_DIMENSIONS = 4096, 3
+_LONGEST_HEADER = 4096
 
 
 def read_npy(body: bytes) -> np.ndarray:
@@ -65,7 +66,7 @@ def _header(text: bytes) -> tuple[tuple[int, ...], bool, np.dtype[Any], int]:
         raise _refused(" ".join(str(error).split())[:100]) from None
     if dtype.kind not in "fiu":
         raise _refused(f"it holds {dtype}, no plain real numbers")
-    if len(shape) > _MOST_DIMENSIONS or any(not 0 <= length < 2**31 for length in shape):
+    if len(shape) > MOST_DIMENSIONS or any(not 0 <= length < 2**31 for length in shape):
         raise _refused(f"its shape is {str(shape)[:60]}")
     return shape, fortran, dtype, stream.tell()
 

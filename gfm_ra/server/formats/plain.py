@@ -24,7 +24,7 @@ def read(body: bytes, content_type: str, query: Query, allocator: Allocator, lim
         HTTPError: 400 for what is malformed or would not be used, 413, 415, 422 for what makes no sense.
     """
     if is_npy(content_type):
-        return question(_floating(read_npy(body)), _asked(query), allocator, limits)
+        return question(floating(read_npy(body)), _asked(query), allocator, limits)
     if query:
         names = ", ".join(sorted({name for name, _ in query}))
         raise HTTPError(
@@ -40,7 +40,7 @@ def read(body: bytes, content_type: str, query: Query, allocator: Allocator, lim
         )
     name = "gain_db" if "gain_db" in fields else "gain"
     flags = may_hold_flags(body)
-    gain = _floating(numbers(name, fields[name], flags))
+    gain = floating(numbers(name, fields[name], flags))
     if fields.get("hidden") is not None:
         gain = with_hidden(gain, numbers_or_flags(fields["hidden"]))
     options = {key: fields[key] for key in OPTIONS if fields.get(key) is not None}
@@ -103,7 +103,7 @@ def _number(name: str, text: str) -> float | int | list[float]:
         raise HTTPError(422, f"{name} in the query must be {kind}, got {text[:40]!r}") from None
 
 
-def _floating(values: np.ndarray) -> np.ndarray:
+def floating(values: np.ndarray) -> np.ndarray:
     """Gains in native single or double precision."""
     if values.dtype in (np.float32, np.float64) and values.dtype.isnative:
         return values

@@ -26,16 +26,9 @@ class Served:
         self.application = Application(Settings(limits=limits, **settings))
         self.asgi = self.application.asgi()
 
-    def ask(
-        self,
-        method: str,
-        path: str,
-        body: bytes = b"",
-        chunks: int = 1,
-        client: str = "127.0.0.1",
-        **headers: str,
-    ) -> Response:
-        return asyncio.run(self.asked(method, path, body, chunks, client, **headers))
+    def ask(self, *arguments: Any, **named: Any) -> Response:
+        """`asked`, on a loop of its own."""
+        return asyncio.run(self.asked(*arguments, **named))
 
     async def asked(
         self,
