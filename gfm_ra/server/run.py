@@ -1,6 +1,7 @@
 """`gfm-ra serve`: one process, or several under a supervisor, that end without breaking anybody off."""
 
 import contextlib
+import gc
 import logging
 import multiprocessing
 import os
@@ -29,6 +30,7 @@ from gfm_ra.server.settings import Settings
 LOG = logging.getLogger("gfm_ra.server")
 _KEEP_ALIVE_S = 75
 _BACKLOG = 2048
+_GARBAGE = (20_000, 20, 50)  # objects and rounds between collections: a request leaves few cycles behind
 _QUICKLY_S = 5.0  # a worker that ends sooner after its start will not do better the next time
 MoreRoutes = Callable[[Application], Sequence[BaseRoute]]
 
@@ -113,6 +115,10 @@ def _work(settings: Settings, taken: socket.socket, more: MoreRoutes | None, tol
     write_logs()
     application = Application(settings)
     routes = () if more is None else more(application)
+    # What is there by now stays: looking through it again and again would keep requests waiting.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*_GARBAGE)
     config = uvicorn.Config(
         application.asgi(*routes), http=within(settings.limits.timeout_s), loop="uvloop", ws="none",
         log_config=None, access_log=False, server_header=False, timeout_keep_alive=_KEEP_ALIVE_S,
