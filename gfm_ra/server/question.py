@@ -10,6 +10,7 @@ from gfm_ra.goal_family import GOAL_OF_NUMBER
 from gfm_ra.goals import Objective, QoS, SumRate, Weighted
 from gfm_ra.inference.comparison import EFFORTS, Effort
 from gfm_ra.inference.prompts import goal_of
+from gfm_ra.inference.proven import SEARCHED_LINKS
 from gfm_ra.network import Network
 from gfm_ra.server.errors import HTTPError
 from gfm_ra.server.settings import Limits
@@ -20,7 +21,8 @@ OPTIONS = ("goal", *NUMBERS, "weights", "effort", "seed")
 DEFAULT_EFFORT: Effort = "balanced"
 _LARGEST_SEED = 2**63 - 1
 # Microseconds for one pair of links and one network, roughly: what decides whether somebody else must wait for it.
-_COST: dict[str, tuple[float, float]] = {"fast": (0.06, 60.0), "balanced": (0.10, 80.0), "best": (0.9, 150.0)}
+_COST: dict[str, tuple[float, float]] = {"fast": (0.06, 60.0), "balanced": (0.10, 80.0), "best": (1.6, 150.0)}
+_SEARCH = 9_000.0  # so small networks are searched exactly
 
 
 class Question(NamedTuple):
@@ -41,6 +43,8 @@ class Question(NamedTuple):
     def microseconds(self) -> float:
         """About how long one core needs."""
         pair, network = _COST[self.effort]
+        if self.effort == "best" and self.links <= SEARCHED_LINKS:
+            network = _SEARCH
         return len(self.network) * (pair * self.links**2 + network)
 
     @property
