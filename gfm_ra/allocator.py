@@ -105,7 +105,7 @@ class Allocator:
         remarks = self.remarks(chosen, effort)
         parts = list(self.parts(rows, chosen, effort, remarks, seed, first_index, threads))
         notes = (*doubts(network), *remarks.lines(single=not network.shape))
-        return _together(parts, network, notes)
+        return _together(parts, network, notes, chosen)
 
     def remarks(self, goal: Objective, effort: Effort) -> Remarks:
         """Where `parts` collects what is to be said about its answers."""
@@ -174,7 +174,8 @@ class Allocator:
             source = np.array([f"{name}, extrapolated" for name in source], dtype=object)
         remarks.add(network, first_index, unknown, found.refused)
         utility = np.asarray(goal.utility(rate))
-        return Allocation(found.power, rate, utility, source, _missed(rate, goal))
+        missed = _missed(rate, goal)
+        return Allocation(found.power, rate, utility, source, missed, network=network, goal=goal)
 
     def _beyond(self, goal: Objective) -> list[str]:
         """Numbers of the goal that lie outside what the network was trained for, in words."""
@@ -228,7 +229,9 @@ def _missed(rate: np.ndarray, goal: Objective) -> np.ndarray:
     return np.asarray((rate < plain.min_rate * (1 - 1e-5)).sum(-1))
 
 
-def _together(parts: list[Allocation], network: Network, notes: tuple[str, ...]) -> Allocation:
+def _together(
+    parts: list[Allocation], network: Network, notes: tuple[str, ...], goal: Objective
+) -> Allocation:
     """The answers to the parts of a batch, in the shape of its networks."""
     shape, links = network.shape, network.links
 
@@ -245,4 +248,6 @@ def _together(parts: list[Allocation], network: Network, notes: tuple[str, ...])
         joined("below_min_rate").reshape(shape)[()],
         notes,
         network.transmit_power_w,
+        network,
+        goal,
     )
