@@ -51,14 +51,15 @@ def derivatives(links: Links, goal: Any) -> Derivatives:  # noqa: ANN401 (whatev
     Raises:
         ValueError: the goal has no derivatives, or they leave double precision.
     """
-    heard = links.heard
-    everything = heard + links.own * links.power
-    by_rate, by_power = gradients(goal, links.rate[None], links.power[None])
-    own = by_rate[0] * links.own / (everything * math.log(2.0))
-    # What a unit of interference takes from a link.
-    lost = by_rate[0] * (links.own * links.power / (heard * everything * math.log(2.0)))
-    found = Derivatives(own, lost[:, None] * links.crossing, by_power[0])
-    if not all(np.isfinite(values).all() for values in found):
+    by_rate, by_power = (each[0] for each in gradients(goal, links.rate[None], links.power[None]))
+    heard, signal = links.heard, links.own * links.power
+    of_own = links.own / ((heard + signal) * math.log(2.0))  # of each rate by its own power
+    of_others = signal / (heard * (heard + signal) * math.log(2.0))  # of each rate by interference, negative
+    finite = np.isfinite(by_rate).all() and np.isfinite(by_power).all()
+    if finite:
+        with np.errstate(over="ignore"):
+            found = Derivatives(by_rate * of_own, (by_rate * of_others)[:, None] * links.crossing, by_power)
+    if not finite or not all(np.isfinite(values).all() for values in found):
         raise ValueError(f"explain: the derivatives of {name_of(goal)} are not finite at these powers")
     return found
 

@@ -24,11 +24,15 @@ class Effect(NamedTuple):
 
 
 class Switch(NamedTuple):
-    """What changes if a link is switched and all others stay as they are; in units of the utility."""
+    """What changes if a link is switched and all others stay as they are; in units of the utility.
+
+    The parts add up to the change: exactly for goals that are sums over links, else as well as derivatives can be
+    integrated.
+    """
 
     change: float  # of the utility, exact
-    itself: float  # of that the link's own part
-    others: float  # and the other links' part
+    itself: float  # the link's own part
+    others: float  # the other links' part
     most: tuple[Effect, ...]  # the others that change most
     predicted: (
         float  # the change once more, by the derivatives alone, integrated from the power of now to the other
@@ -182,8 +186,7 @@ class _Findings:
 def _switch(found: Change, link: int) -> Switch:
     others = found.parts[link].copy()
     itself, others[link] = float(others[link]), 0.0
-    most = _most(others, others != 0)
-    return Switch(float(found.total[link]), itself, float(others.sum()), most, float(found.predicted[link]))
+    return Switch(float(found.total[link]), itself, float(others.sum()), _most(others, others != 0))
 
 
 def _most(amounts: Sequence[float] | np.ndarray, counts: np.ndarray) -> tuple[Effect, ...]:

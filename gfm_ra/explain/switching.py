@@ -20,18 +20,17 @@ class Change(NamedTuple):
 
     total: np.ndarray  # [K], of the utility: exact
     parts: np.ndarray  # [K, K], of that what each link gains or loses
-    predicted: np.ndarray  # [K], the same as total from the derivatives alone, integrated along the way
 
 
 def change(links: Links, goal: Any, level: np.ndarray) -> Change:  # noqa: ANN401
     """Every link k alone switched from its power to level[k], a part of full power.
 
-    For a goal that is a sum over links, the parts are exact too. For others they are the integrals of the derivatives
-    through each link's rate; what powers count by themselves is a part of the link that is switched.
+    Parts are integrals of the derivatives, between the rate of now and that behind the switch: for a goal that is a
+    sum over links in closed form, which is exact, for others along the way. There, what powers count by themselves is
+    a part of the link that is switched.
     """
-    integrals = _integrals(links, goal, level)
-    parts = _benefits(links, goal, level) if _is_sum(goal) else integrals
-    return Change(total(links, goal, level), parts, integrals.sum(-1))
+    parts = _benefits(links, goal, level) if _is_sum(goal) else integrals(links, goal, level)
+    return Change(total(links, goal, level), parts)
 
 
 def total(links: Links, goal: Any, level: np.ndarray) -> np.ndarray:  # noqa: ANN401
@@ -41,6 +40,31 @@ def total(links: Links, goal: Any, level: np.ndarray) -> np.ndarray:  # noqa: AN
         return _benefits(links, goal, level).sum(-1)
     cases = _cases(links, _around(links), level)
     return utility(goal, cases.rate, cases.power) - utility(goal, links.rate[None], links.power[None])
+
+
+def integrals(links: Links, goal: Any, level: np.ndarray) -> np.ndarray:  # noqa: ANN401
+    """Integrals of the derivatives by the power that is switched, through the rate of every link.
+
+    Over the logarithm of the power, above an offset at which the link's rate is RATE_FLOOR: there utilities bend.
+    Smooth utilities are met to many digits; a slope that jumps, as that of QoS, costs some percent.
+    """
+    around = _around(links)
+    with np.errstate(divide="ignore"):
+        offset = np.minimum(RATE_FLOOR * math.log(2.0) * links.heard / links.own, 1.0)
+    start, end = np.log(links.power + offset), np.log(level + offset)
+    found = np.zeros_like(around)
+    for node, weight in zip(*np.polynomial.legendre.leggauss(_NODES), strict=True):
+        reached = np.exp(start + (end - start) * (node + 1.0) / 2.0)
+        step = reached * (end - start) * weight / 2.0
+        cases = _cases(links, around, np.maximum(reached - offset, 0.0))
+        by_rate, by_power = gradients(goal, cases.rate, cases.power)
+        signal = links.own * cases.power
+        slope = -links.crossing.T * signal / cases.heard  # of a rate by the interference
+        np.fill_diagonal(slope, links.own)
+        slope *= by_rate / (cases.everything * math.log(2.0))
+        slope[np.diag_indices_from(slope)] += np.diagonal(by_power)
+        found += slope * step[:, None]
+    return found
 
 
 def _is_sum(goal: Any) -> bool:  # noqa: ANN401
@@ -79,27 +103,3 @@ def _cases(links: Links, around: np.ndarray, level: np.ndarray) -> _Cases:
     heard = around + links.crossing.T * level[:, None]
     signal = links.own * power
     return _Cases(power, heard, heard + signal, np.log1p(signal / heard) / math.log(2.0))
-
-
-def _integrals(links: Links, goal: Any, level: np.ndarray) -> np.ndarray:  # noqa: ANN401
-    """Integrals of the derivatives by the power that is switched, through the rate of every link.
-
-    Over the logarithm of the power, above an offset at which the link's rate is RATE_FLOOR: there utilities bend.
-    """
-    around = _around(links)
-    with np.errstate(divide="ignore"):
-        offset = np.minimum(RATE_FLOOR * math.log(2.0) * links.heard / links.own, 1.0)
-    start, end = np.log(links.power + offset), np.log(level + offset)
-    found = np.zeros_like(around)
-    for node, weight in zip(*np.polynomial.legendre.leggauss(_NODES), strict=True):
-        reached = np.exp(start + (end - start) * (node + 1.0) / 2.0)
-        step = reached * (end - start) * weight / 2.0
-        cases = _cases(links, around, np.maximum(reached - offset, 0.0))
-        by_rate, by_power = gradients(goal, cases.rate, cases.power)
-        signal = links.own * cases.power
-        slope = -links.crossing.T * signal / cases.heard  # of a rate by the interference
-        np.fill_diagonal(slope, links.own)
-        slope *= by_rate / (cases.everything * math.log(2.0))
-        slope[np.diag_indices_from(slope)] += np.diagonal(by_power)
-        found += slope * step[:, None]
-    return found
