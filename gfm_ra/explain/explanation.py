@@ -34,9 +34,6 @@ class Switch(NamedTuple):
     itself: float  # the link's own part
     others: float  # the other links' part
     most: tuple[Effect, ...]  # the others that change most
-    predicted: (
-        float  # the change once more, by the derivatives alone, integrated from the power of now to the other
-    )
 
 
 @dataclass(frozen=True)

@@ -38,8 +38,8 @@ def total(links: Links, goal: Any, level: np.ndarray) -> np.ndarray:  # noqa: AN
     if _is_sum(goal):
         # Link by link, so that a silent link's loss, which is large, hides nothing of the others'.
         return _benefits(links, goal, level).sum(-1)
-    cases = _cases(links, _around(links), level)
-    return utility(goal, cases.rate, cases.power) - utility(goal, links.rate[None], links.power[None])
+    after, before = _switched(links, level)
+    return utility(goal, after.rate, after.power) - utility(goal, before.rate, before.power)
 
 
 def integrals(links: Links, goal: Any, level: np.ndarray) -> np.ndarray:  # noqa: ANN401
@@ -74,14 +74,23 @@ def _is_sum(goal: Any) -> bool:  # noqa: ANN401
 
 def _benefits(links: Links, goal: Objective, level: np.ndarray) -> np.ndarray:
     """Exact change of what each link's rate is worth."""
-    return goal.benefit(_cases(links, _around(links), level).rate) - goal.benefit(links.rate[None])
+    after, before = _switched(links, level)
+    return goal.benefit(after.rate) - goal.benefit(before.rate)
 
 
 class _Cases(NamedTuple):
+    """K networks, in each of which one link has another power."""
+
     power: np.ndarray
     heard: np.ndarray  # noise and interference
     everything: np.ndarray  # the own signal too
     rate: np.ndarray
+
+
+def _switched(links: Links, level: np.ndarray) -> tuple[_Cases, _Cases]:
+    """Behind the switch and before it, by the same sums: a link that stays where it is changes nothing."""
+    around = _around(links)
+    return _cases(links, around, level), _cases(links, around, links.power)
 
 
 def _around(links: Links) -> np.ndarray:

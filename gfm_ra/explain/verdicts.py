@@ -6,6 +6,7 @@ if TYPE_CHECKING:
     from gfm_ra.explain.explanation import LinkExplanation, Switch
 
 OFF, ON = "off", "on"
+SWITCHED = {OFF: "switched off", ON: "at full power"}
 SMALL_STEP = 0.01
 """Part of its power that a link is given or taken to see whether a little more or less would be better."""
 _FULL, _SILENT = 0.999, 1e-6
@@ -24,7 +25,7 @@ def verdict(found: "LinkExplanation") -> str:
     scale = max(abs(switch.itself) + abs(switch.others) for switch in (found.if_off, found.if_on))
     for name, switch in switches(found):
         if switch.change > _BETTER * scale:
-            said += f"; {'silent' if name == OFF else 'at full power'} it would add {switch.change:.3g}"
+            said += f"; {SWITCHED[name]} it would be better by {switch.change:.3g}"
     return said
 
 
@@ -36,8 +37,10 @@ def switches(found: "LinkExplanation") -> "list[tuple[str, Switch]]":
 def _of_full(found: "LinkExplanation") -> str:
     if found.harm == 0 and found.power_cost == 0:
         return "at full power: it hurts nobody"
-    if found.if_less <= _least(found):
+    if found.own_gain >= found.harm + found.power_cost:
         return f"at full power: its own gain outweighs {_burden(found)}"
+    if found.if_less <= _least(found):
+        return f"at full power: its own gain is about {_burden(found)}"
     return f"at full power, though a little less would be better: {_burden(found)} outweighs its own gain"
 
 
@@ -47,7 +50,8 @@ def _of_part(found: "LinkExplanation") -> str:
     if found.if_less > _least(found):
         return f"held back, though a little less would be better: {_burden(found)} outweighs its own gain"
     whom = f" {_who(found.hurts[0].link, len(found.hurts))}" if found.hurts and not found.power_cost else ""
-    return f"held back: more power would cost{whom} as much as it gains"
+    much = "more than" if found.if_more < -_least(found) else "about as much as"
+    return f"held back: more power would cost{whom} {much} it gains"
 
 
 def _of_silent(found: "LinkExplanation") -> str:
@@ -77,7 +81,7 @@ def _least(found: "LinkExplanation") -> float:
 
 
 def _burden(found: "LinkExplanation") -> str:
-    return "the harm" if found.power_cost == 0 else "the harm and the cost of the power"
+    return "the harm" if found.power_cost == 0 else "the harm with the cost of the power"
 
 
 def _who(link: int, count: int) -> str:

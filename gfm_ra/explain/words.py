@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from gfm_ra.explain.verdicts import OFF, ON, switches, verdict
+from gfm_ra.explain.verdicts import SWITCHED, switches, verdict
 from gfm_ra.goals import SumRate
 
 if TYPE_CHECKING:
@@ -26,11 +26,8 @@ def of_links(links: "Sequence[LinkExplanation]") -> str:
     """The same without the utility."""
     lines = [*_key(links), "", *_table(links), "", *map(_line, links)]
     if len(links) == 1:
-        lines += [f"{_SWITCHED[name]}: {_switched(switch)}" for name, switch in switches(links[0])]
+        lines += [f"{SWITCHED[name]}: {_switched(switch)}" for name, switch in switches(links[0])]
     return "\n".join(lines)
-
-
-_SWITCHED = {OFF: "switched off", ON: "at full power"}
 
 
 def _key(links: "Sequence[LinkExplanation]") -> list[str]:

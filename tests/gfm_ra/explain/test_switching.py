@@ -42,7 +42,9 @@ def test_any_number_of_links(seed, links):
     gain, power = network(seed, links)
     for level in (0.0, 1.0):
         found = change(links_of(gain, power), SumRate(), np.full(links, level))
-        np.testing.assert_allclose(found.total, recomputed(gain, power, SumRate(), level), rtol=1e-9, atol=1e-12)
+        np.testing.assert_allclose(
+            found.total, recomputed(gain, power, SumRate(), level), rtol=1e-9, atol=1e-12
+        )
 
 
 @given(seed=st.integers(0, 10**6), goal=st.sampled_from(SUMS), level=st.sampled_from([0.0, 1.0]))
@@ -79,7 +81,9 @@ def test_a_silent_link_hides_nothing_of_the_others():
 @given(seed=st.integers(0, 10**6), goal=st.sampled_from([SumRate(), ProportionalFair(), AlphaFair(2.0)]))
 def test_a_foreign_goal_is_split_as_ours_is(seed, goal):
     gain, power = network(seed)
-    own, foreign = (change(links_of(gain, power), each, np.full(LINKS, 1.0)) for each in (goal, Foreign(goal)))
+    own, foreign = (
+        change(links_of(gain, power), each, np.full(LINKS, 1.0)) for each in (goal, Foreign(goal))
+    )
     np.testing.assert_allclose(foreign.parts, own.parts, rtol=1e-6, atol=1e-9)
 
 
