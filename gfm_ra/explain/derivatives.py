@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gfm_ra.goals import Weighted
+from gfm_ra.goals import Objective, Weighted
 from gfm_ra.rates import spectral_efficiency
 
 
@@ -54,12 +54,10 @@ def derivatives(links: Links, goal: Any) -> Derivatives:  # noqa: ANN401 (whatev
     by_rate, by_power = (each[0] for each in gradients(goal, links.rate[None], links.power[None]))
     heard, signal = links.heard, links.own * links.power
     of_own = links.own / ((heard + signal) * math.log(2.0))  # of each rate by its own power
-    of_others = signal / (heard * (heard + signal) * math.log(2.0))  # of each rate by interference, negative
-    finite = np.isfinite(by_rate).all() and np.isfinite(by_power).all()
-    if finite:
-        with np.errstate(over="ignore"):
-            found = Derivatives(by_rate * of_own, (by_rate * of_others)[:, None] * links.crossing, by_power)
-    if not finite or not all(np.isfinite(values).all() for values in found):
+    of_others = signal / (heard * (heard + signal) * math.log(2.0))  # of each rate by interference, less
+    with np.errstate(over="ignore", invalid="ignore"):
+        found = Derivatives(by_rate * of_own, (by_rate * of_others)[:, None] * links.crossing, by_power)
+    if not all(np.isfinite(values).all() for values in found):
         raise ValueError(f"explain: the derivatives of {name_of(goal)} are not finite at these powers")
     return found
 
@@ -70,24 +68,40 @@ def gradients(goal: Any, rates: np.ndarray, power: np.ndarray) -> tuple[np.ndarr
     A goal of rates and powers has `gradients(rates, power)`, one of rates alone `slope(rates)`.
     Raises ValueError for a goal without either, or whose derivatives have another shape.
     """
-    with np.errstate(
-        over="ignore", divide="ignore", invalid="ignore"
-    ):  # `derivatives` refuses what is not finite
-        if callable(getattr(goal, "gradients", None)):
-            by_rate, by_power = goal.gradients(rates, power)
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):  # what is not finite is refused
+        if callable(getattr(plain(goal), "gradients", None)):
+            weights = {"weights": np.asarray(goal.weights)} if isinstance(goal, Weighted) else {}
+            by_rate, by_power = plain(goal).gradients(rates, power, **weights)
         elif callable(getattr(goal, "slope", None)):
             by_rate, by_power = goal.slope(rates), np.zeros(())
         else:
             raise ValueError(f"explain: {name_of(goal)} has no slope(rates), the derivative of its utility")
+    return _shaped(by_rate, rates, goal), _shaped(by_power, rates, goal)
+
+
+def _shaped(values: Any, rates: np.ndarray, goal: Any) -> np.ndarray:  # noqa: ANN401
     try:
-        return tuple(
-            np.broadcast_to(np.asarray(each, np.float64), rates.shape) for each in (by_rate, by_power)
-        )  # type: ignore[return-value]
+        return np.broadcast_to(np.asarray(values, np.float64), rates.shape)
     except ValueError:
         raise ValueError(
             f"explain: the derivatives of {name_of(goal)} must be {list(rates.shape)} as the rates, "
-            f"got {list(np.shape(by_rate))}"
+            f"got {list(np.shape(values))}"
         ) from None
+
+
+def is_sum(goal: Any) -> bool:  # noqa: ANN401
+    """Whether the utility is a sum over links of what each link's rate is worth, whatever the powers."""
+    own = plain(goal)
+    return (
+        isinstance(own, Objective)
+        and type(own).utility is Objective.utility
+        and not callable(getattr(own, "gradients", None))
+    )
+
+
+def plain(goal: Any) -> Any:  # noqa: ANN401
+    """The goal that is weighted, or the goal itself."""
+    return goal.objective if isinstance(goal, Weighted) else goal
 
 
 def utility(goal: Any, rates: np.ndarray, power: np.ndarray) -> np.ndarray:  # noqa: ANN401

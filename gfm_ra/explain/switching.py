@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gfm_ra.explain.derivatives import Links, gradients, utility
+from gfm_ra.explain.derivatives import Links, gradients, is_sum, name_of, utility
 from gfm_ra.goals import RATE_FLOOR, Objective
 
 _NODES = 32
@@ -28,14 +28,21 @@ def change(links: Links, goal: Any, level: np.ndarray) -> Change:  # noqa: ANN40
     Parts are integrals of the derivatives, between the rate of now and that behind the switch: for a goal that is a
     sum over links in closed form, which is exact, for others along the way. There, what powers count by themselves is
     a part of the link that is switched.
+
+    Raises:
+        ValueError: the utility leaves double precision.
     """
-    parts = _benefits(links, goal, level) if _is_sum(goal) else integrals(links, goal, level)
-    return Change(total(links, goal, level), parts)
+    with np.errstate(over="ignore", invalid="ignore"):
+        parts = _benefits(links, goal, level) if is_sum(goal) else integrals(links, goal, level)
+        found = Change(total(links, goal, level), parts)
+    if not all(np.isfinite(values).all() for values in found):
+        raise ValueError(f"explain: the utility of {name_of(goal)} is not finite if a link is switched")
+    return found
 
 
 def total(links: Links, goal: Any, level: np.ndarray) -> np.ndarray:  # noqa: ANN401
     """Exact change of the utility, [K], if link k alone goes to level[k]."""
-    if _is_sum(goal):
+    if is_sum(goal):
         # Link by link, so that a silent link's loss, which is large, hides nothing of the others'.
         return _benefits(links, goal, level).sum(-1)
     after, before = _switched(links, level)
@@ -65,11 +72,6 @@ def integrals(links: Links, goal: Any, level: np.ndarray) -> np.ndarray:  # noqa
         slope[np.diag_indices_from(slope)] += np.diagonal(by_power)
         found += slope * step[:, None]
     return found
-
-
-def _is_sum(goal: Any) -> bool:  # noqa: ANN401
-    """Whether the utility is a sum over links of something of each link's rate."""
-    return isinstance(goal, Objective) and not callable(getattr(goal, "gradients", None))
 
 
 def _benefits(links: Links, goal: Objective, level: np.ndarray) -> np.ndarray:

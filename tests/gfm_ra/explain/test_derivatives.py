@@ -5,7 +5,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from gfm_ra.explain.derivatives import derivatives, links_of
+from gfm_ra.explain.derivatives import derivatives, gradients, is_sum, links_of
 from gfm_ra.goals import AlphaFair, QoS, SumRate, Weighted
 from gfm_ra.rates import spectral_efficiency
 from tests.gfm_ra.explain.goal_cases import LINKS, OTHERS, SUMS, network, utility
@@ -55,7 +55,7 @@ def test_own_gain_and_harm_are_the_derivative_of_the_utility(seed, goal, link):
 
 
 def test_two_links_by_hand():
-    """Sum rate: dR_0/dp_0 = g_00 / (1 + I_0 + S_0) / ln 2, dR_1/dp_0 = -g_10 S_1 / ((1 + I_1)(1 + I_1 + S_1)) / ln 2."""
+    """Sum rate, N noise and interference: ln 2 dR_0/dp_0 = g_00 / (N_0 + S_0), -g_10 S_1 / (N_1 (N_1 + S_1))."""
     gain, power = np.array([[8.0, 2.0], [3.0, 5.0]]), np.array([0.5, 1.0])
     found = derivatives(links_of(gain, power), SumRate())
     np.testing.assert_allclose(found.own, np.array([8.0 / 7.0, 5.0 / 7.5]) / np.log(2.0))
@@ -88,6 +88,29 @@ def test_single_precision_counts_as_it_is(kind):
     exact = derivatives(links_of(gain.astype(np.float64), power.astype(np.float64)), SumRate())
     assert found.own.dtype == np.float64
     np.testing.assert_array_equal(found.harm, exact.harm)
+
+
+class PerPower(SumRate):
+    """Rates over powers, whose derivatives are told the weights."""
+
+    def utility(self, rates, power=None):
+        return (rates / (power + 1.0)).sum(-1)
+
+    def gradients(self, rates, power, weights=None):
+        weights = np.ones_like(rates) if weights is None else weights
+        return weights / (power + 1.0), -weights * rates / (power + 1.0) ** 2
+
+
+def test_weights_reach_goals_of_powers():
+    rates, power = np.random.default_rng(0).random((2, 3, LINKS))
+    by_rate, by_power = gradients(Weighted(PerPower(), np.arange(1.0, 6.0)), rates, power)
+    plain = gradients(PerPower(), rates, power)
+    np.testing.assert_allclose(by_rate, plain[0] * np.arange(1.0, 6.0))
+    np.testing.assert_allclose(by_power, plain[1] * np.arange(1.0, 6.0))
+    assert not is_sum(PerPower())
+    assert not is_sum(Weighted(PerPower(), np.ones(LINKS)))
+    assert all(map(is_sum, SUMS))
+    assert not any(map(is_sum, OTHERS))
 
 
 class WithoutSlope:

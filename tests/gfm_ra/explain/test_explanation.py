@@ -90,14 +90,14 @@ def test_a_link_alone_says_who_would_gain_and_lose():
      ([[9.0, 0.1], [90.0, 900.0]], [1.0, 1.0], SumRate(),
       "at full power: its own gain is about the harm; switched off it would be better by 3.17"),
      ([[9.0, 5.0], [90.0, 900.0]], [1.0, 1.0], SumRate(),
-      "at full power, though a little less would be better: the harm outweighs its own gain; switched off it would be better by"),
+      "at full power, though a little less would be better: the harm outweighs its own gain; switched off it"),
      ([[9.0, 0.1], [90.0, 900.0]], [0.0, 1.0], SumRate(), "silent: at full power it would gain 3.2 and cost link 1"),
      ([[9.0, 0.1], [0.1, 9.0]], [0.0, 1.0], SumRate(), "silent, though at full power it would add"),
      ([[0.0, 0.1], [0.0, 9.0]], [0.0, 1.0], SumRate(), "silent: its power changes nothing"),
      ([[9.0, 0.1], [0.1, 9.0]], [0.5, 1.0], SumRate(),
-      "held back, though a little more would be better: its own gain outweighs the harm; at full power it would be better by"),
+      "held back, though a little more would be better: its own gain outweighs the harm; at full power it"),
      ([[9.0, 0.1], [90.0, 900.0]], [0.5, 1.0], SumRate(),
-      "held back, though a little less would be better: the harm outweighs its own gain; switched off it would be better by"),
+      "held back, though a little less would be better: the harm outweighs its own gain; switched off it"),
      ([[400.0, 0.0], [30.0, 500.0]], [0.04, 0.2], AlphaFair(2.0), "held back"),
      ([[9.0, 0.0], [0.0, 9.0]], [0.5, 0.5], Efficiency(),
       "held back, though a little less would be better: the harm with the cost of the power outweighs its own gain"),
@@ -172,3 +172,5 @@ class Hopeless:
 def test_a_utility_that_is_not_finite_is_refused():
     with pytest.raises(ValueError, match="the utility of hopeless is inf"):
         explain(GAIN, np.ones(3), Hopeless())
+    with pytest.raises(ValueError, match="alpha-fair is not finite if a link is switched"):
+        explain(GAIN, np.ones(3), AlphaFair(80.0))
