@@ -38,8 +38,9 @@ def command(chosen: argparse.Namespace) -> int:
         goal = question.goal_for(chosen, allocator.objective, gains.links)
         asked = question.looked_at(chosen, path, gains)
         effort: Effort = chosen.effort or "balanced"
-        remarks = allocator.remarks(goal, effort)
         explanations = Explanations(asked, chosen.json) if chosen.explain else None
+        asked.tell()
+        remarks = allocator.remarks(goal, effort)
         write = None if chosen.json else _standard_output(chosen.format)
         if out is not None:
             shape = (gains.links,) if gains.single else (gains.networks, gains.links)

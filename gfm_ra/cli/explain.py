@@ -10,7 +10,7 @@ from gfm_ra.cli import question
 from gfm_ra.cli.question import Question, say
 from gfm_ra.errors import InputError
 from gfm_ra.explain import picture
-from gfm_ra.explain.explanation import Explanation, explain
+from gfm_ra.explain.explanation import check_known, explain
 from gfm_ra.files.gains import Gains
 from gfm_ra.files.paths import check_output
 from gfm_ra.files.weights import read_powers
@@ -28,35 +28,38 @@ def command(chosen: argparse.Namespace) -> int:
     _check(chosen)
     with ExitStack() as stack:
         path = stack.enter_context(question.file_of(chosen))
-        inputs = [path, *(Path(name) for name in (chosen.weights, chosen.powers) if name)]
         if chosen.plot:
             picture.check(Path(chosen.plot))
-            check_output(Path(chosen.plot), inputs)
+            given = (chosen.weights, chosen.powers)
+            check_output(Path(chosen.plot), [path, *(Path(name) for name in given if name)])
         gains = question.opened(chosen, path)
         number = _number(chosen, gains)
         allocator = None if chosen.powers else load(chosen.model)
         goal = question.goal_for(chosen, allocator and allocator.objective, gains.links)
         asked = question.looked_at(chosen, path, gains)
-        network, notes = _network(asked, number), list(asked.notes)
+        network = _network(asked, number)
+        gain = network.gain[0]
+        check_known(gain)
         if allocator is None:
-            power, source = (
-                read_powers(Path(chosen.powers), gains.links, gains.networks, number),
-                chosen.powers,
-            )
+            power = read_powers(Path(chosen.powers), gains.links, gains.networks, number)
+            source, notes = chosen.powers, []
         else:
             effort: Effort = chosen.effort or "balanced"
             remarks = allocator.remarks(goal, effort)
             (answer,) = allocator.parts([network], goal, effort, remarks, chosen.seed or 0, number)
-            power, source = answer.power[0], str(answer.source[0])
-            for note in remarks.lines(single=gains.single):
-                say(note)
-                notes.append(note)
-        found = explain(network.gain[0], power, goal, chosen.link)
-        shown = found if chosen.link is None else explain(network.gain[0], power, goal)
-    _tell(chosen, found, {"network": number, "source": source, "notes": notes})
+            power, source, notes = answer.power[0], str(answer.source[0]), remarks.lines(gains.single)
+        found = explain(gain, power, goal, chosen.link)
+    asked.tell()
+    for line in (*notes, f"powers: {source}"):
+        say(line)
+    if chosen.json:
+        more = {"network": number, "source": source, "notes": [*asked.notes, *notes]}
+        print(json.dumps(more | found.as_json()))  # noqa: T201
+    else:
+        print(found)  # noqa: T201
     if chosen.plot:
-        picture.draw(shown, Path(chosen.plot))
-        say(f"{chosen.plot}: own gain, harm and who hurts whom")
+        picture.draw(found if chosen.link is None else explain(gain, power, goal), Path(chosen.plot))
+        say(f"{chosen.plot}: powers, own gain and harm, who hurts whom")
     return 0
 
 
@@ -125,11 +128,3 @@ def _network(asked: Question, number: int) -> Network:
             return part[number : number + 1]
         number -= len(part)
     raise AssertionError("the number was checked")
-
-
-def _tell(chosen: argparse.Namespace, found: Explanation, more: dict[str, Any]) -> None:
-    if chosen.json:
-        print(json.dumps(more | found.as_json()))  # noqa: T201
-    else:
-        say(f"powers: {more['source']}")
-        print(found)  # noqa: T201

@@ -26,11 +26,16 @@ FORMATS = ("csv", "tsv", "json", "npy", "npz", "parquet", "mat", "h5")
 class Question(NamedTuple):
     """Gains that were looked at."""
 
-    path: Path  # of a copy, where they come from stdin
     name: str  # what messages call them
     gains: Gains
+    summary: str  # how they were understood
     notes: tuple[str, ...]  # what looks wrong but may be meant
     unknown: int  # gains that are not known
+
+    def tell(self) -> None:
+        """Say how they were understood and what looks wrong."""
+        for line in (self.summary, *self.notes):
+            say(line)
 
     def networks(self) -> Iterator[Network]:
         """The file's networks part by part, so that memory does not grow with their number."""
@@ -76,7 +81,7 @@ def opened(chosen: argparse.Namespace, path: Path) -> Gains:
 
 
 def looked_at(chosen: argparse.Namespace, path: Path, gains: Gains) -> Question:
-    """Read all gains once, and say what they are and what looks wrong.
+    """Read all gains once; nothing is said yet.
 
     Raises:
         InputError: something looks wrong and --strict is said, or the file is damaged.
@@ -86,9 +91,8 @@ def looked_at(chosen: argparse.Namespace, path: Path, gains: Gains) -> Question:
     notes = tuple(note.replace(str(path), name) for note in looked.notes)
     if chosen.strict and notes:
         raise InputError(f"{notes[0]} (--strict)")
-    for line in (looked.summary().replace(str(path), name), *notes):
-        say(line)
-    return Question(path, name, gains, notes, looked.findings.unknown)
+    summary = looked.summary().replace(str(path), name)
+    return Question(name, gains, summary, notes, looked.findings.unknown)
 
 
 def goal_for(chosen: argparse.Namespace, tuned: Objective | None, links: int) -> Objective:

@@ -141,6 +141,15 @@ def _check(gain: np.ndarray, power: np.ndarray, link: int | None) -> None:
             f"explain: gains must be [K, K] and powers [K], one network at a time, got {list(gain.shape)} and "
             f"{list(power.shape)}"
         )
+    check_known(gain)
+    if not are_powers(power):
+        raise ValueError("explain: powers must be numbers from 0 to 1, parts of full power")
+    if link is not None and link not in range(len(power)):
+        raise ValueError(f"explain: there is no link {link}: links are numbered from 0 to {len(power) - 1}")
+
+
+def check_known(gain: np.ndarray) -> None:
+    """Refuse gains [K, K] of which some are unknown. Raises ValueError."""
     unknown = np.argwhere(np.isnan(gain))
     if len(unknown):
         receiver, transmitter = unknown[0]
@@ -148,10 +157,6 @@ def _check(gain: np.ndarray, power: np.ndarray, link: int | None) -> None:
             f"explain: the gain of receiver {receiver} from transmitter {transmitter} is unknown: without it nobody "
             "knows the utility, nor what would change it"
         )
-    if not are_powers(power):
-        raise ValueError("explain: powers must be numbers from 0 to 1, parts of full power")
-    if link is not None and link not in range(len(power)):
-        raise ValueError(f"explain: there is no link {link}: links are numbered from 0 to {len(power) - 1}")
 
 
 class _Findings:
