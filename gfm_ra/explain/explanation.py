@@ -163,7 +163,7 @@ class _Findings:
     """All numbers of a network."""
 
     def __init__(self, goal: Any, links: Links) -> None:  # noqa: ANN401
-        self._goal, self._links = name_of(goal), links
+        self._goal, self._links, self._heard = name_of(goal), links, links.heard
         self.by: Derivatives = derivatives(links, goal)
         power = links.power
         self._off, self._on = (change(links, goal, np.full(len(power), level)) for level in (0.0, 1.0))
@@ -180,7 +180,7 @@ class _Findings:
         return LinkExplanation(
             self._goal, link, float(links.power[link]), float(links.rate[link]), float(self.by.own[link]),
             float(harm.sum()), float(0.0 - self.by.direct[link]), _most(harm, harm > 0),
-            None if noisy else loudest, float((1.0 if noisy else arriving[loudest]) / links.heard[link]),
+            None if noisy else loudest, float((1.0 if noisy else arriving[loudest]) / self._heard[link]),
             _switch(self._off, link), _switch(self._on, link), float(self._less[link]), float(self._more[link]),
         )  # fmt: skip
 

@@ -80,8 +80,9 @@ def _draw_bars(axes: "Axes", found: "Explanation") -> None:
     place = np.arange(len(found.links))
     gains = np.array([link.own_gain for link in found.links])
     harms = np.array([link.harm + link.power_cost for link in found.links])
+    label = "harm to others" + " and cost of power" * any(link.power_cost for link in found.links)
     axes.bar(place - 0.2, gains, 0.4, color=_GAIN, label="own gain")
-    axes.bar(place + 0.2, harms, 0.4, color=_HARM, label="harm to others")
+    axes.bar(place + 0.2, harms, 0.4, color=_HARM, label=label)
     shown = np.concatenate([gains, harms])
     shown = shown[shown > 0]
     if len(shown):  # a silent link's derivatives are thousands of times those of others
