@@ -22,7 +22,7 @@ from gfm_ra.files.writers import check_writable, writing
 from gfm_ra.goals import Objective, SumRate
 from gfm_ra.inference.allocation import Allocation
 from gfm_ra.inference.comparison import Effort
-from gfm_ra.inference.prompts import goal_of
+from gfm_ra.inference.prompts import GOAL_OF_OPTION, goal_of
 from gfm_ra.loading import load
 from gfm_ra.network import Network
 
@@ -52,9 +52,10 @@ def command(chosen: argparse.Namespace) -> int:
         notes = [note.replace(str(path), name) for note in looked.notes]
         if chosen.strict and notes:
             raise InputError(f"{notes[0]} (--strict)")
+        effort: Effort = chosen.effort or "balanced"
+        allocator.check(goal, effort, looked.findings.unknown > 0)
         for line in (looked.summary().replace(str(path), name), *notes):
             _say(line)
-        effort: Effort = chosen.effort or "balanced"
         remarks = allocator.remarks(goal, effort)
         if out is not None:
             shape = (gains.links,) if gains.single else (gains.networks, gains.links)
@@ -101,9 +102,9 @@ def _check(chosen: argparse.Namespace) -> None:
 def _goal(chosen: argparse.Namespace, allocator: Allocator, links: int) -> Objective:
     """The goal that was asked for, or the one that the model was tuned for."""
     weights = read_weights(Path(chosen.weights), links) if chosen.weights else None
-    numbers = {"alpha": chosen.alpha, "min_rate": chosen.min_rate, "penalty": chosen.penalty}
+    options = {name: getattr(chosen, name) for name in GOAL_OF_OPTION}
     goal = chosen.goal or allocator.objective or SumRate.name
-    return goal_of(goal, weights, (links,), **numbers)
+    return goal_of(goal, weights, (links,), **options)
 
 
 def _networks(gains: Gains) -> Iterator[Network]:
