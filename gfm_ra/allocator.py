@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from gfm_ra.doubts import doubts
-from gfm_ra.goal_family import GOAL_OF_NUMBER, is_ours, numbers_of
+from gfm_ra.energy import Kind, energy_goal
+from gfm_ra.goal_family import GOAL_OF_NUMBER, is_ours, numbers_of, utility_of
 from gfm_ra.goals import Objective, QoS, SumRate, Weighted
 from gfm_ra.inference.allocation import Allocation
 from gfm_ra.inference.answers import PowerNetwork, Question, compiled, composed
@@ -57,6 +58,9 @@ class Allocator:
         alpha: float | None = None,
         min_rate: float | None = None,
         penalty: float | None = None,
+        circuit_power: float | None = None,
+        amplifier_efficiency: float | None = None,
+        energy_kind: Kind | None = None,
         weights: Any = None,  # noqa: ANN401
         effort: Effort = "balanced",
         seed: int = 0,
@@ -71,13 +75,16 @@ class Allocator:
                 NaN = unknown.
             gain_db: the same in dB.
             orientation: what a row of `gain` or `gain_db` stands for.
-            goal: "sum-rate" (unless given), "proportional-fair", "alpha-fair", "qos", one of another package, or a goal
-                object.
+            goal: "sum-rate" (unless given), "proportional-fair", "alpha-fair", "qos", "energy-efficiency", one of
+                another package, or a goal object.
             alpha: fairness of "alpha-fair".
             min_rate, penalty: least rate of "qos" in bit/s/Hz, and what a missing bit/s/Hz costs.
+            circuit_power, amplifier_efficiency, energy_kind: of "energy-efficiency", as of `EnergyEfficiency`; the
+                first one must be given.
             weights: priorities of the links, [K] or [..., K]; only their ratios matter.
             effort: "fast" is one pass (up to 24 links the better of two), ended by WMMSE iterations; "balanced" is
                 never worse than one WMMSE run or full power, "best" never worse than the best of 100 WMMSE runs.
+                Energy efficiency: never worse than its solver from one start or the best of 100, no "fast".
             seed: of the noise that tells alike links apart, and of the random starts of "best".
             first_index: number of the first network where the call answers a part of more: the random starts are
                 keyed by it.
@@ -98,6 +105,9 @@ class Allocator:
             alpha=alpha,
             min_rate=min_rate,
             penalty=penalty,
+            circuit_power=circuit_power,
+            amplifier_efficiency=amplifier_efficiency,
+            energy_kind=energy_kind,
         )
         flat = network.flattened()
         step = max(1, _PART_GAINS // network.links**2)
@@ -126,7 +136,7 @@ class Allocator:
         Weights that differ from network to network count from `first_index`.
         Raises ValueError as `allocate`.
         """
-        self._check(goal)
+        self.check(goal, effort)
         seed, first_index = _whole("seed", seed, 0), _whole("first_index", first_index, 0)
         threads = None if threads is None else _whole("threads", threads, 1)
         begin = 0
@@ -135,11 +145,28 @@ class Allocator:
             yield self._answer(network, aim, effort, seed, first_index + begin, remarks, threads)
             begin += len(network)
 
-    def _check(self, goal: Objective) -> None:
+    def check(self, goal: Objective, effort: Effort, unknown: bool = False) -> None:
+        """Refuse what this allocator has no answer to; unknown: whether some gain is.
+
+        Raises ValueError; one line says what.
+        """
         if self.objective is not None and goal != self.objective:
             raise ValueError(
                 f"allocate: {self.name} was tuned for {self.objective.name} alone: leave the goal out or load a model "
                 "for any goal"
+            )
+        if unknown and not self.network.takes_unknown:
+            raise ValueError(f"allocate: {self.name} needs every gain, but some are NaN (unknown)")
+        if energy_goal(goal) is None:
+            return
+        if effort == "fast":
+            raise ValueError(
+                "allocate: the network does not know energy efficiency yet: effort balanced or best"
+            )
+        if unknown:
+            raise ValueError(
+                "allocate: energy efficiency needs every gain, but some are NaN (unknown): the network does not know "
+                "it yet"
             )
 
     def _answer(
@@ -158,8 +185,7 @@ class Allocator:
             unknown = np.asarray(np.isnan(gain).any((-2, -1)))  # [B]
         else:
             unknown = np.zeros(len(gain), dtype=bool)
-        if network.survey.unknown and not self.network.takes_unknown:
-            raise ValueError(f"allocate: {self.name} needs every gain, but some are NaN (unknown)")
+        self.check(goal, effort, network.survey.unknown > 0)
         beyond = bool(remarks.beyond)
         asked = Question(network, gain, unknown, goal, effort, beyond, seed, first_index, threads)
         if isinstance(self.network, UnrolledNetwork) and is_ours(goal):
@@ -173,7 +199,7 @@ class Allocator:
         if beyond:
             source = np.array([f"{name}, extrapolated" for name in source], dtype=object)
         remarks.add(network, first_index, unknown, found.refused)
-        utility = np.asarray(goal.utility(rate))
+        utility = utility_of(goal, rate, found.power.astype(np.float64))
         missed = _missed(rate, goal)
         return Allocation(found.power, rate, utility, source, missed, network=network, goal=goal)
 

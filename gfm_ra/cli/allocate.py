@@ -38,6 +38,7 @@ def command(chosen: argparse.Namespace) -> int:
         goal = question.goal_for(chosen, allocator.objective, gains.links)
         asked = question.looked_at(chosen, path, gains)
         effort: Effort = chosen.effort or "balanced"
+        allocator.check(goal, effort, asked.unknown > 0)
         explanations = Explanations(asked, chosen.json) if chosen.explain else None
         asked.tell()
         remarks = allocator.remarks(goal, effort)

@@ -124,12 +124,16 @@ def _question(one: argparse.ArgumentParser) -> None:
     one.add_argument("--db", action="store_true", help="the same as --unit db")
     one.add_argument("--orientation", choices=("rows-are-receivers", "rows-are-transmitters"),
                      help="what a row is (default: rows-are-receivers)")  # fmt: skip
-    one.add_argument(
-        "--goal", help="sum-rate (default), proportional-fair, alpha-fair, qos, or another package's"
-    )
+    one.add_argument("--goal", help="sum-rate (default), proportional-fair, alpha-fair, qos, energy-efficiency, or "
+                     "another package's")  # fmt: skip
     one.add_argument("--alpha", type=float, help="fairness of alpha-fair")
     one.add_argument("--min-rate", type=float, help="least rate of qos, bit/s/Hz (default: 0.3)")
     one.add_argument("--penalty", type=float, help="of qos, per missing bit/s/Hz (default: 15)")
+    one.add_argument("--circuit-power", type=float,
+                     help="of energy-efficiency: of one link, in units of its full power")  # fmt: skip
+    one.add_argument("--amplifier-efficiency", type=float, help="of energy-efficiency (default: 0.35)")
+    one.add_argument("--energy-kind", choices=("global", "weighted-sum"),
+                     help="of energy-efficiency: one ratio (default), or the sum of the links' own")  # fmt: skip
     one.add_argument("--weights", metavar="FILE", help="K priorities, one per link")
     one.add_argument("--effort", choices=("fast", "balanced", "best"),
                      help="one pass; never below WMMSE (default); never below the best of 100 WMMSE runs")  # fmt: skip

@@ -16,7 +16,7 @@ from gfm_ra.files.gains import RECEIVERS, Gains, open_gains
 from gfm_ra.files.plausibility import survey
 from gfm_ra.files.weights import read_weights
 from gfm_ra.goals import Objective, SumRate
-from gfm_ra.inference.prompts import goal_of
+from gfm_ra.inference.prompts import GOAL_OF_OPTION, goal_of
 from gfm_ra.network import Network
 
 STANDARD = "-"
@@ -98,8 +98,8 @@ def looked_at(chosen: argparse.Namespace, path: Path, gains: Gains) -> Question:
 def goal_for(chosen: argparse.Namespace, tuned: Objective | None, links: int) -> Objective:
     """The goal that was asked for, or the one that the model was tuned for."""
     weights = read_weights(Path(chosen.weights), links) if chosen.weights else None
-    numbers = {"alpha": chosen.alpha, "min_rate": chosen.min_rate, "penalty": chosen.penalty}
-    return goal_of(chosen.goal or tuned or SumRate.name, weights, (links,), **numbers)
+    options = {name: getattr(chosen, name) for name in GOAL_OF_OPTION}
+    return goal_of(chosen.goal or tuned or SumRate.name, weights, (links,), **options)
 
 
 def without_nan(value: object) -> object:

@@ -3,7 +3,6 @@
 Shapes: K links; `cases` are networks that differ in the power of one link, case k in that of link k.
 """
 
-import inspect
 import math
 from typing import Any, NamedTuple
 
@@ -102,13 +101,6 @@ def is_sum(goal: Any) -> bool:  # noqa: ANN401
 def plain(goal: Any) -> Any:  # noqa: ANN401
     """The goal that is weighted, or the goal itself."""
     return goal.objective if isinstance(goal, Weighted) else goal
-
-
-def utility(goal: Any, rates: np.ndarray, power: np.ndarray) -> np.ndarray:  # noqa: ANN401
-    """Utility [N] of rates [N, K], and of powers [N, K] where the goal wants them."""
-    wants_power = "power" in inspect.signature(goal.utility).parameters
-    found = goal.utility(rates, power) if wants_power else goal.utility(rates)
-    return np.asarray(found, dtype=np.float64)
 
 
 def name_of(goal: Any) -> str:  # noqa: ANN401

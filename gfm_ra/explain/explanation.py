@@ -8,9 +8,10 @@ import numpy as np
 
 from gfm_ra.candidates import are_powers
 from gfm_ra.explain import words
-from gfm_ra.explain.derivatives import Derivatives, Links, derivatives, links_of, name_of, utility
+from gfm_ra.explain.derivatives import Derivatives, Links, derivatives, links_of, name_of
 from gfm_ra.explain.switching import Change, change, total
 from gfm_ra.explain.verdicts import SMALL_STEP, verdict
+from gfm_ra.goal_family import utility_of
 
 MOST_NAMED = 3
 """Links that are named one by one."""
@@ -127,7 +128,7 @@ def explain(
     gain, power = np.asarray(gain), np.asarray(power)
     _check(gain, power, link)
     links = links_of(gain, power)
-    reached = float(utility(goal, links.rate[None], links.power[None]).reshape(-1)[0])
+    reached = float(utility_of(goal, links.rate[None], links.power[None]).reshape(-1)[0])
     if not np.isfinite(reached):
         raise ValueError(f"explain: the utility of {name_of(goal)} is {reached} at these powers")
     found = _Findings(goal, links)

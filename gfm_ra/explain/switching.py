@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gfm_ra.explain.derivatives import Links, gradients, is_sum, name_of, utility
+from gfm_ra.explain.derivatives import Links, gradients, is_sum, name_of
+from gfm_ra.goal_family import utility_of
 from gfm_ra.goals import RATE_FLOOR, Objective
 
 _NODES = 32
@@ -46,7 +47,7 @@ def total(links: Links, goal: Any, level: np.ndarray) -> np.ndarray:  # noqa: AN
         # Link by link, so that a silent link's loss, which is large, hides nothing of the others'.
         return _benefits(links, goal, level).sum(-1)
     after, before = _switched(links, level)
-    return utility(goal, after.rate, after.power) - utility(goal, before.rate, before.power)
+    return utility_of(goal, after.rate, after.power) - utility_of(goal, before.rate, before.power)
 
 
 def integrals(links: Links, goal: Any, level: np.ndarray) -> np.ndarray:  # noqa: ANN401

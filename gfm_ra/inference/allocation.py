@@ -24,7 +24,8 @@ class Allocation:
     utility: np.ndarray
     """[...], of the goal; NaN for networks with unknown gains."""
     source: np.ndarray
-    """[...], where the powers come from: model, refined, wmmse or full-reuse, "model, unchecked" with unknown gains."""
+    """[...], where the powers come from: model, refined, wmmse, energy-efficient or full-reuse, "model, unchecked" with
+    unknown gains."""
     below_min_rate: np.ndarray
     """[...], how many links stay below the goal's least rate; 0 for goals without one."""
     notes: tuple[str, ...] = ()

@@ -255,3 +255,14 @@ def test_sum_rate_is_the_goal_unless_given(gains: np.ndarray, capsys: pytest.Cap
     assert ask("explain", "one.npz", "--powers", "p.csv") == 0
     expected = explain(10.0 ** (gains[1] / 10.0), np.ones(LINKS), SumRate())
     assert capsys.readouterr().out == f"{expected}\n"
+
+
+def test_energy_efficiency_is_explained(gains: np.ndarray, capsys: pytest.CaptureFixture[str]) -> None:
+    answer = gfm_ra.load().allocate(gain_db=gains[1], goal="energy-efficiency", circuit_power=0.2)
+    assert ask("explain", "one.npz", "--goal", "energy-efficiency", "--circuit-power", "0.2") == 0
+    said = capsys.readouterr().out
+    assert said == f"{answer.explain()}\n"
+    assert answer.explain().utility == pytest.approx(answer.utility)
+    assert "cost: utility per full power that the power itself costs" in said
+    assert ask("explain", "one.npz", "--goal", "energy-efficiency") == 2
+    assert "needs circuit_power" in capsys.readouterr().err

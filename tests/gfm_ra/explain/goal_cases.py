@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from gfm_ra.energy import EnergyEfficiency
+from gfm_ra.goal_family import utility_of
 from gfm_ra.goals import AlphaFair, ProportionalFair, QoS, SumRate, Weighted
 
 LINKS = 5
@@ -53,14 +55,15 @@ SUMS = [
     SumRate(), ProportionalFair(), QoS(), QoS(1.5, 4.0), AlphaFair(0.5), AlphaFair(2.0),
     Weighted(ProportionalFair(), WEIGHTS), Weighted(QoS(), WEIGHTS),
 ]  # fmt: skip
-OTHERS = [SoftWorstRate(), Efficiency(), Foreign(AlphaFair(0.5))]
+OTHERS = [
+    SoftWorstRate(), Efficiency(), Foreign(AlphaFair(0.5)), EnergyEfficiency(0.2),
+    EnergyEfficiency(0.2, kind="weighted-sum"), Weighted(EnergyEfficiency(0.2), WEIGHTS),
+]  # fmt: skip
 
 
 def utility(goal, rates: np.ndarray, power: np.ndarray) -> float:
-    """Of rates [K] and powers [K], the plain way."""
-    if hasattr(goal, "gradients"):
-        return float(goal.utility(rates, power))
-    return float(goal.utility(rates))
+    """Of rates [K] and powers [K]."""
+    return float(utility_of(goal, rates, power))
 
 
 def network(seed: int, links: int = LINKS) -> tuple[np.ndarray, np.ndarray]:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 import gfm_ra
 from components.channel.scenario import SCENARIOS
 from components.channel.simulator import simulate
+from gfm_ra.energy import EnergyEfficiency
 from gfm_ra.explain.derivatives import derivatives, links_of
 from gfm_ra.explain.switching import change, integrals, total
 from gfm_ra.goals import AlphaFair, ProportionalFair, QoS, SumRate
@@ -87,10 +88,14 @@ def test_a_foreign_goal_is_split_as_ours_is(seed, goal):
     np.testing.assert_allclose(foreign.parts, own.parts, rtol=1e-6, atol=1e-9)
 
 
-@given(seed=st.integers(0, 10**6), level=st.sampled_from([0.0, 1.0]))
-def test_goals_of_powers_are_predicted_too(seed, level):
+@given(
+    seed=st.integers(0, 10**6),
+    level=st.sampled_from([0.0, 1.0]),
+    goal=st.sampled_from([Efficiency(), EnergyEfficiency(0.2), EnergyEfficiency(0.2, kind="weighted-sum")]),
+)
+def test_goals_of_powers_are_predicted_too(seed, level, goal):
     gain, power = network(seed)
-    found = change(links_of(gain, power), Efficiency(), np.full(LINKS, level))
+    found = change(links_of(gain, power), goal, np.full(LINKS, level))
     np.testing.assert_allclose(found.parts.sum(-1), found.total, rtol=1e-6, atol=1e-9)
 
 
