@@ -82,13 +82,21 @@ def test_several_networks_are_told_one_after_the_other(
 
 
 def test_a_network_of_many_gets_the_answer_that_allocate_gives(
-    gains: np.ndarray, capsys: pytest.CaptureFixture[str]
+    gains: np.ndarray, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    asked, parts = [], gfm_ra.Allocator.parts
+
+    def noted(self, networks, goal, effort, remarks, seed=0, first_index=0, threads=None):
+        asked.append((effort, seed, first_index))
+        return parts(self, networks, goal, effort, remarks, seed, first_index, threads)
+
+    monkeypatch.setattr(gfm_ra.Allocator, "parts", noted)
     words = ("--effort", "best", "--seed", "3")
     assert ask("allocate", "many.npz", "--json", *words) == 0
     power = json.loads(capsys.readouterr().out)["power"][2]
     assert ask("explain", "many.npz", "--network", "2", "--json", *words) == 0
     assert [link["power"] for link in json.loads(capsys.readouterr().out)["links"]] == pytest.approx(power)
+    assert asked == [("best", 3, 0), ("best", 3, 2)]  # random starts are keyed by the number
 
 
 @pytest.mark.parametrize("kind", [".csv", ".tsv", ".npy", ".npz", ".json", ".parquet", ".mat", ".h5"])

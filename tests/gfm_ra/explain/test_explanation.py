@@ -126,6 +126,15 @@ def test_a_rate_at_the_least_one_is_no_fault():
     assert found.verdict == "held back: more power would cost link 1 more than it gains"
 
 
+def test_a_little_more_ends_at_full_power():
+    for power in (0.995, 1.0):
+        powers = np.array([1.0, 1.0, power])
+        link = explain(GAIN, powers, SumRate(), 2).links[0]
+        full = spectral_efficiency(np.ones(3), GAIN).sum() - spectral_efficiency(powers, GAIN).sum()
+        assert link.if_more == pytest.approx(full, rel=1e-9, abs=1e-12)
+        assert link.if_more == pytest.approx(link.if_on.change, abs=1e-15)
+
+
 def test_costs_of_power_have_a_column():
     gain, power = network(4)
     assert "  cost  " in str(explain(gain, power, Efficiency()))
