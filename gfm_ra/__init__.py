@@ -14,6 +14,7 @@ _HOMES = {
     "Allocator": "allocator", "Allocation": "inference.allocation",
     "Network": "network", "network_from_channel": "network",
     "SumRate": "goals", "ProportionalFair": "goals", "AlphaFair": "goals", "QoS": "goals", "Weighted": "goals",
+    "EnergyEfficiency": "energy",
     "spectral_efficiency": "rates",
     "UserError": "errors", "InputError": "errors",
 }  # fmt: skip

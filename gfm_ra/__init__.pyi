@@ -3,6 +3,7 @@ from gfm_ra import rates as rates
 from gfm_ra import solvers as solvers
 from gfm_ra import units as units
 from gfm_ra.allocator import Allocator as Allocator
+from gfm_ra.energy import EnergyEfficiency as EnergyEfficiency
 from gfm_ra.errors import InputError as InputError
 from gfm_ra.errors import UserError as UserError
 from gfm_ra.goals import AlphaFair as AlphaFair

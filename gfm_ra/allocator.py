@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from gfm_ra.doubts import doubts
-from gfm_ra.goal_family import GOAL_OF_NUMBER, is_ours, numbers_of
+from gfm_ra.energy import Kind, energy_goal
+from gfm_ra.goal_family import GOAL_OF_NUMBER, is_ours, numbers_of, utility_of
 from gfm_ra.goals import Objective, SumRate, Weighted
 from gfm_ra.inference import proven
 from gfm_ra.inference.allocation import Allocation, missed
@@ -58,6 +59,9 @@ class Allocator:
         alpha: float | None = None,
         min_rate: float | None = None,
         penalty: float | None = None,
+        circuit_power: float | None = None,
+        amplifier_efficiency: float | None = None,
+        energy_kind: Kind | None = None,
         weights: Any = None,  # noqa: ANN401
         effort: Effort = "balanced",
         seed: int = 0,
@@ -73,14 +77,17 @@ class Allocator:
                 NaN = unknown.
             gain_db: the same in dB.
             orientation: what a row of `gain` or `gain_db` stands for.
-            goal: "sum-rate" (unless given), "proportional-fair", "alpha-fair", "qos", one of another package, or a goal
-                object.
+            goal: "sum-rate" (unless given), "proportional-fair", "alpha-fair", "qos", "energy-efficiency", one of
+                another package, or a goal object.
             alpha: fairness of "alpha-fair".
             min_rate, penalty: least rate of "qos" in bit/s/Hz, and what a missing bit/s/Hz costs.
+            circuit_power, amplifier_efficiency, energy_kind: of "energy-efficiency", as of `EnergyEfficiency`; the
+                first one must be given.
             weights: priorities of the links, [K] or [..., K]; only their ratios matter.
             effort: "fast" is one pass (up to 24 links the better of two), ended by WMMSE iterations; "balanced" is
                 never worse than one WMMSE run or full power, "best" never worse than the best of 100 WMMSE runs;
                 it searches exactly up to 6 links, and ends at the optimum where the goal is fairness of alpha >= 1.
+                Energy efficiency: never worse than its solver from one start or the best of 100, no "fast".
             seed: of the noise that tells alike links apart, and of the random starts of "best".
             first_index: number of the first network where the call answers a part of more: the random starts are
                 keyed by it.
@@ -103,6 +110,9 @@ class Allocator:
             alpha=alpha,
             min_rate=min_rate,
             penalty=penalty,
+            circuit_power=circuit_power,
+            amplifier_efficiency=amplifier_efficiency,
+            energy_kind=energy_kind,
         )
         flat = network.flattened()
         step = max(1, _PART_GAINS // network.links**2)
@@ -114,7 +124,7 @@ class Allocator:
         if certify:
             parts = proven.certified(parts, flat, chosen, threads)
         notes = (*doubts(network), *remarks.lines(single=not network.shape))
-        return _together(parts, network, notes)
+        return _together(parts, network, notes, chosen)
 
     def remarks(self, goal: Objective, effort: Effort) -> Remarks:
         """Where `parts` collects what is to be said about its answers."""
@@ -135,7 +145,7 @@ class Allocator:
         Weights that differ from network to network count from `first_index`.
         Raises ValueError as `allocate`.
         """
-        self._check(goal)
+        self.check(goal, effort)
         seed, first_index = _whole("seed", seed, 0), _whole("first_index", first_index, 0)
         threads = None if threads is None else _whole("threads", threads, 1)
         begin = 0
@@ -144,11 +154,28 @@ class Allocator:
             yield self._answer(network, aim, effort, seed, first_index + begin, remarks, threads)
             begin += len(network)
 
-    def _check(self, goal: Objective) -> None:
+    def check(self, goal: Objective, effort: Effort, unknown: bool = False) -> None:
+        """Refuse what this allocator has no answer to; unknown: whether some gain is.
+
+        Raises ValueError; one line says what.
+        """
         if self.objective is not None and goal != self.objective:
             raise ValueError(
                 f"allocate: {self.name} was tuned for {self.objective.name} alone: leave the goal out or load a model "
                 "for any goal"
+            )
+        if unknown and not self.network.takes_unknown:
+            raise ValueError(f"allocate: {self.name} needs every gain, but some are NaN (unknown)")
+        if energy_goal(goal) is None:
+            return
+        if effort == "fast":
+            raise ValueError(
+                "allocate: the network does not know energy efficiency yet: effort balanced or best"
+            )
+        if unknown:
+            raise ValueError(
+                "allocate: energy efficiency needs every gain, but some are NaN (unknown): the network does not know "
+                "it yet"
             )
 
     def _answer(
@@ -167,8 +194,7 @@ class Allocator:
             unknown = np.asarray(np.isnan(gain).any((-2, -1)))  # [B]
         else:
             unknown = np.zeros(len(gain), dtype=bool)
-        if network.survey.unknown and not self.network.takes_unknown:
-            raise ValueError(f"allocate: {self.name} needs every gain, but some are NaN (unknown)")
+        self.check(goal, effort, network.survey.unknown > 0)
         beyond = bool(remarks.beyond)
         asked = Question(network, gain, unknown, goal, effort, beyond, seed, first_index, threads)
         if isinstance(self.network, UnrolledNetwork) and is_ours(goal):
@@ -184,8 +210,9 @@ class Allocator:
         if beyond:
             source = np.array([f"{name}, extrapolated" for name in source], dtype=object)
         remarks.add(network, first_index, unknown, found.refused)
-        utility = np.asarray(goal.utility(rate))
-        return Allocation(found.power, rate, utility, source, missed(rate, goal))
+        utility = utility_of(goal, rate, found.power.astype(np.float64))
+        below = missed(rate, goal)
+        return Allocation(found.power, rate, utility, source, below, network=network, goal=goal)
 
     def _beyond(self, goal: Objective) -> list[str]:
         """Numbers of the goal that lie outside what the network was trained for, in words."""
@@ -230,7 +257,9 @@ def _whole(name: str, value: Any, least: int) -> int:  # noqa: ANN401 (whatever 
     return found
 
 
-def _together(parts: list[Allocation], network: Network, notes: tuple[str, ...]) -> Allocation:
+def _together(
+    parts: list[Allocation], network: Network, notes: tuple[str, ...], goal: Objective
+) -> Allocation:
     """The answers to the parts of a batch, in the shape of its networks."""
     shape, links = network.shape, network.links
 
@@ -247,5 +276,7 @@ def _together(parts: list[Allocation], network: Network, notes: tuple[str, ...])
         joined("below_min_rate").reshape(shape)[()],
         notes,
         network.transmit_power_w,
+        network,
+        goal,
         None if parts[0].gap is None else joined("gap").reshape(shape)[()],
     )

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from gfm_ra.goal_family import utility_of
 from gfm_ra.goals import Objective
 
 
@@ -19,14 +20,20 @@ def best_candidate(powers: np.ndarray, gain: np.ndarray, objective: Objective) -
     Raises ValueError for a snapshot that has no other candidate.
     """
     sound = are_powers(powers)  # [C, B]
-    rates = _rates(np.where(sound[..., None], powers, 0.0), gain)  # [C, B, K]
+    powers = np.where(sound[..., None], powers, 0.0)
+    rates = _rates(powers, gain)  # [C, B, K]
     if isinstance(objective, Objective):
-        sound &= np.isfinite(objective.merit(rates))
+        placed = objective.at(powers)
+        utilities = placed.merit(rates)
+        sound &= np.isfinite(utilities)
         _require_one(sound)
-        return _best_by_advantage(rates, sound, objective)
-    # Goals of other packages have a utility alone, of [B, K].
-    utilities = np.stack([np.asarray(objective.utility(each)) for each in rates])
-    sound &= np.isfinite(utilities)
+        if placed is objective:
+            return _best_by_advantage(rates, sound, objective)
+    else:
+        # Goals of other packages have a utility alone, of [B, K].
+        pairs = zip(rates, powers, strict=True)
+        utilities = np.stack([utility_of(objective, each, power) for each, power in pairs])
+        sound &= np.isfinite(utilities)
     _require_one(sound)
     return np.argmax(np.where(sound, utilities, -np.inf), axis=0)
 

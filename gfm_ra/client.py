@@ -90,6 +90,9 @@ class Client:
         alpha: float | None = None,
         min_rate: float | None = None,
         penalty: float | None = None,
+        circuit_power: float | None = None,
+        amplifier_efficiency: float | None = None,
+        energy_kind: str | None = None,
         weights: Any = None,  # noqa: ANN401
         effort: str | None = None,
         seed: int | None = None,
@@ -108,7 +111,8 @@ class Client:
         if values.dtype != np.float64:
             values = values.astype(np.float32)
         options: dict[str, Any] = {
-            "goal": goal, "alpha": alpha, "min_rate": min_rate, "penalty": penalty, "effort": effort, "seed": seed,
+            "goal": goal, "alpha": alpha, "min_rate": min_rate, "penalty": penalty, "circuit_power": circuit_power,
+            "amplifier_efficiency": amplifier_efficiency, "energy_kind": energy_kind, "effort": effort, "seed": seed,
         }  # fmt: skip
         options = {name: value for name, value in options.items() if value is not None}
         if weights is not None and np.ndim(weights) > 1:

@@ -5,8 +5,8 @@ A package names its additions in its pyproject.toml:
     [project.entry-points."gfm_ra.goals"]
     max-min = "my_package:MaxMin"
 
-- `gfm_ra.goals`: what makes a goal of its numbers: an object with `name`, `utility(rates)` and, so that WMMSE can work
-  for it, `slope(rates)`.
+- `gfm_ra.goals`: what makes a goal of its numbers: an object with `name`, `utility(rates)` or `utility(rates, power)`,
+  and, so that WMMSE can work for it, `slope(rates)`.
 - `gfm_ra.allocators`: what makes an object like `gfm_ra.allocator.PowerNetwork`; `gfm_ra.load(name)` puts it behind the
   same efforts and comparisons as our own networks.
 - `gfm_ra.weights`: a folder of weights, or a function that says where it is.
@@ -17,6 +17,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from gfm_ra.energy import EnergyEfficiency
 from gfm_ra.errors import UserError
 from gfm_ra.goals import AlphaFair, ProportionalFair, QoS, SumRate
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 GOALS, ALLOCATORS, WEIGHTS, WORLDS = "gfm_ra.goals", "gfm_ra.allocators", "gfm_ra.weights", "gfm_ra.worlds"
 OWN_GOALS: dict[str, Callable[..., Any]] = {
-    kind.name: kind for kind in (SumRate, ProportionalFair, QoS, AlphaFair)
+    kind.name: kind for kind in (SumRate, ProportionalFair, QoS, AlphaFair, EnergyEfficiency)
 }
 
 

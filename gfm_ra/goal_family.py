@@ -1,5 +1,10 @@
 """The goals that networks know: one family with three numbers, of which each named goal uses some."""
 
+from inspect import signature
+from typing import Any
+
+import numpy as np
+
 from gfm_ra.goals import (
     LARGEST_ALPHA,
     LARGEST_MIN_RATE,
@@ -44,6 +49,13 @@ def is_ours(goal: object) -> bool:
     """Whether a goal is one of this package, weighted or not, and no class of another one that inherits from it."""
     plain = goal.objective if isinstance(goal, Weighted) else goal
     return type(plain).__module__ == SumRate.__module__
+
+
+def utility_of(goal: Any, rates: np.ndarray, power: np.ndarray) -> np.ndarray:  # noqa: ANN401 (whatever has a utility)
+    """Utility [...] of rates and powers [..., K]: goals of other packages get the powers if they take `power`."""
+    if is_ours(goal) or "power" in signature(goal.utility).parameters:
+        return np.asarray(goal.utility(rates, power=power))
+    return np.asarray(goal.utility(rates))
 
 
 def _check(name: str, value: float, largest: float) -> None:

@@ -50,9 +50,13 @@ class Objective(ABC):
     def benefit(self, rates: Array) -> Array:
         """beta(R_k) of every link, [..., K]."""
 
-    def utility(self, rates: Array) -> Array:
-        """Sum over links of beta(R_k), [...]: equation (3)."""
-        benefit: Any = self.benefit(rates)
+    def at(self, power: Array | None) -> "Objective":
+        """The goal at powers [..., K], as a goal of rates alone; itself unless the powers count for it."""
+        return self
+
+    def utility(self, rates: Array, power: Array | None = None) -> Array:
+        """Sum over links of beta(R_k), [...]: equation (3). power: [..., K], for goals that count it."""
+        benefit: Any = self.at(power).benefit(rates)
         return benefit.sum(-1)
 
     @abstractmethod
@@ -220,6 +224,11 @@ class Weighted(Objective):
     def _identity(self) -> tuple[Objective, tuple[int, ...], bytes]:
         weights = np.asarray(self.weights, dtype=np.float64) + 0.0  # minus zero is zero
         return self.objective, weights.shape, weights.tobytes()
+
+    def at(self, power: Array | None) -> Objective:
+        """The objective at these powers, with the same weights."""
+        placed = self.objective.at(power)
+        return self if placed is self.objective else Weighted(placed, self.weights)
 
     def benefit(self, rates: Array) -> Array:
         """Weighted benefit of every link."""

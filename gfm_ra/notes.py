@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from gfm_ra.energy import energy_goal
 from gfm_ra.goal_family import numbers_of
 from gfm_ra.goals import Objective, QoS, Weighted
 from gfm_ra.inference.comparison import Effort
@@ -58,7 +59,7 @@ class Remarks:
             found.append(f"{more} further links cannot reach {self._min_rate:g} bit/s/Hz either")
         if self.beyond:
             found.append(f"extrapolated: {', '.join(self.beyond)}; WMMSE and full power were compared")
-        if numbers_of(self._goal) is None:
+        if numbers_of(self._goal) is None and energy_goal(self._goal) is None:
             found.append(foreign(self._goal, self._effort))
         if self._discarded:
             found.append(

@@ -5,10 +5,12 @@ from typing import Literal, get_args
 import numpy as np
 
 from gfm_ra.candidates import are_powers, best_candidate
+from gfm_ra.energy import energy_goal
 from gfm_ra.goal_family import numbers_of
 from gfm_ra.goals import Objective
 from gfm_ra.inference.prompts import selected
 from gfm_ra.solvers import full_reuse, wmmse
+from gfm_ra.solvers.energy_efficiency import best_of
 from gfm_ra.solvers.python_goals import refine
 
 Effort = Literal["fast", "balanced", "best"]
@@ -50,6 +52,8 @@ def compared(
     power : [B, D, K], answers of the network, not checked; gain : [B, K, K], all known; indices : [B], numbers of the
     networks, which key the random starts. Returns powers float32 [B, K] and where each comes from [B].
     """
+    if energy_goal(goal) is not None:
+        return _efficient(power, gain, goal, effort, seed, indices)
     draws = np.swapaxes(power, 0, 1)  # [D, B, K]
     usable = are_powers(draws)  # [D, B]
     # Full power stands in for what is no answer.
@@ -67,6 +71,20 @@ def compared(
     source = np.array([*[own] * len(starts), "wmmse", "full-reuse"], dtype=object)[chosen]
     stood_in = (chosen < len(starts)) & ~usable[np.minimum(chosen, len(starts) - 1), np.arange(len(chosen))]
     source[stood_in] = "wmmse" if own == "refined" else "full-reuse"
+    return best, source
+
+
+def _efficient(
+    power: np.ndarray, gain: np.ndarray, goal: Objective, effort: Effort, seed: int, indices: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """As `compared` for energy efficiency: the network's answers are further starts of the solver."""
+    count, _, links = power.shape
+    full = np.ones((count, 1, links), np.float32)
+    draws = np.where(are_powers(power)[..., None], power, np.float32(1.0))
+    best = best_of(
+        gain, goal, np.concatenate([full, draws], axis=1), ITERATIONS, STARTS[effort] - 1, seed, indices
+    )
+    source = np.where((best == 1.0).all(-1), "full-reuse", "energy-efficient").astype(object)
     return best, source
 
 

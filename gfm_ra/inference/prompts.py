@@ -6,9 +6,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from gfm_ra.energy import KIND_OPTION, NUMBERS, EnergyEfficiency
 from gfm_ra.extensions import goal_kind, goal_names
 from gfm_ra.goal_family import GOAL_OF_NUMBER, Numbers, numbers_of
 from gfm_ra.goals import Objective, Weighted, normalised_weights
+
+GOAL_OF_OPTION = GOAL_OF_NUMBER | dict.fromkeys((*NUMBERS, KIND_OPTION), EnergyEfficiency.name)
+"""What goals are told beside their name, and the goal that each belongs to."""
 
 
 class Prompt(NamedTuple):
@@ -22,7 +26,7 @@ def goal_of(
     goal: str | Objective,
     weights: Any,  # noqa: ANN401 (whatever NumPy makes an array of)
     shape: tuple[int, ...],
-    **numbers: float | None,
+    **numbers: float | str | None,
 ) -> Objective:
     """The goal object of a name and its numbers, weighted if weights are given.
 
@@ -30,7 +34,7 @@ def goal_of(
         goal: a name or an object with `utility(rates)`.
         weights: priorities of the links, [K] or [..., K]; only their ratios matter.
         shape: of the powers, [..., K].
-        numbers: of `GOAL_OF_NUMBER`, None where not given.
+        numbers: of `GOAL_OF_OPTION`, None where not given.
 
     Raises:
         ValueError: an unknown name, a number that the goal does not have or that is out of range, weights that do not
@@ -56,17 +60,31 @@ def goal_of(
     return Weighted(found, _weights(weights, shape))
 
 
-def _by_name(name: str, numbers: dict[str, float]) -> Objective:
+def _by_name(name: str, numbers: dict[str, Any]) -> Objective:
     kind = goal_kind(name)
     if kind is None:
         raise ValueError(f"goal: {name!r} is unknown: choose one of {', '.join(goal_names())}")
-    for number, owner in GOAL_OF_NUMBER.items():
+    for number, owner in GOAL_OF_OPTION.items():
         if number in numbers and owner != name:
             raise ValueError(f"goal: {number} belongs to goal {owner!r}, not to {name!r}: leave it out")
+    if name == EnergyEfficiency.name:
+        return _energy_efficiency(numbers)
     for number, value in numbers.items():
         if not isinstance(value, int | float | np.integer | np.floating) or isinstance(value, bool):
             raise ValueError(f"goal: {number} must be a number, got {value!r}")
     return kind(**numbers)
+
+
+def _energy_efficiency(options: dict[str, Any]) -> EnergyEfficiency:
+    """Energy efficiency: what circuits consume is never guessed."""
+    if "circuit_power" not in options:
+        raise ValueError(
+            f"goal: {EnergyEfficiency.name} needs circuit_power: what the circuits of a link consume, in units of its "
+            "full power"
+        )
+    return EnergyEfficiency(
+        **{"kind" if name == KIND_OPTION else name: value for name, value in options.items()}
+    )
 
 
 def _weights(weights: object, shape: tuple[int, ...]) -> np.ndarray:

@@ -6,23 +6,33 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 
 from gfm_ra.allocator import Allocator
-from gfm_ra.goal_family import GOAL_OF_NUMBER
+from gfm_ra.energy import KIND_OPTION, KINDS, energy_goal
 from gfm_ra.goals import Objective, QoS, SumRate, Weighted
 from gfm_ra.inference.comparison import EFFORTS, Effort
+<<<<<<< HEAD
 from gfm_ra.inference.prompts import goal_of
 from gfm_ra.inference.proven import SEARCHED_LINKS
+=======
+from gfm_ra.inference.prompts import GOAL_OF_OPTION, goal_of
+>>>>>>> 6c737af8bdd0f4193eeb5e03655859ffae1c43ae
 from gfm_ra.network import Network
 from gfm_ra.server.errors import HTTPError
 from gfm_ra.server.settings import Limits
 from gfm_ra.units import db_to_linear
 
-NUMBERS = tuple(GOAL_OF_NUMBER)  # alpha, min_rate, penalty
-OPTIONS = ("goal", *NUMBERS, "weights", "effort", "seed")
+NUMBERS = tuple(name for name in GOAL_OF_OPTION if name != KIND_OPTION)
+OPTIONS = ("goal", *GOAL_OF_OPTION, "weights", "effort", "seed")
 DEFAULT_EFFORT: Effort = "balanced"
 _LARGEST_SEED = 2**63 - 1
 # Microseconds for one pair of links and one network, roughly: what decides whether somebody else must wait for it.
+<<<<<<< HEAD
 _COST: dict[str, tuple[float, float]] = {"fast": (0.06, 60.0), "balanced": (0.10, 80.0), "best": (1.6, 150.0)}
 _SEARCH = 9_000.0  # so small networks are searched exactly
+=======
+_COST: dict[str, tuple[float, float]] = {"fast": (0.06, 60.0), "balanced": (0.10, 80.0), "best": (0.9, 150.0)}
+# The same for energy efficiency, and for each call.
+_ENERGY_COST, _ENERGY_CALL = {"balanced": 1.0, "best": 14.0}, 6000.0
+>>>>>>> 6c737af8bdd0f4193eeb5e03655859ffae1c43ae
 
 
 class Question(NamedTuple):
@@ -42,6 +52,8 @@ class Question(NamedTuple):
     @property
     def microseconds(self) -> float:
         """About how long one core needs."""
+        if energy_goal(self.goal) is not None:
+            return _ENERGY_CALL + len(self.network) * _ENERGY_COST[self.effort] * self.links**2
         pair, network = _COST[self.effort]
         if self.effort == "best" and self.links <= SEARCHED_LINKS:
             network = _SEARCH
@@ -81,13 +93,12 @@ def question(
         raise HTTPError(422, f"gains must be [K, K] or [B, K, K] with B >= 1, got shape {list(gain.shape)}")
     try:
         network = Network(gain_db=batch) if in_db else Network(gain=batch)
-        if network.survey.unknown and not allocator.network.takes_unknown:
-            raise ValueError(f"{allocator.name} needs every gain, but some are unknown")
         goal = _goal(options, allocator, (len(batch), network.links))
         effort = options.get("effort", DEFAULT_EFFORT)
         if effort not in EFFORTS:
             raise ValueError(f"effort must be one of {', '.join(EFFORTS)}, got {str(effort)[:40]!r}")
         chosen = cast(Effort, effort)
+        allocator.check(goal, chosen, network.survey.unknown > 0)
         remarkable = network.survey.unknown > 0 or bool(allocator.remarks(goal, chosen).beyond)
     except ValueError as error:
         raise HTTPError(422, " ".join(str(error).split())) from None
@@ -116,30 +127,38 @@ def _goal(options: Mapping[str, Any], allocator: Allocator, shape: tuple[int, in
     name = options.get("goal")
     if name is not None and not isinstance(name, str):
         raise ValueError(f"goal must be a name, got {str(name)[:40]}")
-    numbers = {key: options.get(key) for key in NUMBERS}
-    for key, owner in GOAL_OF_NUMBER.items():
-        value = numbers[key]
-        if value is None:
+    told = {key: options.get(key) for key in GOAL_OF_OPTION}
+    for key, owner in GOAL_OF_OPTION.items():
+        if told[key] is None:
             continue
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise ValueError(f"{key} must be a number, got {str(value)[:40]!r}")
+        told[key] = _option(key, told[key])
         if name != owner:
             raise ValueError(f"{key} belongs to goal {owner}: send both or neither")
-        try:
-            numbers[key] = float(value)
-        except OverflowError:
-            raise ValueError(f"{key} is too large") from None
     weights = options.get("weights")
     if weights is not None:
         weights = _numbers("weights", weights)
     fixed = allocator.objective
     if fixed is not None and (name not in (None, fixed.name) or weights is not None or any(
-        value is not None for value in numbers.values()
+        value is not None for value in told.values()
     )):  # fmt: skip
         raise ValueError(f"{allocator.name} is for {fixed.name} alone: leave out the goal and its numbers")
     if fixed is not None:
         return fixed
-    return goal_of(SumRate.name if name is None else name, weights, shape, **numbers)
+    return goal_of(SumRate.name if name is None else name, weights, shape, **told)
+
+
+def _option(name: str, value: object) -> float | str:
+    """A goal's number, or the kind of energy efficiency."""
+    if name == KIND_OPTION:
+        if value not in KINDS:
+            raise ValueError(f"{name} must be one of {', '.join(KINDS)}, got {str(value)[:40]!r}")
+        return str(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f"{name} must be a number, got {str(value)[:40]!r}")
+    try:
+        return float(value)
+    except OverflowError:
+        raise ValueError(f"{name} is too large") from None
 
 
 def _numbers(name: str, given: object) -> np.ndarray:

@@ -4,7 +4,8 @@ Gains are [..., K, K] in NumPy (row = receiver, column = transmitter, linear, in
 power); powers are float32 [..., K] in [0, 1].
 """
 
+from gfm_ra.solvers.energy_efficiency import energy_efficient
 from gfm_ra.solvers.scheduling import fplinq, full_reuse, greedy
 from gfm_ra.solvers.weighted_mmse import wmmse
 
-__all__ = ["fplinq", "full_reuse", "greedy", "wmmse"]
+__all__ = ["energy_efficient", "fplinq", "full_reuse", "greedy", "wmmse"]

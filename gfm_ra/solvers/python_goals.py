@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from gfm_ra.goal_family import is_ours
+from gfm_ra.goal_family import is_ours, utility_of
 from gfm_ra.goals import Objective, SumRate, Weighted
 from gfm_ra.rates import spectral_efficiency
 from gfm_ra.solvers.weighted_mmse import wmmse
@@ -32,7 +32,7 @@ def refine(
     exact = gain.astype(np.float64)
     best = now = np.asarray(power, np.float32)
     rates = spectral_efficiency(now.astype(np.float64), exact)
-    most = np.asarray(goal.utility(rates), np.float64)
+    most = utility_of(goal, rates, now.astype(np.float64)).astype(np.float64)
     for _ in range(iterations):
         slope = np.nan_to_num(
             np.asarray(goal.slope(rates), np.float64), nan=0.0, posinf=1e30, neginf=0.0
@@ -43,7 +43,7 @@ def refine(
         mixed = _DAMPING * np.sqrt(step) + (1 - _DAMPING) * np.sqrt(now)
         now = np.minimum(np.square(mixed), 1.0).astype(np.float32)
         rates = spectral_efficiency(now.astype(np.float64), exact)
-        utility = np.asarray(goal.utility(rates), np.float64)
+        utility = utility_of(goal, rates, now.astype(np.float64)).astype(np.float64)
         better = utility > most  # NaN never is
         best, most = np.where(better[:, None], now, best), np.where(better, utility, most)
     return best

@@ -107,10 +107,12 @@ def write_gains(path: Path, values: np.ndarray) -> None:
 
 GOAL_WORDS = st.lists(
     st.one_of(
-        st.sampled_from(["sum-rate", "proportional-fair", "qos", "alpha-fair", "speed", ""]).map(
-            lambda goal: ("--goal", goal)
+        st.sampled_from(
+            ["sum-rate", "proportional-fair", "qos", "alpha-fair", "energy-efficiency", "speed", ""]
+        ).map(lambda goal: ("--goal", goal)),
+        st.tuples(
+            st.sampled_from(["--alpha", "--min-rate", "--penalty", "--circuit-power"]), NUMBERS.map(str)
         ),
-        st.tuples(st.sampled_from(["--alpha", "--min-rate", "--penalty"]), NUMBERS.map(str)),
         st.just(("--db",)),
     ),
     max_size=3,

@@ -237,6 +237,27 @@ class SlopedWorstRate(WorstRate):
         return share / share.sum(-1, keepdims=True)
 
 
+class Thrift(WorstRate):
+    """A goal that counts powers."""
+
+    def utility(self, rates: np.ndarray, power: np.ndarray | None = None) -> np.ndarray:
+        assert power is not None
+        return rates.min(-1) - 100.0 * power.sum(-1)
+
+
+class SlopedThrift(Thrift, SlopedWorstRate):
+    """The same, with slopes."""
+
+
+@pytest.mark.parametrize("goal", [Thrift(), SlopedThrift()])
+def test_foreign_goals_that_count_powers_get_them(goal: Thrift) -> None:
+    gain_db = gains(7, 4, 6)
+    found = Allocator(Stub(0.001)).allocate(gain_db=gain_db, goal=goal)
+    np.testing.assert_allclose(found.utility, goal.utility(found.rate, found.power))
+    assert (found.power < 0.01).all()  # full power, which WMMSE has too, costs 600
+    assert not any("full" in name for name in found.source)
+
+
 def test_foreign_goals_are_compared_by_their_own_utility() -> None:
     gain_db = gains(7, 4, 6)
     plain = Allocator(Stub(0.1)).allocate(gain_db=gain_db, goal=WorstRate())

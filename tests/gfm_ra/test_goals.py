@@ -48,6 +48,12 @@ def test_utility_is_the_sum_of_the_defined_benefits(objective, benefit):
 
 
 @pytest.mark.parametrize("objective", ALL, ids=repr)
+def test_powers_change_nothing_for_goals_of_rates(objective):
+    np.testing.assert_array_equal(objective.utility(RATES, 0.5 * RATES), objective.utility(RATES))
+    assert objective.at(RATES) is objective
+
+
+@pytest.mark.parametrize("objective", ALL, ids=repr)
 def test_slope_is_the_derivative(objective):
     step = 1e-6
     difference = (objective.benefit(RATES + step) - objective.benefit(RATES - step)) / (2 * step)

@@ -5,6 +5,7 @@ import json
 from importlib.metadata import version
 from typing import Any
 
+from gfm_ra.energy import KINDS
 from gfm_ra.inference.comparison import EFFORTS
 from gfm_ra.server.formats.body import JSON, NPY
 from gfm_ra.server.formats.inference_protocol import INPUTS, OUTPUTS, PARAMETERS
@@ -17,11 +18,27 @@ _OPTIONS: dict[str, Any] = {
     "goal": {
         "type": "string",
         "default": "sum-rate",
-        "description": "sum-rate, proportional-fair, alpha-fair or qos",
+        "description": "sum-rate, proportional-fair, alpha-fair, qos or energy-efficiency",
     },
     "alpha": {"type": "number", "description": "fairness of alpha-fair"},
     "min_rate": {"type": "number", "description": "least rate of qos, bit/s/Hz"},
     "penalty": {"type": "number", "description": "what a missing bit/s/Hz costs under qos"},
+    "circuit_power": {
+        "type": "number",
+        "minimum": 0,
+        "description": "of energy-efficiency, which needs it: of one link, in units of its full power",
+    },
+    "amplifier_efficiency": {
+        "type": "number",
+        "exclusiveMinimum": 0,
+        "maximum": 1,
+        "description": "of energy-efficiency (0.35 unless given)",
+    },
+    "energy_kind": {
+        "type": "string",
+        "enum": list(KINDS),
+        "description": "of energy-efficiency: one ratio (global, unless given) or the sum of the links' own",
+    },
     "effort": {"type": "string", "enum": list(EFFORTS), "default": DEFAULT_EFFORT},
     "seed": {"type": "integer", "default": 0, "minimum": 0},
 }

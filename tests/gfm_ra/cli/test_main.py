@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import gfm_ra
 from gfm_ra.cli.main import run
 
 SCRIPT = (sys.executable, "-c", "from gfm_ra.cli import main; main()")
@@ -24,6 +25,7 @@ def gains(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> np.ndarray:
     monkeypatch.chdir(tmp_path)
     gain_db = np.random.default_rng(0).normal(5.0, 10.0, (3, 4, 4)) + 25.0 * np.eye(4)
     np.savez("g.npz", gain_db=gain_db)
+    np.savez("unknown.npz", gain_db=np.where(np.arange(4) == np.arange(4)[:, None] + 1, np.nan, gain_db))
     return gain_db
 
 
@@ -34,6 +36,17 @@ def test_json_holds_everything(gains: np.ndarray, capsys: pytest.CaptureFixture[
     assert np.shape(found["power"]) == np.shape(found["rate"]) == (3, 4)
     assert found["below_min_rate"] == [4, 4, 4]
     assert "network 2, link 3: the least rate of 40" in " ".join(found["notes"])
+
+
+def test_energy_efficiency_is_the_library_s(gains: np.ndarray, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("--goal", "energy-efficiency", "--circuit-power", "0.5", "--amplifier-efficiency", "0.4")
+    assert ask("allocate", "g.npz", "--json", *words, "--energy-kind", "weighted-sum") == 0
+    found = json.loads(capsys.readouterr().out)
+    goal = gfm_ra.EnergyEfficiency(0.5, 0.4, "weighted-sum")
+    expected = gfm_ra.load().allocate(gain_db=gains, goal=goal)
+    np.testing.assert_allclose(found["power"], expected.power)
+    np.testing.assert_allclose(found["utility"], expected.utility)
+    assert found["source"] == ["energy-efficient"] * 3
 
 
 def test_powers_go_to_stdout_and_everything_else_to_stderr(
@@ -68,6 +81,34 @@ def test_stdin_is_read_and_a_closed_pipe_is_no_trouble(gains: np.ndarray) -> Non
         ("allocate", "g.npz", "--alpha", "two"),
         ("allocate", "g.npz", "--polish", "1e20"),
         ("allocate", "g.npz", "--model", "unheard-of"),
+        ("allocate", "g.npz", "--goal", "energy-efficiency"),
+        ("allocate", "g.npz", "--goal", "energy-efficiency", "--circuit-power", "-1"),
+        ("allocate", "g.npz", "--goal", "energy-efficiency", "--circuit-power", "nan"),
+        (
+            "allocate",
+            "g.npz",
+            "--goal",
+            "energy-efficiency",
+            "--circuit-power",
+            "1",
+            "--amplifier-efficiency",
+            "2",
+        ),
+        (
+            "allocate",
+            "g.npz",
+            "--goal",
+            "energy-efficiency",
+            "--circuit-power",
+            "1",
+            "--energy-kind",
+            "harmonic",
+        ),
+        ("allocate", "g.npz", "--goal", "energy-efficiency", "--circuit-power", "1", "--effort", "fast"),
+        ("allocate", "g.npz", "--goal", "energy-efficiency", "--circuit-power", "1", "--alpha", "1"),
+        ("allocate", "unknown.npz", "--goal", "energy-efficiency", "--circuit-power", "1"),
+        ("allocate", "g.npz", "--circuit-power", "1"),
+        ("allocate", "g.npz", "--goal", "qos", "--energy-kind", "global"),
         ("allocate", "g.npz", "out.npy", "--format", "csv"),
         ("allocate", "-"),
         ("bench", "--links", "0"),
@@ -88,9 +129,9 @@ def test_help_fits_eighty_columns_and_names_every_command(capsys: pytest.Capture
     assert ask("--help") == 0
     lines = capsys.readouterr().out.splitlines()
     assert all(len(line) <= 80 for line in lines)
-    for command in ("allocate", "bench", "doctor", "models", "completion", "simulate", "serve"):
+    for command in ("allocate", "explain", "bench", "doctor", "models", "completion", "simulate", "serve"):
         assert any(line.strip().startswith(command) for line in lines)
-    for command in ("allocate", "bench", "doctor", "models", "serve"):
+    for command in ("allocate", "explain", "bench", "doctor", "models", "serve"):
         assert ask(command, "--help") == 0
         assert f"gfm-ra {command}" in capsys.readouterr().out
 

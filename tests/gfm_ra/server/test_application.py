@@ -57,6 +57,34 @@ def test_powers_are_the_library_s_by_every_road(served: Served) -> None:
     np.testing.assert_allclose(np.reshape(output["data"], output["shape"]), expected, atol=1e-6)
 
 
+def test_energy_efficiency_is_the_library_s_alone_and_together(served: Served) -> None:
+    gain_db, weights = gains(2, 6), np.array([[1.0] * 6, [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]])
+    options = {"goal": "energy-efficiency", "circuit_power": 0.5}
+    expected = gfm_ra.load().allocate(gain_db=gain_db, weights=weights, **options).power
+
+    async def both() -> list[Response]:
+        bodies = [
+            json.dumps(
+                {"gain_db": gain_db[row].tolist(), "weights": weights[row].tolist()} | options
+            ).encode()
+            for row in range(2)
+        ]
+        asked = [served.asked("POST", "/allocate", body, content_type="application/json") for body in bodies]
+        return await asyncio.gather(*asked)
+
+    for row, answer in enumerate(asyncio.run(both())):
+        assert answer.json["notes"] == []
+        np.testing.assert_allclose(answer.json["power"], expected[row : row + 1], atol=1e-6)
+    fast = served.post("/allocate", {"gain_db": gain_db.tolist(), "effort": "fast"} | options)
+    assert fast.status == 422
+    assert "does not know energy efficiency yet" in fast.json["error"]
+    large = served.ask(
+        "POST", "/allocate?goal=energy-efficiency&circuit_power=0.5", npy(gains(150, 12)), content_type=NPY
+    )
+    whole = gfm_ra.load().allocate(gain_db=gains(150, 12), **options).power
+    np.testing.assert_array_equal(np.load(io.BytesIO(large.body)), whole)
+
+
 @pytest.mark.parametrize("path", ROUTES)
 def test_what_is_read_answers_get_head_and_options(served: Served, path: str) -> None:
     assert served.ask("GET", path).status == 200

@@ -78,6 +78,9 @@ def test_parameters_are_the_goal_s_numbers() -> None:
     found = asked({"inputs": [with_data()], "parameters": parameters}).question
     assert found.goal == gfm_ra.QoS(0.5, 9.0)
     assert (found.effort, found.seed) == ("best", 3)
+    parameters = {"goal": "energy-efficiency", "circuit_power": 1, "energy_kind": "weighted-sum"}
+    found = asked({"inputs": [with_data()], "parameters": parameters}).question
+    assert found.goal == gfm_ra.EnergyEfficiency(1.0, kind="weighted-sum")
 
 
 @pytest.mark.parametrize(

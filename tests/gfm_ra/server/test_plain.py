@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import gfm_ra
+from gfm_ra.energy import EnergyEfficiency
 from gfm_ra.goals import QoS, Weighted
 from gfm_ra.server.errors import HTTPError
 from gfm_ra.server.formats.body import NPY
@@ -59,6 +60,17 @@ def test_json_and_npy_mean_the_same() -> None:
         np.testing.assert_allclose(found.network.gain_db, gain_db, rtol=1e-6)
 
 
+def test_energy_efficiency_has_its_numbers_and_its_kind() -> None:
+    gain_db, expected = gains(2, 3), EnergyEfficiency(0.5, 0.4, "weighted-sum")
+    options = {"goal": "energy-efficiency", "amplifier_efficiency": 0.4, "energy_kind": "weighted-sum"}
+    one = asked(as_json(gain_db=gain_db.tolist(), circuit_power=0.5, **options))
+    query = {name: str(value) for name, value in options.items()}
+    other = asked(npy(gain_db), NPY, query | {"circuit_power": "0.5"})
+    assert one.goal == other.goal == expected
+    sum_rate = asked(as_json(gain_db=gain_db.tolist()))
+    assert one.microseconds > 10 * sum_rate.microseconds
+
+
 def test_gains_may_be_linear_and_hidden() -> None:
     gain = (10.0 ** (gains(2, 3) / 10.0)).astype(np.float64)
     hidden = np.zeros((3, 3), bool)
@@ -105,6 +117,20 @@ def test_one_network_needs_no_outer_list() -> None:
         (as_json(gain_db=[[1]], hidden=[[0.5]]), 422, "hidden must be true and false"),
         (as_json(gain_db=[[1]], hidden=[[True, False]]), 422, "hidden has shape [1, 2]"),
         (as_json(gain_db=[[1]], min_rate=0.5), 422, "min_rate belongs to goal qos"),
+        (as_json(gain_db=[[1]], goal="energy-efficiency"), 422, "needs circuit_power"),
+        (as_json(gain_db=[[1]], goal="energy-efficiency", circuit_power=-1), 422, "circuit_power must be finite"),
+        (as_json(gain_db=[[1]], goal="energy-efficiency", circuit_power="1"), 422, "circuit_power must be a number"),
+        (as_json(gain_db=[[1]], goal="energy-efficiency", circuit_power=10**400), 422, "circuit_power is too large"),
+        (as_json(gain_db=[[1]], goal="energy-efficiency", circuit_power=1, energy_kind=["global"]), 422,
+         "energy_kind must be one of global, weighted-sum"),
+        (as_json(gain_db=[[1]], goal="energy-efficiency", circuit_power=1, energy_kind="all"), 422, "energy_kind"),
+        (as_json(gain_db=[[1]], goal="energy-efficiency", circuit_power=1, amplifier_efficiency=0), 422,
+         "amplifier_efficiency must be above 0"),
+        (as_json(gain_db=[[1]], goal="energy-efficiency", circuit_power=1, effort="fast"), 422,
+         "does not know energy efficiency yet"),
+        (as_json(gain_db=[[1, None], [1, 1]], goal="energy-efficiency", circuit_power=1), 422, "needs every gain"),
+        (as_json(gain_db=[[1]], circuit_power=1), 422, "circuit_power belongs to goal energy-efficiency"),
+        (as_json(gain_db=[[1]], goal="qos", energy_kind="global"), 422, "energy_kind belongs to goal energy-eff"),
         (as_json(gain_db=[[1]], goal="qos", alpha=2.0), 422, "alpha belongs to goal alpha-fair"),
         (as_json(gain_db=[[1]], goal="alpha-fair", alpha=10**30), 422, "alpha"),
         (as_json(gain_db=[[1]], goal="alpha-fair", alpha=10**20), 422, "alpha"),

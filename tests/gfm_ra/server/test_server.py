@@ -81,6 +81,8 @@ def test_the_client_takes_what_the_library_takes(server: Server) -> None:
         {"gain_db": gain_db, "goal": "qos", "min_rate": 0.4, "penalty": 9.0, "effort": "fast", "seed": 3},
         {"gain_db": gain_db[0], "weights": weights[0]}, {"gain_db": gain_db, "weights": weights},
         {"gain_db": gain_db[2], "goal": "alpha-fair", "alpha": 2.0},
+        {"gain_db": gain_db[2], "goal": "energy-efficiency", "circuit_power": 0.5, "amplifier_efficiency": 0.4,
+         "energy_kind": "weighted-sum", "weights": weights[0]},
     )  # fmt: skip
     with client(server) as asking:
         assert asking.ready()
