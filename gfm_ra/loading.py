@@ -115,7 +115,11 @@ def _allocator(
         raise InputError(
             f"{name} was tuned for {objective!r}, a goal that this program does not know: upgrade gfm-ra"
         )
-    return Allocator(network, kind(), envelope, name)
+    try:
+        goal = kind()
+    except TypeError:
+        raise InputError(f"{name} was tuned for {objective!r}, but does not say for which numbers") from None
+    return Allocator(network, goal, envelope, name)
 
 
 def _foreign(network: Any, name: str) -> Allocator:  # noqa: ANN401

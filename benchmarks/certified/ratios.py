@@ -1,65 +1,75 @@
-"""What allocators reach of the optimum, and of the upper bound where the search was given up."""
+"""What allocators reach of the certified optima: `python -m benchmarks.certified.ratios NPZ --metrics JSON`."""
 
-from collections.abc import Mapping
+import argparse
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks.worlds.allocators import Method
-from components.training.worlds.validation import score
-from gfm_ra.goals import RATE_FLOOR, AlphaFair, Objective, ProportionalFair, QoS, SumRate
-from gfm_ra.rates import spectral_efficiency
-
-GOALS: dict[str, Objective] = {
-    "sum-rate": SumRate(),
-    "proportional-fair": ProportionalFair(),
-    "alpha-0.5": AlphaFair(0.5),
-    "alpha-2": AlphaFair(2.0),
-    "qos": QoS(),
-}
-PROVEN = 1e-3
-"""Largest gap of a network that counts as solved."""
+from benchmarks.certified.parts import digest
+from benchmarks.certified.reach import GOALS, ratios, summary
+from benchmarks.worlds.allocators import Method, of_package
+from benchmarks.worlds.references import SOLVERS
+from gfm_ra.errors import InputError, UserError, one_line
+from gfm_ra.units import to_gain
 
 
-def bound_score(goal: Objective, upper: np.ndarray, links: int) -> np.ndarray:
-    """An upper bound of the utility as a score: the rate worth as much for every link under fairness."""
-    match goal:
-        case ProportionalFair():
-            return np.exp(upper / links) - RATE_FLOOR
-        case AlphaFair(alpha):
-            return (upper * (1.0 - alpha) / links) ** (1.0 / (1.0 - alpha)) - RATE_FLOOR
-        case QoS(min_rate, penalty):
-            return upper + links * min_rate * penalty
-    return upper
+def table(stored: Mapping[str, np.ndarray], goal: str, methods: Mapping[str, Method]) -> dict[str, Any]:
+    """By method: over all solved networks, and by links solved ones and open ones apart."""
+    everything: dict[str, list[np.ndarray]] = {}
+    rows: dict[str, Any] = {}
+    for links in sizes(stored):
+        gain = to_gain(stored[f"{links}/gain_db"])
+        proof = {field: stored[f"{links}/{goal}/{field}"] for field in ("power", "upper", "gap")}
+        for method, parted in ratios(gain, GOALS[goal], proof, methods).items():
+            everything.setdefault(method, []).append(parted["solved"])
+            some = {kind: summary(ratio) for kind, ratio in parted.items() if ratio.size}
+            rows.setdefault(method, {})[f"K = {links}"] = some
+    return {method: {"all solved": summary(np.concatenate(everything[method]))} | row for method, row in rows.items()}
 
 
-def ratios(
-    gain: np.ndarray, goal: Objective, optima: Mapping[str, np.ndarray], methods: Mapping[str, Method]
-) -> dict[str, dict[str, np.ndarray]]:
-    """By method: `solved` and `open`, the ratios of scores to the optimum's and to the bound's.
-
-    gain : [N, K, K]; optima : power [N, K], upper [N] and gap [N] of this goal. A method is given gain and goal.
-    """
-    links, solved = gain.shape[-1], optima["gap"] <= PROVEN
-    best = score(spectral_efficiency(optima["power"].astype(np.float64), gain), goal)
-    bound = bound_score(goal, optima["upper"], links)
-    found = {}
-    for name, method in methods.items():
-        reached = score(spectral_efficiency(method(gain, goal).astype(np.float64), gain), goal)
-        found[name] = {"solved": (reached / best)[solved], "open": (reached / bound)[~solved]}
-    return found
+def sizes(stored: Mapping[str, np.ndarray]) -> list[int]:
+    """Links of the networks of a set."""
+    return sorted({int(name.split("/")[0]) for name in stored})
 
 
-def summary(ratio: np.ndarray) -> dict[str, Any]:
-    """Mean with its 95 % interval, first percentile and worst of ratios [N]."""
-    if not ratio.size:
-        return {"networks": 0}
-    half = 1.96 * ratio.std(ddof=1) / np.sqrt(ratio.size) if ratio.size > 1 else 0.0
-    mean = float(ratio.mean())
-    return {
-        "networks": int(ratio.size),
-        "mean": round(mean, 5),
-        "interval": [round(mean - half, 5), round(mean + half, 5)],
-        "first_percentile": round(float(np.quantile(ratio, 0.01)), 5),
-        "worst": round(float(ratio.min()), 5),
-    }
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Every effort, WMMSE, FPLinQ and full power, a line for each goal."""
+    parser = argparse.ArgumentParser("python -m benchmarks.certified.ratios", description=__doc__)
+    add = parser.add_argument
+    add("set", type=Path, metavar="NPZ")
+    add("--weights", help="of the model (default: the newest packaged ones)")
+    add("--efforts", nargs="+", choices=("fast", "balanced", "best"), default=["fast", "balanced", "best"])
+    add("--metrics", type=Path, required=True, metavar="JSON")
+    given = parser.parse_args(arguments)
+    with np.load(given.set) as read:
+        stored = dict(read)
+    least, kept = sizes(stored)[0], {}
+    for goal in [goal for goal in GOALS if f"{least}/{goal}/gap" in stored]:
+        methods = methods_for(goal, given.weights, given.efforts)
+        kept[goal] = table(stored, goal, methods)
+        for method, row in kept[goal].items():
+            told = row["all solved"]
+            print(goal, method, *(f"{key} {told.get(key)}" for key in ("mean", "first_percentile", "worst")), flush=True)
+    about = {str(links): digest(stored[f"{links}/gain_db"]) for links in sizes(stored)}
+    given.metrics.parent.mkdir(parents=True, exist_ok=True)
+    given.metrics.write_text(json.dumps({"sha256": about, "ratios": kept}, indent=1) + "\n")
+
+
+def methods_for(goal: str, weights: str | None, efforts: Sequence[str]) -> dict[str, Method]:
+    """What can answer a goal."""
+    found: dict[str, Method] = of_package(weights, [each for each in efforts if goal != ENERGY or each != "fast"])
+    if goal == ENERGY:
+        return found | {"solver, 1 start": energy_efficient, "full power": SOLVERS["full power"]}
+    return found | {name: solver for name, solver in SOLVERS.items() if name != "greedy"}
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except (UserError, ValueError, OSError) as error:
+        print(f"benchmarks.certified.ratios: {one_line(error)}", file=sys.stderr)
+        sys.exit(2 if isinstance(error, InputError | ValueError) else 1)

@@ -5,12 +5,9 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
-<<<<<<< HEAD
 from gfm_ra.goals import Objective, QoS, Weighted
-=======
 from gfm_ra.inference.prompts import selected
 from gfm_ra.network import Network
->>>>>>> 6c737af8bdd0f4193eeb5e03655859ffae1c43ae
 from gfm_ra.units import w_to_dbm
 
 if TYPE_CHECKING:
@@ -28,45 +25,27 @@ class Allocation:
     utility: np.ndarray
     """[...], of the goal; NaN for networks with unknown gains."""
     source: np.ndarray
-<<<<<<< HEAD
-    """[...], where the powers come from: model, refined, wmmse, full-reuse or exact, "model, unchecked" with unknown
-    gains."""
-=======
-    """[...], where the powers come from: model, refined, wmmse, energy-efficient or full-reuse, "model, unchecked" with
-    unknown gains."""
->>>>>>> 6c737af8bdd0f4193eeb5e03655859ffae1c43ae
+    """[...], where the powers come from: model, refined, wmmse, energy-efficient, full-reuse or exact, "model,
+    unchecked" with unknown gains."""
     below_min_rate: np.ndarray
     """[...], how many links stay below the goal's least rate; 0 for goals without one."""
     notes: tuple[str, ...] = ()
     """What the reader of the powers should know, a line each."""
     transmit_power_w: np.ndarray | None = field(default=None, repr=False)
     """[..., K], full power in watts, where the network knows it."""
-<<<<<<< HEAD
-    gap: np.ndarray | None = None
-    """[...], how far the utility is from a proven upper bound, if asked for (`certify`): relative; for proportional
-    fairness in mean log rate, for QoS relative to the utility above that of a silent network."""
-=======
     network: Network | None = field(default=None, repr=False, compare=False)
     """What was answered, for `explain`: a reference, no copy."""
     goal: Any = field(default=None, repr=False, compare=False)
     """What for."""
->>>>>>> 6c737af8bdd0f4193eeb5e03655859ffae1c43ae
+    gap: np.ndarray | None = None
+    """[...], how far the utility is from a proven upper bound, if asked for (`certify`): relative; for proportional
+    fairness in mean log rate, for QoS relative to the utility above that of a silent network."""
 
     @property
     def power_dbm(self) -> np.ndarray | None:
         """Powers in dBm, [..., K]; minus infinity for a silent link; None unless the network knows full powers."""
         return None if self.transmit_power_w is None else w_to_dbm(self.power * self.transmit_power_w)
 
-<<<<<<< HEAD
-
-def missed(rate: np.ndarray, goal: Objective) -> np.ndarray:
-    """How many links stay below the goal's least rate, [B], of rates [B, K]."""
-    plain = goal.objective if isinstance(goal, Weighted) else goal
-    if not isinstance(plain, QoS):
-        return np.zeros(len(rate), dtype=int)
-    # A rate that rounding puts below the least rate does not miss it; NaN misses nothing.
-    return np.asarray((rate < plain.min_rate * (1 - 1e-5)).sum(-1))
-=======
     @overload
     def explain(self, link: None = None, *, index: int | tuple[int, ...] | None = None) -> "Explanation": ...
     @overload
@@ -110,4 +89,12 @@ def missed(rate: np.ndarray, goal: Objective) -> np.ndarray:
             raise ValueError(
                 f"explain: there is no network {index}: they are {list(shape)}, numbered from 0"
             ) from None
->>>>>>> 6c737af8bdd0f4193eeb5e03655859ffae1c43ae
+
+
+def missed(rate: np.ndarray, goal: Objective) -> np.ndarray:
+    """How many links stay below the goal's least rate, [B], of rates [B, K]."""
+    plain = goal.objective if isinstance(goal, Weighted) else goal
+    if not isinstance(plain, QoS):
+        return np.zeros(len(rate), dtype=int)
+    # A rate that rounding puts below the least rate does not miss it; NaN misses nothing.
+    return np.asarray((rate < plain.min_rate * (1 - 1e-5)).sum(-1))

@@ -13,11 +13,12 @@ from gfm_ra.energy import EnergyEfficiency, energy_goal
 from gfm_ra.goals import Objective, Weighted, normalised_weights
 from gfm_ra.solvers.inputs import as_batch, as_count, as_powers
 from gfm_ra.solvers.random_starts import uniform
+from gfm_ra.units import db_to_linear
 
 _SOLVER = "energy_efficient"
 _LOG_2 = math.log(2.0)
-_SPREAD = 6.0
-"""Decades over which random starts are spread: uniform powers would nearly all lie within 10 dB of full power, and lead
+_SPREAD_DB = 60.0
+"""Range over which random starts are spread: uniform powers would nearly all lie within 10 dB of full power, and lead
 to the same maxima."""
 _TINY = 1e-300
 _PART_POWERS = 2**20
@@ -92,7 +93,7 @@ def best_of(
     for first in range(0, count, step):
         rows = slice(first, first + step)
         drawn = uniform(seed, indices[rows], np.arange(1, random + 1), links)
-        drawn = np.power(np.float32(10.0), _SPREAD * (drawn - 1)).astype(np.float32)
+        drawn = db_to_linear(_SPREAD_DB * (drawn.astype(np.float64) - 1.0)).astype(np.float32)
         begin = np.concatenate([given[rows], drawn], axis=1)
         fractions = _Fractions(gain[rows].astype(np.float64), plain, weights[rows])
         parts.append(_best(fractions, begin, _climbed(fractions, begin.astype(np.float64), iterations)))

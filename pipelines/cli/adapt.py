@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 import typer
 
+from gfm_ra.energy import EnergyEfficiency
 from gfm_ra.errors import InputError
 from gfm_ra.files.gains import RECEIVERS, open_gains
 from gfm_ra.inference.prompts import goal_of
@@ -57,6 +58,8 @@ def adapt(
             goal is not None or any(value is not None for value in numbers.values())
         ):
             raise ValueError("say either --utility or --goal with its numbers")
+        if goal == EnergyEfficiency.name:
+            raise ValueError(f"--goal {goal}: the network does not know it yet, and cannot be adapted to it")
         aim = (
             None
             if function is not None

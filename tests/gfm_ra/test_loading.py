@@ -195,6 +195,10 @@ def test_an_exported_head_has_its_goal(tmp_path: Path) -> None:
     assert allocator.objective == QoS()
     with pytest.raises(ValueError, match="was tuned for qos alone"):
         allocator.allocate(gain_db=gains(), goal="sum-rate")
+    (card,) = weights.glob("config.json")
+    card.write_text(json.dumps(json.loads(card.read_text()) | {"objective": "energy-efficiency"}))
+    with pytest.raises(InputError, match="does not say for which numbers"):
+        gfm_ra.load(folder)
 
 
 def test_what_is_no_folder_is_said(tmp_path: Path) -> None:

@@ -37,6 +37,7 @@ def test_what_cannot_be_is_one_line_before_any_work(tmp_path: Path) -> None:
         (("--utility", "mine"), "module:function"),
         (("--utility", "nowhere:f"), "no module nowhere"),
         (("--goal", "qos", "--alpha", "2"), "alpha belongs to"),
+        (("--goal", "energy-efficiency"), "does not know it yet"),
         (("--weights", "unheard-of"), "no weights"),
     ):
         done = run("adapt", "site.npy", "-o", "weights", *words, cwd=tmp_path)

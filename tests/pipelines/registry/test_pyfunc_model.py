@@ -198,6 +198,7 @@ def ask(any_goal: Path) -> Callable[..., np.ndarray]:
         ({"goal": "qos", "penalty": math.nan}, r"penalty must be a number from 0 to 1e\+06"),
         ({"goal": "alpha-fair", "alpha": math.inf}, "alpha must be a number from 0 to 10"),
         ({"goal": "max-min"}, "goal 'max-min' is unknown"),
+        ({"goal": "energy-efficiency"}, "goal 'energy-efficiency' is unknown: choose one of sum-rate"),
         ({"weights": [1.0, 2.0]}, "weights must be 4 numbers"),
         ({"weights": [0.0, 0.0, 0.0, 0.0]}, "not all 0"),
         ({"weights": [1.0, -1.0, 1.0, 1.0]}, "not negative"),
