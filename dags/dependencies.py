@@ -20,6 +20,7 @@ READ_AS_FILES = {
     "register": ("pipelines/registry/pyfunc_model.py",),
     "report": ("pipelines/reporting/report_page.html",),
     "benchmarks.worlds.__main__": ("gfm_ra/weights",),
+    "benchmarks.certified.ratios": ("gfm_ra/weights",),
 }
 # The locked versions of the libraries that can change bytes; every stage but `check` works with them.
 VERSIONS = "versions.yaml"

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from components.config import Strict
+from dags.certified_params import load_certified
 from dags.params import load, load_figures, load_release, load_sweep
 from dags.worlds_params import load_worlds
 from pipelines.runtime.errors import UserError
@@ -27,13 +28,14 @@ DURATION = {
 }
 # A DAG's folder -> its profiles, its parameter file and what reads that.
 MAIN, SWEEP, FIGURES, RELEASE = ".", "dags/sweep", "dags/figures", "dags/release"
-WORLDS = "dags/worlds"
+WORLDS, CERTIFIED = "dags/worlds", "dags/certified"
 DAGS: dict[str, tuple[Path, Path, Callable[[Path], Strict]]] = {
     MAIN: (PROFILES, PARAMS, load),
     SWEEP: (Path(SWEEP) / "profiles", Path(SWEEP) / PARAMS, load_sweep),
     FIGURES: (Path(FIGURES) / "profiles", Path(FIGURES) / PARAMS, load_figures),
     RELEASE: (Path(RELEASE) / "profiles", Path(RELEASE) / PARAMS, load_release),
     WORLDS: (Path(WORLDS) / "profiles", Path(WORLDS) / PARAMS, load_worlds),
+    CERTIFIED: (Path(CERTIFIED) / "profiles", Path(CERTIFIED) / PARAMS, load_certified),
 }
 
 

@@ -1,7 +1,8 @@
 """Make the certified test set: `python -m benchmarks.certified.optima --out NPZ`.
 
 Parts of the 34 published test worlds, with the global optimum of every goal by `gfm_ra.exact.optimum`, proven to 1e-3
-or given up after so many boxes, with the bounds reached by then. `make certified` runs it and `benchmarks.certified.ratios`.
+or given up after so many boxes, with the bounds reached by then. `make certified` runs it, then
+`benchmarks.certified.ratios`.
 """
 
 import argparse
@@ -41,7 +42,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for links, count in zip(given.links, given.networks, strict=True):
         origin, gain_db = parts(links, count)
         gain = to_gain(gain_db)
-        found |= {f"{links}/gain_db": gain_db, f"{links}/origin": np.array([json.dumps(part) for part in origin])}
+        found |= {
+            f"{links}/gain_db": gain_db,
+            f"{links}/origin": np.array([json.dumps(part) for part in origin]),
+        }
         for name in given.goals:
             begin = time.perf_counter()
             boxes = min(BOXES.get(name, OTHER_BOXES), given.most_boxes)

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 
 from benchmarks.certified.parts import digest
-from benchmarks.certified.reach import GOALS, ratios, summary
+from benchmarks.certified.reach import ENERGY, GOALS, ratios, summary
 from benchmarks.worlds.allocators import Method, of_package
 from benchmarks.worlds.references import SOLVERS
 from gfm_ra.errors import InputError, UserError, one_line
+from gfm_ra.solvers import energy_efficient
 from gfm_ra.units import to_gain
 
 
@@ -28,7 +29,10 @@ def table(stored: Mapping[str, np.ndarray], goal: str, methods: Mapping[str, Met
             everything.setdefault(method, []).append(parted["solved"])
             some = {kind: summary(ratio) for kind, ratio in parted.items() if ratio.size}
             rows.setdefault(method, {})[f"K = {links}"] = some
-    return {method: {"all solved": summary(np.concatenate(everything[method]))} | row for method, row in rows.items()}
+    return {
+        method: {"all solved": summary(np.concatenate(everything[method]))} | row
+        for method, row in rows.items()
+    }
 
 
 def sizes(stored: Mapping[str, np.ndarray]) -> list[int]:
@@ -53,7 +57,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         kept[goal] = table(stored, goal, methods)
         for method, row in kept[goal].items():
             told = row["all solved"]
-            print(goal, method, *(f"{key} {told.get(key)}" for key in ("mean", "first_percentile", "worst")), flush=True)
+            print(
+                goal,
+                method,
+                *(f"{key} {told.get(key)}" for key in ("mean", "first_percentile", "worst")),
+                flush=True,
+            )
     about = {str(links): digest(stored[f"{links}/gain_db"]) for links in sizes(stored)}
     given.metrics.parent.mkdir(parents=True, exist_ok=True)
     given.metrics.write_text(json.dumps({"sha256": about, "ratios": kept}, indent=1) + "\n")
@@ -61,7 +70,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def methods_for(goal: str, weights: str | None, efforts: Sequence[str]) -> dict[str, Method]:
     """What can answer a goal."""
-    found: dict[str, Method] = of_package(weights, [each for each in efforts if goal != ENERGY or each != "fast"])
+    found: dict[str, Method] = of_package(
+        weights, [each for each in efforts if goal != ENERGY or each != "fast"]
+    )
     if goal == ENERGY:
         return found | {"solver, 1 start": energy_efficient, "full power": SOLVERS["full power"]}
     return found | {name: solver for name, solver in SOLVERS.items() if name != "greedy"}

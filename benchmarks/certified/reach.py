@@ -7,15 +7,18 @@ import numpy as np
 
 from benchmarks.worlds.allocators import Method
 from components.training.worlds.validation import score
+from gfm_ra.energy import EnergyEfficiency
 from gfm_ra.goals import RATE_FLOOR, AlphaFair, Objective, ProportionalFair, QoS, SumRate
 from gfm_ra.rates import spectral_efficiency
 
+ENERGY = EnergyEfficiency.name
 GOALS: dict[str, Objective] = {
     "sum-rate": SumRate(),
     "proportional-fair": ProportionalFair(),
     "alpha-0.5": AlphaFair(0.5),
     "alpha-2": AlphaFair(2.0),
     "qos": QoS(),
+    ENERGY: EnergyEfficiency(circuit_power=0.5),
 }
 PROVEN = 1e-3
 """Largest gap of a network that counts as solved."""
@@ -41,11 +44,18 @@ def ratios(
     gain : [N, K, K]; optima : power [N, K], upper [N] and gap [N] of this goal. A method is given gain and goal.
     """
     links, solved = gain.shape[-1], optima["gap"] <= PROVEN
-    best = score(spectral_efficiency(optima["power"].astype(np.float64), gain), goal)
+
+    def reached_by(power: np.ndarray) -> np.ndarray:
+        rates = spectral_efficiency(power.astype(np.float64), gain)
+        if isinstance(goal, EnergyEfficiency):
+            return np.asarray(goal.utility(rates, power.astype(np.float64)))
+        return score(rates, goal)
+
+    best = reached_by(optima["power"])
     bound = bound_score(goal, optima["upper"], links)
     found = {}
     for name, method in methods.items():
-        reached = score(spectral_efficiency(method(gain, goal).astype(np.float64), gain), goal)
+        reached = reached_by(method(gain, goal))
         found[name] = {"solved": (reached / best)[solved], "open": (reached / bound)[~solved]}
     return found
 

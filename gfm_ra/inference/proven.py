@@ -4,6 +4,7 @@ from itertools import product
 
 import numpy as np
 
+from gfm_ra.energy import energy_goal
 from gfm_ra.goal_family import is_ours, numbers_of
 from gfm_ra.goals import Objective
 from gfm_ra.inference.allocation import Allocation, missed
@@ -32,7 +33,13 @@ _PROVEN = 1e-3
 
 def knows(goal: Objective) -> bool:
     """Whether exact methods know a goal."""
-    return is_ours(goal) and numbers_of(goal) is not None
+    return is_ours(goal) and (numbers_of(goal) is not None or has_optimum(goal))
+
+
+def has_optimum(goal: Objective) -> bool:
+    """Whether a goal is an energy efficiency that has a maximum."""
+    energy = energy_goal(goal)
+    return energy is not None and energy.circuit_power > 0
 
 
 def sharpened(
@@ -93,6 +100,13 @@ def improved(
     if fair_optimum.is_concave(goal):
         if links <= CLIMBED_LINKS:
             candidates.append(fair_optimum.climb(exact, goal, power.astype(np.float64)))
+    elif energy_goal(goal) is not None:
+        if links <= SEARCHED_LINKS:
+            candidates.append(
+                optimum(
+                    exact, goal, _PROVEN, initial_power=power, most_boxes=SEARCHED_BOXES, threads=threads
+                ).power
+            )
     else:
         if 1 < links <= FEW_LINKS:
             candidates.append(_switched(exact, goal, threads))

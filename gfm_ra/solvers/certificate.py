@@ -5,7 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from gfm_ra.energy import EnergyEfficiency
 from gfm_ra.goals import AlphaFair, Objective, ProportionalFair, QoS, SumRate, Weighted
+from gfm_ra.rates import spectral_efficiency
 
 
 @dataclass(frozen=True)
@@ -27,13 +29,13 @@ class Certificate:
 def scale_of(goal: Objective, utility: np.ndarray, links: int) -> np.ndarray:
     """By what a difference of utilities [...] is divided to be compared with a tolerance.
 
-    Sum rate: the utility. Proportional fairness: the sum of weights, so that the quotient is a difference in mean log
-    rate. Alpha-fair: |1 - alpha| times the utility's magnitude, a relative difference of the rate that, given to every
-    link, has this utility. QoS: the utility above that of a silent network.
+    Sum rate, energy efficiency: the utility. Proportional fairness: the sum of weights, so that the quotient is a
+    difference in mean log rate. Alpha-fair: |1 - alpha| times the utility's magnitude, a relative difference of the
+    rate that, given to every link, has this utility. QoS: the utility above that of a silent network.
     """
     weights = weights_of(goal, (*np.shape(utility), links))
     match goal.objective if isinstance(goal, Weighted) else goal:
-        case SumRate():
+        case SumRate() | EnergyEfficiency():
             return np.abs(utility)
         case ProportionalFair() | AlphaFair(alpha=1.0):
             return weights.sum(-1)
@@ -71,8 +73,8 @@ def utility_of(goal: Objective, power: np.ndarray, gain: np.ndarray) -> np.ndarr
 
     It is computed in double precision, weights included, whatever type they have.
     """
-    from gfm_ra.rates import spectral_efficiency
-
     rates = spectral_efficiency(power.astype(np.float64), gain)
     plain = goal.objective if isinstance(goal, Weighted) else goal
-    return (weights_of(goal, rates.shape) * np.asarray(plain.benefit(rates))).sum(-1)
+    return (
+        weights_of(goal, rates.shape) * np.asarray(plain.at(power.astype(np.float64)).benefit(rates))
+    ).sum(-1)

@@ -4,9 +4,10 @@ from typing import Any
 
 import numpy as np
 
+from gfm_ra.energy import energy_goal
 from gfm_ra.goals import AlphaFair, Objective, ProportionalFair, QoS, SumRate
 from gfm_ra.network import Network
-from gfm_ra.solvers import fair_optimum
+from gfm_ra.solvers import energy_optimum, fair_optimum
 from gfm_ra.solvers.branch_and_bound import (
     MOST_LINKS,
     Aim,
@@ -20,6 +21,9 @@ from gfm_ra.solvers.weighted_mmse import wmmse
 
 SEARCHED, FAIR_SEARCHED = 12, 5
 """Links up to which branch and bound runs without a limit, and where the tangent has not proven enough."""
+_ENDLESS = (
+    "exact: {} links may take for ever: give time_limit_s or most_boxes, and get the bounds reached by then"
+)
 _STARTS, _ITERATIONS = 30, 100
 _INSIDE = 0.999
 """Part of the tolerance that the search works with: powers are rounded to float32 afterwards."""
@@ -61,6 +65,8 @@ def optimum(
     until = deadline(time_limit_s)
     count, links, _ = batch.shape
     goal = flat_goal(goal, shape, links)
+    if energy_goal(goal) is not None:
+        return _most_efficient(batch, goal, shape, tolerance, until, initial_power, most_boxes, threads)
     power = starts(batch, goal, threads)
     if initial_power is not None:
         power = better_of(batch, goal, power, _given(initial_power, shape, links))
@@ -74,9 +80,7 @@ def optimum(
     if links > MOST_LINKS and not fair_optimum.is_concave(goal):
         raise ValueError(f"exact: {links} links: at most {MOST_LINKS} are searched for {goal!r}")
     if links > SEARCHED and not limited and not fair_optimum.is_concave(goal):
-        raise ValueError(
-            f"exact: {links} links may take for ever: give time_limit_s or most_boxes, and get the bounds by then"
-        )
+        raise ValueError(_ENDLESS.format(links))
     most = FAIR_SEARCHED if fair_optimum.is_concave(goal) else SEARCHED
     if rows.size and links <= MOST_LINKS and (links <= most or limited):
         part = flat_goal(goal, (count,), links, rows)
@@ -85,6 +89,23 @@ def optimum(
         power[rows], boxes[rows] = found.power, found.boxes
         upper[rows] = np.minimum(upper[rows], found.upper)
     return certified(batch, goal, power, upper, boxes, shape)
+
+
+def _most_efficient(
+    batch: np.ndarray, goal: Objective, shape: tuple[int, ...], tolerance: float, until: float,
+    initial_power: np.ndarray | None, most_boxes: int | None, threads: int | None,
+) -> Certificate:  # fmt: skip
+    """`optimum` for energy efficiency."""
+    links = batch.shape[-1]
+    energy_optimum.check(goal)
+    if links > SEARCHED and until == 0.0 and most_boxes is None:
+        raise ValueError(_ENDLESS.format(links))
+    power = energy_optimum.starts(batch, goal)
+    if initial_power is not None:
+        power = better_of(batch, goal, power, _given(initial_power, shape, links))
+    boxes = 2**62 if most_boxes is None else most_boxes
+    found = energy_optimum.best(batch, goal, power, _INSIDE * tolerance, boxes, until, threads)
+    return certified(batch, goal, found.power, found.upper, found.boxes, shape)
 
 
 def known_gains(gain: Any, caller: str) -> tuple[np.ndarray, tuple[int, ...]]:  # noqa: ANN401

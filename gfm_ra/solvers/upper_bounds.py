@@ -4,8 +4,9 @@ from typing import Any
 
 import numpy as np
 
+from gfm_ra.energy import energy_goal
 from gfm_ra.goals import Objective, SumRate
-from gfm_ra.solvers import fair_optimum
+from gfm_ra.solvers import energy_optimum, fair_optimum
 from gfm_ra.solvers.branch_and_bound import search
 from gfm_ra.solvers.certificate import plain_of, weights_of
 from gfm_ra.solvers.optimum import aim_of, allowance_of, flat_goal, known_gains
@@ -32,7 +33,7 @@ def bounds(
 ) -> dict[str, np.ndarray]:
     """Upper bounds [...] of the utility over all powers, by name; each is valid by itself.
 
-    single-links : every link as if it were alone.
+    single-links : every link as if it were alone; the only one for energy efficiency.
     groups : links in groups of `group` that disturb each other most, each group's optimum (or the bound that 4,000
         boxes of branch and bound leave) as if the others were silent.
     tangent : only for proportional and alpha-fairness from alpha = 1 on, whose utility is concave in the powers'
@@ -47,6 +48,8 @@ def bounds(
         raise ValueError(f"bounds: a group has 2 to 8 links, got {group!r}")
     count, links, _ = batch.shape
     goal = flat_goal(goal, shape, links)
+    if energy_goal(goal) is not None:
+        return {"single-links": energy_optimum.alone(batch, goal).reshape(shape)}
     weights = np.array(weights_of(goal, (count, links)))
     alone = _alone(batch, goal, weights)
     found = {"single-links": alone.sum(-1) + 1e-12 * np.abs(alone).sum(-1)}

@@ -15,6 +15,7 @@ COMPILED = {
     "gfm_ra/inference/efforts.py": (
         "gfm_ra/core/common", "gfm_ra/core/efforts", "gfm_ra/core/network", "gfm_ra/core/solvers",
     ),
+    "gfm_ra/solvers/branch_and_bound.py": ("gfm_ra/core/exact",),
     "gfm_ra/core/survey.py": ("gfm_ra/core/common",),
 }  # fmt: skip
 COMPILED_SUFFIXES = (".cpp", ".hpp")
