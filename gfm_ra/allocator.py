@@ -119,10 +119,8 @@ class Allocator:
         rows = (flat[begin : begin + step] for begin in range(0, max(len(flat), 1), step))
         remarks = self.remarks(chosen, effort)
         if certify:
-            proven.check_certifiable(network, chosen)
-        parts = list(self.parts(rows, chosen, effort, remarks, seed, first_index, threads))
-        if certify:
-            parts = proven.certified(parts, flat, chosen, threads)
+            proven.check_certifiable(network.survey.unknown, chosen)
+        parts = list(self.parts(rows, chosen, effort, remarks, seed, first_index, threads, certify))
         notes = (*doubts(network), *remarks.lines(single=not network.shape))
         return _together(parts, network, notes, chosen)
 
@@ -139,6 +137,7 @@ class Allocator:
         seed: int = 0,
         first_index: int = 0,
         threads: int | None = None,
+        certify: bool = False,
     ) -> Iterator[Allocation]:
         """Answers to rows of networks [B, K, K] one after the other: what `allocate` does with each part of a batch.
 
@@ -151,7 +150,8 @@ class Allocator:
         begin = 0
         for network in networks:
             aim = part_of(goal, begin, begin + len(network))
-            yield self._answer(network, aim, effort, seed, first_index + begin, remarks, threads)
+            answer = self._answer(network, aim, effort, seed, first_index + begin, remarks, threads)
+            yield proven.certified(answer, network, aim, threads) if certify else answer
             begin += len(network)
 
     def check(self, goal: Objective, effort: Effort, unknown: bool = False) -> None:

@@ -19,6 +19,7 @@ from gfm_ra.files.gains import Gains
 from gfm_ra.files.writers import check_writable, writing
 from gfm_ra.inference.allocation import Allocation
 from gfm_ra.inference.comparison import Effort
+from gfm_ra.inference.proven import check_certifiable
 from gfm_ra.loading import load
 
 _OUTPUT_FORMATS = ("csv", "tsv", "json")
@@ -39,6 +40,8 @@ def command(chosen: argparse.Namespace) -> int:
         asked = question.looked_at(chosen, path, gains)
         effort: Effort = chosen.effort or "balanced"
         allocator.check(goal, effort, asked.unknown > 0)
+        if chosen.certify:
+            check_certifiable(asked.unknown, goal)
         explanations = Explanations(asked, chosen.json) if chosen.explain else None
         asked.tell()
         remarks = allocator.remarks(goal, effort)
@@ -48,7 +51,8 @@ def command(chosen: argparse.Namespace) -> int:
             write = stack.enter_context(writing(out, shape, np.dtype(np.float32), "power"))
         answers: list[Allocation] = []
         summary = _Summary()
-        for answer in allocator.parts(asked.networks(), goal, effort, remarks, chosen.seed or 0):
+        seed, certify = chosen.seed or 0, bool(chosen.certify)
+        for answer in allocator.parts(asked.networks(), goal, effort, remarks, seed, certify=certify):
             if write is not None:
                 write(answer.power[0] if gains.single else answer.power)
             summary.add(answer)
@@ -95,7 +99,8 @@ def _standard_output(kind: str | None):  # noqa: ANN202
 def _as_json(answers: list[Allocation], single: bool) -> dict[str, Any]:
     """All answers as one object; what is not known is null."""
     found: dict[str, Any] = {}
-    for key in ("power", "rate", "utility", "source", "below_min_rate"):
+    keys = ("power", "rate", "utility", "source", "below_min_rate")
+    for key in keys if answers[0].gap is None else (*keys, "gap"):
         values = np.concatenate([np.atleast_1d(getattr(answer, key)) for answer in answers])
         listed = values.tolist()
         found[key] = without_nan(listed[0] if single else listed)
@@ -108,6 +113,7 @@ class _Summary:
     def __init__(self) -> None:
         self._sum_rate, self._known, self._missed = 0.0, 0, 0
         self._sources: Counter[str] = Counter()
+        self._largest_gap: float | None = None
 
     def add(self, answer: Allocation) -> None:
         """Count the answers to [B] networks."""
@@ -116,6 +122,8 @@ class _Summary:
         self._known += len(known)
         self._missed += int(answer.below_min_rate.sum())
         self._sources.update(map(str, answer.source))
+        if answer.gap is not None:
+            self._largest_gap = max(self._largest_gap or 0.0, float(np.max(answer.gap)))
 
     def line(self, gains: Gains) -> str:
         """Everything in one line."""
@@ -127,4 +135,7 @@ class _Summary:
         if self._missed:
             words.append(f"{self._missed} link{'s' * (self._missed > 1)} below the least rate")
         words.append(", ".join(f"{name}: {count}" for name, count in self._sources.most_common()))
+        if self._largest_gap is not None:
+            most = "at most " if gains.networks > 1 else ""
+            words.append(f"proven: {most}{self._largest_gap:.2g} below an upper bound of the optimum")
         return "; ".join(words)

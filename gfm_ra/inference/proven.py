@@ -1,15 +1,17 @@
 """What exact methods add to an answer: better powers where they are quick, and its distance from the optimum."""
 
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
 
 from gfm_ra.energy import energy_goal
 from gfm_ra.goal_family import is_ours, numbers_of
+from gfm_ra.goal_family import utility_of as of_rates
 from gfm_ra.goals import Objective
 from gfm_ra.inference.allocation import Allocation, missed
 from gfm_ra.inference.answers import Answers
-from gfm_ra.inference.prompts import part_of, selected
+from gfm_ra.inference.prompts import selected
 from gfm_ra.network import Network
 from gfm_ra.rates import spectral_efficiency
 from gfm_ra.solvers import fair_optimum, wmmse
@@ -33,7 +35,7 @@ _PROVEN = 1e-3
 
 def knows(goal: Objective) -> bool:
     """Whether exact methods know a goal."""
-    return is_ours(goal) and (numbers_of(goal) is not None or has_optimum(goal))
+    return (is_ours(goal) and numbers_of(goal) is not None) or has_optimum(goal)
 
 
 def has_optimum(goal: Objective) -> bool:
@@ -57,34 +59,25 @@ def sharpened(
     return found
 
 
-def check_certifiable(network: Network, goal: Objective) -> None:
-    """Raise ValueError, one line, where nothing can be proven."""
+def check_certifiable(unknown: int, goal: Objective) -> None:
+    """Raise ValueError, one line, where nothing can be proven; unknown : how many gains are."""
     if not knows(goal):
         raise ValueError(f"allocate: nothing can be proven for the goal {goal!r}: leave certify out")
-    if network.survey.unknown:
-        raise ValueError(
-            f"allocate: {network.survey.unknown} gains are unknown: nothing can be proven, leave certify out"
-        )
+    if unknown:
+        raise ValueError(f"allocate: {unknown} gains are unknown: nothing can be proven, leave certify out")
 
 
-def certified(
-    parts: list[Allocation], network: Network, goal: Objective, threads: int | None
-) -> list[Allocation]:
-    """The answers to the parts of networks [B, K, K] with their gaps, and better powers where the proof met them."""
-    proven, begin = [], 0
-    for part in parts:
-        rows = slice(begin, begin + len(part.power))
-        gain, aim = network[rows].gain.astype(np.float64), part_of(goal, rows.start, rows.stop)
-        begin = rows.stop
-        proof = certificate(gain, aim, part.power, threads)
-        changed = (proof.power != part.power).any(-1)
-        rate = np.where(
-            changed[:, None], spectral_efficiency(proof.power.astype(np.float64), gain), part.rate
-        )
-        source = np.where(changed, SOURCE, part.source)
-        utility = np.asarray(aim.utility(rate))
-        proven.append(Allocation(proof.power, rate, utility, source, missed(rate, aim), gap=proof.gap))
-    return proven
+def certified(answer: Allocation, network: Network, goal: Objective, threads: int | None) -> Allocation:
+    """The answer to networks [B, K, K] with its gaps, and with better powers where the proof met them."""
+    gain = network.gain.astype(np.float64)
+    proof = certificate(gain, goal, answer.power, threads)
+    changed = (proof.power != answer.power).any(-1)
+    power = proof.power.astype(np.float64)
+    rate = np.where(changed[:, None], spectral_efficiency(power, gain), answer.rate)
+    return replace(
+        answer, power=proof.power, rate=rate, utility=of_rates(goal, rate, power), gap=proof.gap,
+        source=np.where(changed, SOURCE, answer.source), below_min_rate=missed(rate, goal),
+    )  # fmt: skip
 
 
 def improved(

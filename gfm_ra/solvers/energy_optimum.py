@@ -61,18 +61,17 @@ def best(
         )
         allowance = Allowance(tolerance, 0.0, np.zeros(count), most_boxes, until)
         found = search(batch, aim, power, allowance, threads)
-        return Found(found.power, found.upper, found.boxes)
+        return Found(found.power, np.minimum(found.upper, alone(batch, goal)), found.boxes)
     # What is left of sum w R - value (sum p / efficiency + circuits) is a sum of rates with a price of power.
     circuits = links * plain.circuit_power
     upper, boxes = alone(batch, goal), np.zeros(count, np.int64)
     power = power.copy()
     rows = np.arange(count)
     for _ in range(_ROUNDS):
-        value = _of(goal, power, batch, rows)
-        rows = rows[upper[rows] > value * (1 + tolerance)]
+        rows = rows[upper[rows] > utility_of(goal, power, batch)[rows] * (1 + tolerance)]
         if not rows.size:
             break
-        value = _of(goal, power, batch, rows)
+        value = _of(goal, power[rows], batch, rows)
         price = np.repeat(value[:, None] / plain.amplifier_efficiency, links, 1)
         aim = Aim(Shape.LINEAR, 0.0, 0.0, weights[rows], price)
         # Relative to what the circuits cost, which is what the search finds where `value` is the optimum.
@@ -83,8 +82,7 @@ def best(
         upper[rows] = np.minimum(upper[rows], value + most / circuits)
         better = _of(goal, found.power, batch, rows) > value
         power[rows] = np.where(better[:, None], found.power, power[rows])
-        # Without better powers the bound will not change either.
-        rows = rows[better]
+        rows = rows[better]  # without better powers the bound will not change either
     return Found(power, upper, boxes)
 
 
@@ -117,7 +115,6 @@ def _single(
 
 
 def _of(goal: Objective, power: np.ndarray, batch: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Energy efficiency of some networks, whose numbers are `rows`; power [B, K] or that of the rows."""
-    some = power[rows] if len(power) == len(batch) else power
+    """Energy efficiency [R] of the networks whose numbers are `rows` at powers [R, K]."""
     aim = Weighted(goal.objective, np.asarray(goal.weights)[rows]) if isinstance(goal, Weighted) else goal
-    return utility_of(aim, some, batch[rows])
+    return utility_of(aim, power, batch[rows])

@@ -264,7 +264,9 @@ def _needed_power(gain: np.ndarray, order: float, weights: np.ndarray, steepest:
     np.fill_diagonal(others, 0.0)
     harm = steepest @ others
     most_noise = 1.0 + others.sum(-1)
-    allowed = weights * direct / np.maximum(harm, 1e-300) / 2.0 ** (order - 1.0) * (1 - 1e-9)
+    with np.errstate(divide="ignore"):
+        allowed = np.where(harm > 0.0, weights * direct / np.maximum(harm, 1e-200), np.inf)
+    allowed = allowed / 2.0 ** (order - 1.0) * (1 - 1e-9)
     low, high = np.zeros_like(direct), direct.copy()  # signal over noise
     for _ in range(80):
         middle = 0.5 * (low + high)
@@ -273,7 +275,7 @@ def _needed_power(gain: np.ndarray, order: float, weights: np.ndarray, steepest:
         )
         gains = product * _LN_2 < allowed
         low, high = np.where(gains, middle, low), np.where(gains, high, middle)
-    return np.where(direct > 0.0, low / np.maximum(direct, 1e-300), 0.0)
+    return np.where(direct > 0.0, np.minimum(low / np.maximum(direct, 1e-300), 1.0), 0.0)
 
 
 def _steepest(order: float, weights: np.ndarray, utility: float) -> np.ndarray:
