@@ -2,32 +2,25 @@
 
 import argparse
 import json
-import shutil
 import sys
-import tempfile
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from gfm_ra.allocator import Allocator
+from gfm_ra.cli import question
+from gfm_ra.cli.explain import Explanations
+from gfm_ra.cli.question import STANDARD, say, without_nan
 from gfm_ra.errors import InputError
-from gfm_ra.files.gains import RECEIVERS, Gains, open_gains
-from gfm_ra.files.plausibility import survey
-from gfm_ra.files.weights import read_weights
+from gfm_ra.files.gains import Gains
 from gfm_ra.files.writers import check_writable, writing
-from gfm_ra.goals import Objective, SumRate
 from gfm_ra.inference.allocation import Allocation
 from gfm_ra.inference.comparison import Effort
-from gfm_ra.inference.prompts import GOAL_OF_OPTION, goal_of
 from gfm_ra.loading import load
-from gfm_ra.network import Network
 
-STANDARD = "-"
-FORMATS = ("csv", "tsv", "json", "npy", "npz", "parquet", "mat", "h5")
 _OUTPUT_FORMATS = ("csv", "tsv", "json")
 
 
@@ -35,92 +28,59 @@ def command(chosen: argparse.Namespace) -> int:
     """Read, check, answer part by part, write."""
     _check(chosen)
     with ExitStack() as stack:
-        path = (
-            stack.enter_context(_standard_input(chosen.format))
-            if chosen.gains == STANDARD
-            else Path(chosen.gains)
-        )
+        path = stack.enter_context(question.file_of(chosen))
         inputs = [path, *([Path(chosen.weights)] if chosen.weights else [])]
         out = Path(chosen.powers) if chosen.powers not in (None, STANDARD) else None
         if out is not None:
             check_writable(out, inputs)
-        gains = open_gains(path, "db" if chosen.db else chosen.unit, chosen.orientation or RECEIVERS)
+        gains = question.opened(chosen, path)
         allocator = load(chosen.model)
-        goal = _goal(chosen, allocator, gains.links)
-        name = "stdin" if chosen.gains == STANDARD else str(path)
-        looked = survey(gains)
-        notes = [note.replace(str(path), name) for note in looked.notes]
-        if chosen.strict and notes:
-            raise InputError(f"{notes[0]} (--strict)")
+        goal = question.goal_for(chosen, allocator.objective, gains.links)
+        asked = question.looked_at(chosen, path, gains)
         effort: Effort = chosen.effort or "balanced"
-        allocator.check(goal, effort, looked.findings.unknown > 0)
-        for line in (looked.summary().replace(str(path), name), *notes):
-            _say(line)
+        allocator.check(goal, effort, asked.unknown > 0)
+        explanations = Explanations(asked, chosen.json) if chosen.explain else None
+        asked.tell()
         remarks = allocator.remarks(goal, effort)
+        write = None if chosen.json else _standard_output(chosen.format)
         if out is not None:
             shape = (gains.links,) if gains.single else (gains.networks, gains.links)
             write = stack.enter_context(writing(out, shape, np.dtype(np.float32), "power"))
-        elif not chosen.json:
-            write = _standard_output(chosen.format)
-        else:
-            write = None
-        answers, summary = [], _Summary()
-        for answer in allocator.parts(_networks(gains), goal, effort, remarks, chosen.seed):
+        answers: list[Allocation] = []
+        summary = _Summary()
+        for answer in allocator.parts(asked.networks(), goal, effort, remarks, chosen.seed or 0):
             if write is not None:
                 write(answer.power[0] if gains.single else answer.power)
             summary.add(answer)
-            answers += [answer] if chosen.json else []
-    notes_of_answers = remarks.lines(gains.single)
+            if explanations:
+                explanations.add(answer)
+            answers += [replace(answer, network=None)] if chosen.json else []  # gains take more than answers
+    notes = remarks.lines(gains.single)
     if chosen.json:
-        print(json.dumps(_as_json(answers, gains.single) | {"notes": [*notes, *notes_of_answers]}))  # noqa: T201
-    for note in notes_of_answers:
-        _say(note)
-    _say(f"{out or 'stdout'}: {summary.line(gains)}")
+        found = _as_json(answers, gains.single) | {"notes": [*asked.notes, *notes]}
+        print(json.dumps(found | (explanations.as_json() if explanations else {})))  # noqa: T201
+    for note in notes:
+        say(note)
+    say(f"{out or 'stdout'}: {summary.line(gains)}")
+    if explanations and not chosen.json:
+        print(explanations.text(), file=sys.stderr)  # noqa: T201
     return 0
 
 
 def _check(chosen: argparse.Namespace) -> None:
-    if chosen.db and chosen.unit == "linear":
-        raise InputError("--db and --unit linear: say one of them")
-    if chosen.format is not None:
-        if chosen.gains != STANDARD and chosen.powers is not None:
+    question.check(chosen)
+    if chosen.format is not None and chosen.gains != STANDARD:
+        if chosen.powers is not None:
             raise InputError("--format is of stdin and stdout: the ending of a file says what it is")
-        known = FORMATS if chosen.gains == STANDARD else _OUTPUT_FORMATS
-        if chosen.format not in known:
-            raise InputError(f"--format {chosen.format}: choose one of {', '.join(known)}")
-    elif chosen.gains == STANDARD:
-        raise InputError(f"- needs --format: say what stdin is, {', '.join(FORMATS)}")
+        if chosen.format not in _OUTPUT_FORMATS:
+            raise InputError(f"--format {chosen.format}: choose one of {', '.join(_OUTPUT_FORMATS)}")
     if chosen.polish is not None and chosen.polish < 0:
         raise InputError(f"--polish {chosen.polish}: must be 0 or more")
     if chosen.guard or chosen.polish is not None:
         old = "--guard" if chosen.guard else "--polish"
         if chosen.effort == "fast":
             raise InputError(f"{old} and --effort fast contradict each other: say --effort balanced")
-        _say(f"{old} is part of --effort balanced now: it does nothing more")
-
-
-def _goal(chosen: argparse.Namespace, allocator: Allocator, links: int) -> Objective:
-    """The goal that was asked for, or the one that the model was tuned for."""
-    weights = read_weights(Path(chosen.weights), links) if chosen.weights else None
-    options = {name: getattr(chosen, name) for name in GOAL_OF_OPTION}
-    goal = chosen.goal or allocator.objective or SumRate.name
-    return goal_of(goal, weights, (links,), **options)
-
-
-def _networks(gains: Gains) -> Iterator[Network]:
-    """The file's networks part by part, so that memory does not grow with their number."""
-    for part in gains.parts():
-        yield Network(gain_db=part) if gains.unit == "db" else Network(part)
-
-
-@contextmanager
-def _standard_input(kind: str) -> Iterator[Path]:
-    """What stdin holds, as a file: formats are read from files, and it may be read twice."""
-    with tempfile.TemporaryDirectory(prefix="gfm-ra-") as folder:
-        path = Path(folder) / f"stdin.{kind}"
-        with path.open("wb") as file:
-            shutil.copyfileobj(sys.stdin.buffer, file)
-        yield path
+        say(f"{old} is part of --effort balanced now: it does nothing more")
 
 
 def _standard_output(kind: str | None):  # noqa: ANN202
@@ -138,14 +98,8 @@ def _as_json(answers: list[Allocation], single: bool) -> dict[str, Any]:
     for key in ("power", "rate", "utility", "source", "below_min_rate"):
         values = np.concatenate([np.atleast_1d(getattr(answer, key)) for answer in answers])
         listed = values.tolist()
-        found[key] = _without_nan(listed[0] if single else listed)
+        found[key] = without_nan(listed[0] if single else listed)
     return found
-
-
-def _without_nan(value: Any) -> Any:  # noqa: ANN401 (nested lists)
-    if isinstance(value, list):
-        return [_without_nan(entry) for entry in value]
-    return None if isinstance(value, float) and not np.isfinite(value) else value
 
 
 class _Summary:
@@ -174,7 +128,3 @@ class _Summary:
             words.append(f"{self._missed} link{'s' * (self._missed > 1)} below the least rate")
         words.append(", ".join(f"{name}: {count}" for name, count in self._sources.most_common()))
         return "; ".join(words)
-
-
-def _say(line: str) -> None:
-    print(f"gfm-ra: {line}", file=sys.stderr)  # noqa: T201

@@ -56,6 +56,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="store_true", help="print the version and leave")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", title="commands")
     _allocate(commands)
+    _explain(commands)
     _bench(commands)
     doctor = _command(
         commands, "doctor", "What is installed, what is missing, what to do about it.", "  gfm-ra doctor"
@@ -99,6 +100,21 @@ def _allocate(commands: "argparse._SubParsersAction[_Parser]") -> None:
     one.add_argument(
         "powers", metavar="OUT", nargs="?", help="file for the powers; CSV on stdout unless given"
     )
+    _question(one)
+    one.add_argument("--format", help="of stdin and stdout: csv, tsv, json, npy")
+    one.add_argument(
+        "--json", action="store_true", help="powers, rates, utility, source and notes as JSON on stdout"
+    )
+    one.add_argument(
+        "--explain", action="store_true", help="say on stderr, or in the JSON, why the powers are so"
+    )
+    one.add_argument("--polish", type=int, help=argparse.SUPPRESS)
+    one.add_argument("--guard", action="store_true", help=argparse.SUPPRESS)
+    one.set_defaults(module="allocate")
+
+
+def _question(one: argparse.ArgumentParser) -> None:
+    """What says how gains are to be understood and answered."""
     one.add_argument(
         "--unit",
         type=str.lower,
@@ -121,16 +137,28 @@ def _allocate(commands: "argparse._SubParsersAction[_Parser]") -> None:
     one.add_argument("--weights", metavar="FILE", help="K priorities, one per link")
     one.add_argument("--effort", choices=("fast", "balanced", "best"),
                      help="one pass; never below WMMSE (default); never below the best of 100 WMMSE runs")  # fmt: skip
-    one.add_argument("--seed", type=int, default=0, help="of the random starts of effort best (default: 0)")
+    one.add_argument("--seed", type=int, help="of the random starts of effort best (default: 0)")
     one.add_argument("--model", metavar="NAME", help="weights: a name, a folder, or models:/name@alias")
-    one.add_argument("--format", help="of stdin and stdout: csv, tsv, json, npy")
-    one.add_argument(
-        "--json", action="store_true", help="powers, rates, utility, source and notes as JSON on stdout"
-    )
     one.add_argument("--strict", action="store_true", help="refuse what looks wrong instead of saying so")
-    one.add_argument("--polish", type=int, help=argparse.SUPPRESS)
-    one.add_argument("--guard", action="store_true", help=argparse.SUPPRESS)
-    one.set_defaults(module="allocate")
+
+
+def _explain(commands: "argparse._SubParsersAction[_Parser]") -> None:
+    one = _command(
+        commands, "explain", "Why every transmitter has its power.",
+        "  gfm-ra explain gains.csv --goal qos\n"
+        "  gfm-ra explain gains.csv --link 4 --plot why.png\n"
+        "  gfm-ra explain gains.csv --powers powers.csv\n"
+        "  gfm-ra explain many.npz --network 17 --json",
+    )  # fmt: skip
+    one.add_argument("gains", metavar="FILE", help="gains, K x K or many of them; `-` reads stdin")
+    _question(one)
+    one.add_argument("--format", help="of stdin: csv, tsv, json, npy")
+    one.add_argument("--powers", metavar="FILE", help="explain these, not our answer; K, or K per network")
+    one.add_argument("--network", type=int, metavar="N", help="which of several, from 0")
+    one.add_argument("--link", type=int, metavar="K", help="tell more about this one, from 0")
+    one.add_argument("--plot", metavar="OUT", help="a picture, .png, .pdf or .svg")
+    one.add_argument("--json", action="store_true", help="everything as JSON on stdout")
+    one.set_defaults(module="explain")
 
 
 def _bench(commands: "argparse._SubParsersAction[_Parser]") -> None:

@@ -1,10 +1,17 @@
 """What an allocator answers."""
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
+from gfm_ra.goals import Objective, QoS, Weighted
+from gfm_ra.inference.prompts import selected
+from gfm_ra.network import Network
 from gfm_ra.units import w_to_dbm
+
+if TYPE_CHECKING:
+    from gfm_ra.explain.explanation import Explanation, LinkExplanation
 
 
 @dataclass(frozen=True)
@@ -18,16 +25,76 @@ class Allocation:
     utility: np.ndarray
     """[...], of the goal; NaN for networks with unknown gains."""
     source: np.ndarray
-    """[...], where the powers come from: model, refined, wmmse, energy-efficient or full-reuse, "model, unchecked" with
-    unknown gains."""
+    """[...], where the powers come from: model, refined, wmmse, energy-efficient, full-reuse or exact, "model,
+    unchecked" with unknown gains."""
     below_min_rate: np.ndarray
     """[...], how many links stay below the goal's least rate; 0 for goals without one."""
     notes: tuple[str, ...] = ()
     """What the reader of the powers should know, a line each."""
     transmit_power_w: np.ndarray | None = field(default=None, repr=False)
     """[..., K], full power in watts, where the network knows it."""
+    network: Network | None = field(default=None, repr=False, compare=False)
+    """What was answered, for `explain`: a reference, no copy."""
+    goal: Any = field(default=None, repr=False, compare=False)
+    """What for."""
+    gap: np.ndarray | None = None
+    """[...], how far the utility is from a proven upper bound, if asked for (`certify`): relative; for proportional
+    fairness in mean log rate, for QoS relative to the utility above that of a silent network."""
 
     @property
     def power_dbm(self) -> np.ndarray | None:
         """Powers in dBm, [..., K]; minus infinity for a silent link; None unless the network knows full powers."""
         return None if self.transmit_power_w is None else w_to_dbm(self.power * self.transmit_power_w)
+
+    @overload
+    def explain(self, link: None = None, *, index: int | tuple[int, ...] | None = None) -> "Explanation": ...
+    @overload
+    def explain(self, link: int, *, index: int | tuple[int, ...] | None = None) -> "LinkExplanation": ...
+    def explain(
+        self, link: int | None = None, *, index: int | tuple[int, ...] | None = None
+    ) -> "Explanation | LinkExplanation":
+        """Why the powers are so: every link's own gain, the harm it does, and what switching it would change.
+
+        Args:
+            link: one link, of which more is told; all of them unless given. `print` shows the answer in words.
+            index: which network of several.
+
+        Raises:
+            ValueError: a link or an index that there is not, unknown gains, or a goal without `slope(rates)`.
+        """
+        from gfm_ra.explain.explanation import explain
+
+        if self.network is None:
+            raise ValueError("explain: this answer knows no gains: ask gfm_ra.explain.explanation.explain")
+        flat = self._number(index)
+        gain = self.network.flattened()[flat : flat + 1].gain[0]
+        power = self.power.reshape(-1, self.power.shape[-1])[flat]
+        found = explain(gain, power, selected(self.goal, np.array([flat])), link)
+        return found if link is None else found.links[0]
+
+    def _number(self, index: int | tuple[int, ...] | None) -> int:
+        """Which network of the row of all."""
+        shape = self.power.shape[:-1]
+        if index is None and shape:
+            raise ValueError(
+                f"explain: there are {' x '.join(map(str, shape))} networks: say which one, explain(link, index=...)"
+            )
+        if not shape:
+            if index is not None:
+                raise ValueError("explain: this is the answer to a single network: leave the index out")
+            return 0
+        try:
+            return int(np.ravel_multi_index(index if isinstance(index, tuple) else (index,), shape))  # type: ignore[arg-type]
+        except (ValueError, TypeError):
+            raise ValueError(
+                f"explain: there is no network {index}: they are {list(shape)}, numbered from 0"
+            ) from None
+
+
+def missed(rate: np.ndarray, goal: Objective) -> np.ndarray:
+    """How many links stay below the goal's least rate, [B], of rates [B, K]."""
+    plain = goal.objective if isinstance(goal, Weighted) else goal
+    if not isinstance(plain, QoS):
+        return np.zeros(len(rate), dtype=int)
+    # A rate that rounding puts below the least rate does not miss it; NaN misses nothing.
+    return np.asarray((rate < plain.min_rate * (1 - 1e-5)).sum(-1))

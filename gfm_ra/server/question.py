@@ -10,6 +10,7 @@ from gfm_ra.energy import KIND_OPTION, KINDS, energy_goal
 from gfm_ra.goals import Objective, QoS, SumRate, Weighted
 from gfm_ra.inference.comparison import EFFORTS, Effort
 from gfm_ra.inference.prompts import GOAL_OF_OPTION, goal_of
+from gfm_ra.inference.proven import SEARCHED_LINKS
 from gfm_ra.network import Network
 from gfm_ra.server.errors import HTTPError
 from gfm_ra.server.settings import Limits
@@ -20,7 +21,8 @@ OPTIONS = ("goal", *GOAL_OF_OPTION, "weights", "effort", "seed")
 DEFAULT_EFFORT: Effort = "balanced"
 _LARGEST_SEED = 2**63 - 1
 # Microseconds for one pair of links and one network, roughly: what decides whether somebody else must wait for it.
-_COST: dict[str, tuple[float, float]] = {"fast": (0.06, 60.0), "balanced": (0.10, 80.0), "best": (0.9, 150.0)}
+_COST: dict[str, tuple[float, float]] = {"fast": (0.06, 60.0), "balanced": (0.10, 80.0), "best": (1.6, 150.0)}
+_SEARCH = 9_000.0  # so small networks are searched exactly
 # The same for energy efficiency, and for each call.
 _ENERGY_COST, _ENERGY_CALL = {"balanced": 1.0, "best": 14.0}, 6000.0
 
@@ -45,6 +47,8 @@ class Question(NamedTuple):
         if energy_goal(self.goal) is not None:
             return _ENERGY_CALL + len(self.network) * _ENERGY_COST[self.effort] * self.links**2
         pair, network = _COST[self.effort]
+        if self.effort == "best" and self.links <= SEARCHED_LINKS:
+            network = _SEARCH
         return len(self.network) * (pair * self.links**2 + network)
 
     @property

@@ -1,0 +1,7 @@
+"""Exact answers: global optima with a proof, max-min fairness, and whether least rates can be met."""
+
+from gfm_ra.solvers.certificate import Certificate
+from gfm_ra.solvers.least_rates import Feasibility, feasible, max_min
+from gfm_ra.solvers.optimum import optimum
+
+__all__ = ["Certificate", "Feasibility", "feasible", "max_min", "optimum"]

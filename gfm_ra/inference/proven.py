@@ -1,0 +1,151 @@
+"""What exact methods add to an answer: better powers where they are quick, and its distance from the optimum."""
+
+from itertools import product
+
+import numpy as np
+
+from gfm_ra.goal_family import is_ours, numbers_of
+from gfm_ra.goals import Objective
+from gfm_ra.inference.allocation import Allocation, missed
+from gfm_ra.inference.answers import Answers
+from gfm_ra.inference.prompts import part_of, selected
+from gfm_ra.network import Network
+from gfm_ra.rates import spectral_efficiency
+from gfm_ra.solvers import fair_optimum, wmmse
+from gfm_ra.solvers.certificate import Certificate, scale_of, utility_of
+from gfm_ra.solvers.optimum import optimum
+from gfm_ra.solvers.upper_bounds import upper
+
+SOURCE = "exact"
+"""Where powers come from that branch and bound or Newton's method found."""
+FEW_LINKS = 8
+"""Links up to which all patterns of silent and full links are tried."""
+SEARCHED_LINKS, SEARCHED_BOXES = 6, 20_000
+"""Links up to which effort best searches, and so many boxes: some 15 ms at 6 links."""
+CERTIFIED_BOXES = 300_000
+"""Boxes that a certificate searches, for up to SEARCHED_LINKS links."""
+CLIMBED_LINKS = 200
+"""Links up to which effort best goes on to the optimum of a concave utility, by Newton's method in K unknowns."""
+_PATTERNS, _ITERATIONS = 4, 100
+_PROVEN = 1e-3
+
+
+def knows(goal: Objective) -> bool:
+    """Whether exact methods know a goal."""
+    return is_ours(goal) and numbers_of(goal) is not None
+
+
+def sharpened(
+    found: Answers, gain: np.ndarray, known: np.ndarray, goal: Objective, threads: int | None
+) -> Answers:
+    """Answers with better powers where exact methods find them quickly; known : numbers of the networks to look at."""
+    power, better = improved(gain[known], selected(goal, known), found.power[known], threads)
+    rows = known[better]
+    if rows.size:
+        found.power[rows] = power[better]
+        found.rate[rows] = spectral_efficiency(
+            power[better].astype(np.float64), gain[rows].astype(np.float64)
+        )
+        found.source[rows] = SOURCE
+    return found
+
+
+def check_certifiable(network: Network, goal: Objective) -> None:
+    """Raise ValueError, one line, where nothing can be proven."""
+    if not knows(goal):
+        raise ValueError(f"allocate: nothing can be proven for the goal {goal!r}: leave certify out")
+    if network.survey.unknown:
+        raise ValueError(
+            f"allocate: {network.survey.unknown} gains are unknown: nothing can be proven, leave certify out"
+        )
+
+
+def certified(
+    parts: list[Allocation], network: Network, goal: Objective, threads: int | None
+) -> list[Allocation]:
+    """The answers to the parts of networks [B, K, K] with their gaps, and better powers where the proof met them."""
+    proven, begin = [], 0
+    for part in parts:
+        rows = slice(begin, begin + len(part.power))
+        gain, aim = network[rows].gain.astype(np.float64), part_of(goal, rows.start, rows.stop)
+        begin = rows.stop
+        proof = certificate(gain, aim, part.power, threads)
+        changed = (proof.power != part.power).any(-1)
+        rate = np.where(
+            changed[:, None], spectral_efficiency(proof.power.astype(np.float64), gain), part.rate
+        )
+        source = np.where(changed, SOURCE, part.source)
+        utility = np.asarray(aim.utility(rate))
+        proven.append(Allocation(proof.power, rate, utility, source, missed(rate, aim), gap=proof.gap))
+    return proven
+
+
+def improved(
+    gain: np.ndarray, goal: Objective, power: np.ndarray, threads: int | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Powers float32 [B, K] at least as good as those given, and which networks got better ones [B].
+
+    gain : [B, K, K], all known; power : [B, K]. Nothing is changed where exact methods would take long.
+    """
+    links = power.shape[-1]
+    exact = np.ascontiguousarray(gain, dtype=np.float64)
+    candidates = []
+    if fair_optimum.is_concave(goal):
+        if links <= CLIMBED_LINKS:
+            candidates.append(fair_optimum.climb(exact, goal, power.astype(np.float64)))
+    else:
+        if 1 < links <= FEW_LINKS:
+            candidates.append(_switched(exact, goal, threads))
+        if 1 < links <= SEARCHED_LINKS:
+            start = _best(exact, goal, [power, *candidates])[0]
+            found = optimum(
+                exact, goal, _PROVEN, initial_power=start, most_boxes=SEARCHED_BOXES, threads=threads
+            )
+            candidates.append(
+                wmmse(gain, goal, initial_power=found.power, iterations=_ITERATIONS, threads=threads)
+            )
+            candidates.append(found.power)
+    return _best(exact, goal, [power, *candidates])
+
+
+def certificate(gain: np.ndarray, goal: Objective, power: np.ndarray, threads: int | None) -> Certificate:
+    """How far powers [B, K] are from the optimum of networks gain [B, K, K], all known.
+
+    Up to SEARCHED_LINKS links, or under a concave goal, powers may become better ones. Otherwise the upper bound is
+    that of `gfm_ra.bounds.upper`.
+    """
+    exact, links = np.ascontiguousarray(gain, dtype=np.float64), power.shape[-1]
+    if links <= SEARCHED_LINKS or fair_optimum.is_concave(goal):
+        boxes = CERTIFIED_BOXES if links <= SEARCHED_LINKS else 1
+        found = optimum(exact, goal, _PROVEN, initial_power=power, most_boxes=boxes, threads=threads)
+        if links <= SEARCHED_LINKS or not (found.gap > _PROVEN).any():
+            return found
+        power, highest = found.power, np.minimum(found.upper, upper(exact, goal, threads=threads))
+    else:
+        highest = upper(exact, goal, threads=threads)
+    lower = utility_of(goal, power, exact)
+    highest = np.maximum(highest, lower)
+    gap = (highest - lower) / scale_of(goal, lower, links)
+    return Certificate(power, lower, highest, np.zeros(len(power), np.int64), gap)
+
+
+def _best(exact: np.ndarray, goal: Objective, powers: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """The best of several powers [B, K] as float32, and which of them are not the first [B]."""
+    stacked = np.stack([np.asarray(power, np.float32) for power in powers])
+    chosen = np.stack([utility_of(goal, power, exact) for power in stacked]).argmax(0)
+    return np.take_along_axis(stacked, chosen[None, :, None], 0)[0], chosen > 0
+
+
+def _switched(exact: np.ndarray, goal: Objective, threads: int | None) -> np.ndarray:
+    """WMMSE from the best patterns of silent and full links, the best of them, [B, K]."""
+    count, links, _ = exact.shape
+    patterns = np.array(list(product((0.0, 1.0), repeat=links))[1:], dtype=np.float32)  # [P, K]
+    utility = np.stack(
+        [utility_of(goal, np.broadcast_to(pattern, (count, links)), exact) for pattern in patterns]
+    )  # [P, B]
+    leading = np.argsort(-utility, axis=0, kind="stable")[:_PATTERNS]
+    ended = [
+        wmmse(exact, goal, initial_power=patterns[rows], iterations=_ITERATIONS, threads=threads)
+        for rows in leading
+    ]
+    return _best(exact, goal, ended)[0]
