@@ -38,7 +38,7 @@ def energy_efficient(
 
     Start 0 is full power, or `initial_power` ([..., K]); the others are random, evenly spread in dB over 60 dB below
     full power, keyed as those of `wmmse` by `seed`, the network's number (`first_index` plus its place in the batch)
-    and the start. No step lowers the utility, so more starts or iterations never give less.
+    and the start. The best powers that are met are returned, so more starts or iterations never give less.
 
     gain : [..., K, K]; goal : `gfm_ra.EnergyEfficiency`, weighted or not. Returns float32 [..., K] in [0, 1].
     Raises ValueError for another goal, for gains, powers or weights that are out of range or do not fit, or for
@@ -50,9 +50,8 @@ def energy_efficient(
 
         p_k = a_k s_k / (sum_{j != k} a_j s_j g_jk / (1 + I_j) + log(2) b_k), at most 1, with s = SINR / (1 + SINR).
 
-    For the global ratio this never lowers the utility. For the sum of ratios the way there does not, at its beginning:
-    a start whose utility would fall goes half as far at its next try. The amplitude step of WMMSE from the same
-    parameters needs some thousand iterations where own gains are high.
+    For the global ratio no iteration lowers the utility; for the sum of ratios none was seen to. The amplitude step of
+    WMMSE from the same parameters needs some thousand iterations where own gains are high.
     Source: those of the goal; Jong, An efficient global optimization algorithm for nonlinear sum-of-ratios problem,
     2012; Papandriopoulos and Evans, SCALE: a low-complexity distributed protocol for spectrum balancing in multiuser
     DSL networks, IEEE Trans. Inf. Theory 2009 (the approximation); Shen and Yu, Fractional programming for
@@ -109,15 +108,6 @@ class _Point(NamedTuple):
     rates: np.ndarray  # [B, S, K]
     utility: np.ndarray  # [B, S]
 
-    def where(self, chosen: np.ndarray, other: "_Point") -> "_Point":
-        """The starts of this point that are chosen [B, S], those of the other elsewhere."""
-        wide = chosen[..., None]
-        fields = (
-            np.where(wide if mine.ndim == 3 else chosen, mine, its)
-            for mine, its in zip(self, other, strict=True)
-        )
-        return _Point(*fields)
-
 
 class _Fractions:
     """Networks under a goal."""
@@ -146,24 +136,16 @@ class _Fractions:
 
 
 def _climbed(fractions: _Fractions, power: np.ndarray, iterations: int) -> np.ndarray:
-    """Powers that starts [B, S, K] lead to, of no less utility."""
+    """The best powers that are met on the way from starts [B, S, K]."""
     # Powers of hopeless links underflow, and their price may overflow.
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         now = fractions.point(power)
-        share = np.ones(now.utility.shape)  # of the way to the target, in dB
+        best, most = now.power, now.utility
         for _ in range(iterations):
-            other = fractions.point(_towards(now.power, fractions.target(now), share))
-            better = other.utility >= now.utility  # NaN never is
-            now, share = other.where(better, now), np.where(better, np.minimum(2.0 * share, 1.0), share / 2.0)
-    return now.power
-
-
-def _towards(power: np.ndarray, target: np.ndarray, share: np.ndarray) -> np.ndarray:
-    """Powers [B, S, K] so much of the way to the target, in dB: share [B, S]."""
-    if (share == 1.0).all():
-        return target
-    part = share[..., None]
-    return power ** (1.0 - part) * target**part
+            now = fractions.point(fractions.target(now))
+            better = now.utility > most  # NaN never is
+            best, most = np.where(better[..., None], now.power, best), np.where(better, now.utility, most)
+    return best
 
 
 def _best(fractions: _Fractions, begin: np.ndarray, end: np.ndarray) -> np.ndarray:

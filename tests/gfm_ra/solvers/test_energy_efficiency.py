@@ -104,6 +104,21 @@ def test_never_worse_than_given_powers_or_full_power(kind: Kind) -> None:
     np.testing.assert_array_equal(energy_efficient(gain, goal, iterations=0), np.ones((50, 5)))
 
 
+def test_the_best_powers_that_are_met_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    gain, goal, draws = gains(6, 10, 4), EnergyEfficiency(0.1, kind="weighted-sum"), np.random.default_rng(0)
+    met: list[np.ndarray] = [np.ones((10, 1, 4))]
+
+    def anywhere(fractions: object, now: object) -> np.ndarray:
+        met.append(draws.random((10, 1, 4)) ** 8 if len(met) % 3 else np.full((10, 1, 4), np.nan))
+        return met[-1]
+
+    monkeypatch.setattr("gfm_ra.solvers.energy_efficiency._Fractions.target", anywhere)
+    found = utility(energy_efficient(gain, goal, iterations=20), gain, goal)
+    values = [utility(power[:, 0], gain, goal) for power in met if not np.isnan(power).any()]
+    np.testing.assert_allclose(found, np.max(values, axis=0), rtol=1e-5)
+    assert len(met) == 21
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_answer_is_the_same_alone_and_in_any_batch(kind: Kind, monkeypatch: pytest.MonkeyPatch) -> None:
     gain, goal = gains(4, 12, 7), EnergyEfficiency(0.1, kind=kind)
