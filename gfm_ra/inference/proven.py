@@ -97,7 +97,13 @@ def improved(
         if links <= SEARCHED_LINKS:
             candidates.append(
                 optimum(
-                    exact, goal, _PROVEN, initial_power=power, most_boxes=SEARCHED_BOXES, threads=threads
+                    exact,
+                    goal,
+                    _PROVEN,
+                    initial_power=power,
+                    most_boxes=SEARCHED_BOXES,
+                    threads=threads,
+                    cut=False,
                 ).power
             )
     else:
@@ -106,7 +112,13 @@ def improved(
         if 1 < links <= SEARCHED_LINKS:
             start = _best(exact, goal, [power, *candidates])[0]
             found = optimum(
-                exact, goal, _PROVEN, initial_power=start, most_boxes=SEARCHED_BOXES, threads=threads
+                exact,
+                goal,
+                _PROVEN,
+                initial_power=start,
+                most_boxes=SEARCHED_BOXES,
+                threads=threads,
+                cut=False,
             )
             candidates.append(
                 wmmse(gain, goal, initial_power=found.power, iterations=_ITERATIONS, threads=threads)
@@ -124,7 +136,9 @@ def certificate(gain: np.ndarray, goal: Objective, power: np.ndarray, threads: i
     exact, links = np.ascontiguousarray(gain, dtype=np.float64), power.shape[-1]
     if links <= SEARCHED_LINKS or fair_optimum.is_concave(goal):
         boxes = CERTIFIED_BOXES if links <= SEARCHED_LINKS else 1
-        found = optimum(exact, goal, _PROVEN, initial_power=power, most_boxes=boxes, threads=threads)
+        found = optimum(
+            exact, goal, _PROVEN, initial_power=power, most_boxes=boxes, threads=threads, cut=False
+        )
         if links <= SEARCHED_LINKS or not (found.gap > _PROVEN).any():
             return found
         power, highest = found.power, np.minimum(found.upper, upper(exact, goal, threads=threads))

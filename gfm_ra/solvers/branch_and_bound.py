@@ -88,16 +88,22 @@ class _Task(ctypes.Structure):
 
 
 def search(
-    gain: np.ndarray, aim: Aim, start: np.ndarray, allowance: Allowance, threads: int | None = None
+    gain: np.ndarray,
+    aim: Aim,
+    start: np.ndarray,
+    allowance: Allowance,
+    threads: int | None = None,
+    cut: bool = True,
 ) -> Found:
     """Search all powers of networks gain [B, K, K] float64 from powers start [B, K].
 
-    One network is cut into parts for threads, many are dealt out whole; the answer does not depend on how many threads
+    Networks are dealt out to threads. A single one is cut into parts for them, each with the limit of boxes, unless
+    `cut` is False: its answer is then the one that it would get among others. Answers do not depend on how many threads
     there are unless time runs out. Raises MemoryError if the core gets none.
     """
     count, links, _ = gain.shape
     low, high = np.zeros((count, links)), np.ones((count, links))
-    if count > 1:
+    if count > 1 or not cut:
         return _search(gain, aim, start, low, high, allowance, threads)
     parts = np.empty((_PARTS, 2, links))
     left = np.zeros(1, np.int64)

@@ -45,7 +45,7 @@ def starts(batch: np.ndarray, goal: Objective) -> np.ndarray:
 
 def best(
     batch: np.ndarray, goal: Objective, power: np.ndarray, tolerance: float, most_boxes: int, until: float,
-    threads: int | None,
+    threads: int | None, cut: bool = True,
 ) -> Found:  # fmt: skip
     """The best powers for gains [B, K, K] float64, from powers [B, K], to a relative tolerance."""
     plain, weights = check(goal), np.ascontiguousarray(weights_of(goal, power.shape))
@@ -60,7 +60,7 @@ def best(
             efficiency=plain.amplifier_efficiency,
         )
         allowance = Allowance(tolerance, 0.0, np.zeros(count), most_boxes, until)
-        found = search(batch, aim, power, allowance, threads)
+        found = search(batch, aim, power, allowance, threads, cut)
         return Found(found.power, np.minimum(found.upper, alone(batch, goal)), found.boxes)
     # What is left of sum w R - value (sum p / efficiency + circuits) is a sum of rates with a price of power.
     circuits = links * plain.circuit_power
@@ -76,7 +76,7 @@ def best(
         aim = Aim(Shape.LINEAR, 0.0, 0.0, weights[rows], price)
         # Relative to what the circuits cost, which is what the search finds where `value` is the optimum.
         allowance = Allowance(0.5 * tolerance, 0.0, np.zeros(len(rows)), most_boxes, until)
-        found = search(batch[rows], aim, power[rows], allowance, threads)
+        found = search(batch[rows], aim, power[rows], allowance, threads, cut)
         boxes[rows] += found.boxes
         most = np.maximum(found.upper - value * circuits, 0.0)
         upper[rows] = np.minimum(upper[rows], value + most / circuits)

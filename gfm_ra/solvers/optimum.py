@@ -38,13 +38,15 @@ def optimum(
     initial_power: np.ndarray | None = None,
     most_boxes: int | None = None,
     threads: int | None = None,
+    cut: bool = True,
 ) -> Certificate:
     """The best powers for gain [..., K, K], linear, to a tolerance, and the proof that none are better.
 
     goal: sum rate unless given; any of the package, weighted or not. tolerance: largest `Certificate.gap`, in the unit
     that `gfm_ra.solvers.certificate.scale_of` says. time_limit_s, most_boxes: of the call, and of each network; where
     one of them ends the search, the bounds reached by then are answered. initial_power: [..., K], powers to begin with
-    beside WMMSE's. threads: all cores unless given; answers do not depend on it unless time runs out.
+    beside WMMSE's. threads: all cores unless given; answers do not depend on it unless time runs out. cut: whether a
+    single network is cut into parts for threads; otherwise it gets the answer that it would get among others.
 
     Proportional and alpha-fairness from alpha = 1 on are concave problems but for links without a rate: the optimum is
     found for any number of links, and mostly proven. Otherwise time grows exponentially with it: K = 8 takes about a
@@ -66,7 +68,7 @@ def optimum(
     count, links, _ = batch.shape
     goal = flat_goal(goal, shape, links)
     if energy_goal(goal) is not None:
-        return _most_efficient(batch, goal, shape, tolerance, until, initial_power, most_boxes, threads)
+        return _most_efficient(batch, goal, shape, tolerance, until, initial_power, most_boxes, threads, cut)
     power = starts(batch, goal, threads)
     if initial_power is not None:
         power = better_of(batch, goal, power, _given(initial_power, shape, links))
@@ -85,7 +87,7 @@ def optimum(
     if rows.size and links <= MOST_LINKS and (links <= most or limited):
         part = flat_goal(goal, (count,), links, rows)
         allowance = allowance_of(part, len(rows), links, _INSIDE * tolerance, most_boxes, until)
-        found = search(batch[rows], aim_of(part, len(rows), links), power[rows], allowance, threads)
+        found = search(batch[rows], aim_of(part, len(rows), links), power[rows], allowance, threads, cut)
         power[rows], boxes[rows] = found.power, found.boxes
         upper[rows] = np.minimum(upper[rows], found.upper)
     return certified(batch, goal, power, upper, boxes, shape)
@@ -93,7 +95,7 @@ def optimum(
 
 def _most_efficient(
     batch: np.ndarray, goal: Objective, shape: tuple[int, ...], tolerance: float, until: float,
-    initial_power: np.ndarray | None, most_boxes: int | None, threads: int | None,
+    initial_power: np.ndarray | None, most_boxes: int | None, threads: int | None, cut: bool,
 ) -> Certificate:  # fmt: skip
     """`optimum` for energy efficiency."""
     links = batch.shape[-1]
@@ -104,7 +106,7 @@ def _most_efficient(
     if initial_power is not None:
         power = better_of(batch, goal, power, _given(initial_power, shape, links))
     boxes = 2**62 if most_boxes is None else most_boxes
-    found = energy_optimum.best(batch, goal, power, _INSIDE * tolerance, boxes, until, threads)
+    found = energy_optimum.best(batch, goal, power, _INSIDE * tolerance, boxes, until, threads, cut)
     return certified(batch, goal, found.power, found.upper, found.boxes, shape)
 
 

@@ -98,7 +98,9 @@ def _searched(
     aim: Objective = Weighted(base, own[some])
     start = wmmse(parts[some], aim, iterations=_ITERATIONS, threads=threads).astype(np.float64)
     allowance = allowance_of(aim, len(some), size, _TOLERANCE, _MOST_BOXES, 0.0)
-    upper[some] = search(parts[some], aim_of(aim, len(some), size), start, allowance, threads).upper
+    upper[some] = search(
+        parts[some], aim_of(aim, len(some), size), start, allowance, threads, cut=False
+    ).upper
     return upper.reshape(count, groups).sum(-1)
 
 

@@ -86,9 +86,9 @@ def test_a_network_of_many_gets_the_answer_that_allocate_gives(
 ) -> None:
     asked, parts = [], gfm_ra.Allocator.parts
 
-    def noted(self, networks, goal, effort, remarks, seed=0, first_index=0, threads=None):
+    def noted(self, networks, goal, effort, remarks, seed=0, first_index=0, threads=None, certify=False):
         asked.append((effort, seed, first_index))
-        return parts(self, networks, goal, effort, remarks, seed, first_index, threads)
+        return parts(self, networks, goal, effort, remarks, seed, first_index, threads, certify)
 
     monkeypatch.setattr(gfm_ra.Allocator, "parts", noted)
     words = ("--effort", "best", "--seed", "3")
