@@ -45,7 +45,7 @@ def optimum(
     goal: sum rate unless given; any of the package, weighted or not. tolerance: largest `Certificate.gap`, in the unit
     that `gfm_ra.solvers.certificate.scale_of` says. time_limit_s, most_boxes: of the call, and of each network; where
     one of them ends the search, the bounds reached by then are answered. initial_power: [..., K], powers to begin with
-    beside WMMSE's. threads: all cores unless given; answers do not depend on it unless time runs out. cut: whether a
+    instead of WMMSE's. threads: all cores unless given; answers do not depend on it unless time runs out. cut: whether a
     single network is cut into parts for threads; otherwise it gets the answer that it would get among others.
 
     Proportional and alpha-fairness from alpha = 1 on are concave problems but for links without a rate: the optimum is
@@ -69,9 +69,10 @@ def optimum(
     goal = flat_goal(goal, shape, links)
     if energy_goal(goal) is not None:
         return _most_efficient(batch, goal, shape, tolerance, until, initial_power, most_boxes, threads, cut)
-    power = starts(batch, goal, threads)
-    if initial_power is not None:
-        power = better_of(batch, goal, power, _given(initial_power, shape, links))
+    if initial_power is None:
+        power = starts(batch, goal, threads)
+    else:
+        power = _given(initial_power, shape, links)
     upper, boxes = np.full(count, np.inf), np.zeros(count, np.int64)
     if fair_optimum.is_concave(goal):
         power = fair_optimum.climb(batch, goal, power)
@@ -102,9 +103,10 @@ def _most_efficient(
     energy_optimum.check(goal)
     if links > SEARCHED and until == 0.0 and most_boxes is None:
         raise ValueError(_ENDLESS.format(links))
-    power = energy_optimum.starts(batch, goal)
-    if initial_power is not None:
-        power = better_of(batch, goal, power, _given(initial_power, shape, links))
+    if initial_power is None:
+        power = energy_optimum.starts(batch, goal)
+    else:
+        power = _given(initial_power, shape, links)
     boxes = 2**62 if most_boxes is None else most_boxes
     found = energy_optimum.best(batch, goal, power, _INSIDE * tolerance, boxes, until, threads, cut)
     return certified(batch, goal, found.power, found.upper, found.boxes, shape)
@@ -140,12 +142,6 @@ def starts(batch: np.ndarray, goal: Objective, threads: int | None) -> np.ndarra
     """Powers to begin with, float64 [B, K]: the best of some WMMSE runs."""
     found = wmmse(batch, goal, starts=_STARTS, iterations=_ITERATIONS, threads=threads)
     return found.astype(np.float64)
-
-
-def better_of(batch: np.ndarray, goal: Objective, power: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Of two powers [B, K] each, those of the larger utility."""
-    better = utility_of(goal, other, batch) > utility_of(goal, power, batch)
-    return np.where(better[:, None], other, power)
 
 
 def aim_of(goal: Objective, count: int, links: int) -> Aim:
@@ -208,4 +204,4 @@ def _given(power: np.ndarray, shape: tuple[int, ...], links: int) -> np.ndarray:
         raise ValueError(
             f"exact: initial_power must be {[*shape, links]} numbers in [0, 1], got {list(given.shape)}"
         )
-    return given.reshape(-1, links)
+    return given.reshape(-1, links).copy()
