@@ -45,8 +45,8 @@ def optimum(
     goal: sum rate unless given; any of the package, weighted or not. tolerance: largest `Certificate.gap`, in the unit
     that `gfm_ra.solvers.certificate.scale_of` says. time_limit_s, most_boxes: of the call, and of each network; where
     one of them ends the search, the bounds reached by then are answered. initial_power: [..., K], powers to begin with
-    instead of WMMSE's. threads: all cores unless given; answers do not depend on it unless time runs out. cut: whether a
-    single network is cut into parts for threads; otherwise it gets the answer that it would get among others.
+    instead of WMMSE's. threads: all cores unless given; answers do not depend on it unless time runs out. cut: whether
+    a single network is cut into parts for threads; otherwise it gets the answer that it would get among others.
 
     Proportional and alpha-fairness from alpha = 1 on are concave problems but for links without a rate: the optimum is
     found for any number of links, and mostly proven. Otherwise time grows exponentially with it: K = 8 takes about a
@@ -69,10 +69,7 @@ def optimum(
     goal = flat_goal(goal, shape, links)
     if energy_goal(goal) is not None:
         return _most_efficient(batch, goal, shape, tolerance, until, initial_power, most_boxes, threads, cut)
-    if initial_power is None:
-        power = starts(batch, goal, threads)
-    else:
-        power = _given(initial_power, shape, links)
+    power = starts(batch, goal, threads) if initial_power is None else _given(initial_power, shape, links)
     upper, boxes = np.full(count, np.inf), np.zeros(count, np.int64)
     if fair_optimum.is_concave(goal):
         power = fair_optimum.climb(batch, goal, power)
@@ -103,10 +100,9 @@ def _most_efficient(
     energy_optimum.check(goal)
     if links > SEARCHED and until == 0.0 and most_boxes is None:
         raise ValueError(_ENDLESS.format(links))
-    if initial_power is None:
-        power = energy_optimum.starts(batch, goal)
-    else:
-        power = _given(initial_power, shape, links)
+    power = (
+        energy_optimum.starts(batch, goal) if initial_power is None else _given(initial_power, shape, links)
+    )
     boxes = 2**62 if most_boxes is None else most_boxes
     found = energy_optimum.best(batch, goal, power, _INSIDE * tolerance, boxes, until, threads, cut)
     return certified(batch, goal, found.power, found.upper, found.boxes, shape)
