@@ -11,7 +11,6 @@ import torch
 from components.data.shards import DataError, Manifest, ScenarioEntry, load_split, read_json, write_shard
 from components.evaluation.references import read_references, reference_solvers, write_references
 from components.model.backbone import BackboneConfig
-from components.model.export import export_onnx
 from components.model.heads import PowerModel
 from components.training.checkpoint import (
     BACKBONE_NAME,
@@ -29,6 +28,7 @@ from components.training.checkpoint import (
 from pipelines.registry import pyfunc_program, versions
 from pipelines.runtime import runs
 from pipelines.runtime.errors import UserError
+from tests.exported import export_once
 
 CONFIG = BackboneConfig(layers=1, width=16, heads=4, bias_width=8)
 OTHER = BackboneConfig(layers=2, width=8, heads=2, bias_width=8)
@@ -163,7 +163,8 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Path:
         runs.connect()
         for name, config in (("gfm-ra-a", CONFIG), ("gfm-ra-b", OTHER)):
             graph = folder / f"{name}.onnx"
-            export_onnx(PowerModel(config).eval(), graph)
+            torch.manual_seed(0)
+            export_once(PowerModel(config).eval(), graph)
             with runs.run("register", {}) as run:
                 versions.add_version(run, name, pyfunc_program.PATH, {"graph": graph}, ["mlflow"], {})
         yield folder

@@ -12,29 +12,27 @@ import torch
 import gfm_ra
 from components.model.backbone import BackboneConfig
 from components.model.conditioning import goals_of
-from components.model.export import export_onnx
 from components.model.heads import PowerModel
-from components.model.prompted import ConditioningConfig, PromptedModel
+from components.model.prompted import PromptedModel
 from components.model.unrolled import packaged
-from components.model.unrolled.network import UnrolledConfig, UnrolledNetwork
 from components.training.checkpoint import MODEL_NAME, ModelCard, save_model
 from gfm_ra import InputError, QoS, SumRate, extensions
 from gfm_ra.weights import catalogue
 from gfm_ra.weights.card import FORMAT, NAME
+from tests.exported import export_once, lively_prompted, lively_unrolled
 
 CONFIG = BackboneConfig(layers=1, width=16, heads=4, bias_width=8)
 
 
 @pytest.fixture(scope="module")
 def model() -> PromptedModel:
-    torch.manual_seed(0)
-    return PromptedModel(CONFIG, ConditioningConfig()).eval()
+    return lively_prompted()
 
 
 @pytest.fixture(scope="module")
 def graph(model: PromptedModel, tmp_path_factory: pytest.TempPathFactory) -> bytes:
     path = tmp_path_factory.mktemp("graph") / "network.onnx"
-    export_onnx(model, path)
+    export_once(model, path)
     return path.read_bytes()
 
 
@@ -80,9 +78,8 @@ def test_unknown_gains_are_hidden_pairs_for_the_model(
 
 @pytest.mark.parametrize("effort", ["fast", "balanced"])
 def test_an_unrolled_network_answers_alike_as_a_graph_and_in_the_core(tmp_path: Path, effort: str) -> None:
-    torch.manual_seed(0)
-    network = UnrolledNetwork(UnrolledConfig(width=8, hidden=8, steps=3))
-    export_onnx(network, tmp_path / "network.onnx")
+    network = lively_unrolled()
+    export_once(network, tmp_path / "network.onnx")
     as_graph = gfm_ra.load(write_weights(tmp_path / "graph-1", (tmp_path / "network.onnx").read_bytes()))
     packaged.save(network, tmp_path / "network.npz")
     content = (tmp_path / "network.npz").read_bytes()
@@ -171,7 +168,8 @@ def test_an_exported_model_is_read_without_running_its_program(
     (folder / "program.py").write_text("raise RuntimeError")
     (folder / "artifacts" / "prompted.onnx").write_bytes(graph)
     (folder / "artifacts" / "graph.sha256").write_text(hashlib.sha256(graph).hexdigest() + "\n")
-    save_model(weights, model, ModelCard(backbone=CONFIG, conditioning=ConditioningConfig()), MODEL_NAME)
+    given = model.backbone
+    save_model(weights, model, ModelCard(backbone=given.config, conditioning=given.conditioning), MODEL_NAME)
     assert gfm_ra.load(folder).allocate(gain_db=gains()).power.shape == (3, 7)
     (folder / "artifacts" / "graph.sha256").write_text("0" * 64)
     with pytest.raises(InputError, match="damaged"):
@@ -187,7 +185,7 @@ def test_an_exported_head_has_its_goal(tmp_path: Path) -> None:
     weights = folder / "artifacts" / "qos"
     weights.mkdir(parents=True)
     (folder / "MLmodel").write_text("flavors: {}")
-    export_onnx(head, folder / "artifacts" / "qos.onnx")
+    export_once(head, folder / "artifacts" / "qos.onnx")
     digest = hashlib.sha256((folder / "artifacts" / "qos.onnx").read_bytes()).hexdigest()
     (folder / "artifacts" / "graph.sha256").write_text(digest)
     save_model(weights, head, ModelCard(backbone=CONFIG, objective="qos"), MODEL_NAME)

@@ -32,6 +32,20 @@ def make(feedback_steps: int = 2, config: BackboneConfig = CONFIG) -> PromptedMo
     return model.eval().requires_grad_(False)
 
 
+def steep(node_features: str) -> PromptedModel:
+    """Tentative powers from 1e-9 to 1, as of a trained model."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        config = BackboneConfig.model_validate(
+            {"layers": 2, "width": 16, "heads": 4, "bias_width": 8, "node_features": node_features}
+        )
+        model = PromptedModel(config, ConditioningConfig(estimate_rank=4)).eval().requires_grad_(False)
+    for feedback in model.backbone.feedback:
+        feedback.get_parameter("power.weight").mul_(16.0)
+    model.head.get_parameter("mlp.2.weight").mul_(8.0)
+    return model
+
+
 def drawn(links: int = LINKS, batch: int = GRAPHS) -> Goals:
     """Different goals with different weights, one per graph."""
     goals = GoalDistribution(weighted_share=1.0).draw(batch, links, torch.Generator().manual_seed(4))

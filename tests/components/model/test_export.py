@@ -14,7 +14,9 @@ from components.model.backbone import BackboneConfig
 from components.model.conditioning import GoalDistribution, Goals
 from components.model.export import AGREEMENT, INPUT, OUTPUT, PROMPT_INPUTS, export_onnx
 from components.model.heads import PowerModel
-from components.model.prompted import ConditioningConfig, PromptedModel
+from components.model.prompted import PromptedModel
+from tests.components.model.prompted_models import steep
+from tests.exported import export_once
 
 
 @pytest.fixture(scope="module", params=["direct", "landmarks"])
@@ -96,12 +98,7 @@ def test_a_graph_that_disagrees_is_refused(model: PowerModel, graph: Path) -> No
 
 @pytest.fixture(scope="module")
 def prompted() -> PromptedModel:
-    torch.manual_seed(0)
-    config = BackboneConfig(layers=1, width=16, heads=4, bias_width=8, node_features="landmarks")
-    model = PromptedModel(config, ConditioningConfig(estimate_rank=4)).eval()
-    with torch.no_grad():
-        model.head.state_dict()["mlp.2.weight"].mul_(8.0)
-    return model
+    return steep("landmarks")
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +106,7 @@ def prompted_session(
     prompted: PromptedModel, tmp_path_factory: pytest.TempPathFactory
 ) -> onnxruntime.InferenceSession:
     path = tmp_path_factory.mktemp("prompted") / "model.onnx"
-    export_onnx(prompted, path)
+    export_once(prompted, path)
     return onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
 
 

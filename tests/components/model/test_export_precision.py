@@ -9,28 +9,14 @@ import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from components.model.backbone import BackboneConfig
 from components.model.conditioning import Goals
-from components.model.export import AGREEMENT, INPUT, OUTPUT, PROMPT_INPUTS, export_onnx
-from components.model.prompted import ConditioningConfig, PromptedModel
+from components.model.export import AGREEMENT, INPUT, OUTPUT, PROMPT_INPUTS
 from gfm_ra.units import LARGEST_GAIN_DB, LEAST_GAIN_DB
+from tests.components.model.prompted_models import steep
+from tests.exported import export_once
 
 Case = tuple[np.ndarray, np.ndarray, np.ndarray]  # gain_db [B, K, K], parameters [B, 3], weights [B, K]
 GRAPHS = 8
-
-
-def steep(node_features: str) -> PromptedModel:
-    """Tentative powers from 1e-9 to 1, as of a trained model."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        config = BackboneConfig.model_validate(
-            {"layers": 2, "width": 16, "heads": 4, "bias_width": 8, "node_features": node_features}
-        )
-        model = PromptedModel(config, ConditioningConfig(estimate_rank=4)).eval().requires_grad_(False)
-    for feedback in model.backbone.feedback:
-        feedback.get_parameter("power.weight").mul_(16.0)
-    model.head.get_parameter("mlp.2.weight").mul_(8.0)
-    return model
 
 
 class Pair:
@@ -38,7 +24,7 @@ class Pair:
 
     def __init__(self, node_features: str, path: Path) -> None:
         self.model = steep(node_features)
-        export_onnx(self.model, path)
+        export_once(self.model, path)
         self.session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
 
     def powers(self, inputs: Case) -> tuple[np.ndarray, np.ndarray]:

@@ -17,9 +17,8 @@ from components.channel.scenario import SCENARIOS
 from components.channel.simulator import simulate
 from components.model.backbone import BackboneConfig
 from components.model.conditioning import goals_of
-from components.model.export import export_onnx
 from components.model.heads import PowerModel
-from components.model.prompted import ConditioningConfig, PromptedModel
+from components.model.prompted import PromptedModel
 from components.training.checkpoint import MODEL_NAME, ModelCard, save_model
 from gfm_ra.cli.main import dispatch
 from gfm_ra.files.writers import write_array
@@ -32,6 +31,7 @@ from pipelines.registry import aliases, pyfunc_program, versions
 from pipelines.runtime import runs
 from pipelines.runtime.errors import UserError
 from pipelines.stages.register import PARAMETERS
+from tests.exported import export_once, lively_prompted
 
 CONFIG = BackboneConfig(layers=1, width=16, heads=4, bias_width=8)
 ONE_GOAL = "models:/gfm-ra-sum-rate@champion"
@@ -39,7 +39,7 @@ CHAMPION = ("--model", "models:/gfm-ra-prompted@champion", "--effort", "fast")
 
 
 def register(model: PowerModel | PromptedModel, name: str, parameters: dict | None) -> None:
-    export_onnx(model, Path(f"{name}.onnx"))
+    export_once(model, Path(f"{name}.onnx"))
     runs.connect()
     with runs.run("register", {}) as run:
         files = {"graph": Path(f"{name}.onnx")}
@@ -57,7 +57,7 @@ def prompted(module_workspace: Path) -> PromptedModel:
     """The champion of a registry that also holds a model for one goal."""
     torch.manual_seed(0)
     register(PowerModel(CONFIG), "gfm-ra-sum-rate", None)
-    model = PromptedModel(CONFIG, ConditioningConfig()).eval()
+    model = lively_prompted()
     register(model, "gfm-ra-prompted", PARAMETERS)
     return model
 

@@ -19,9 +19,7 @@ import torch
 
 from components.model.backbone import BackboneConfig
 from components.model.conditioning import GoalDistribution, GoalEnvelope
-from components.model.export import export_onnx
 from components.model.heads import PowerModel
-from components.model.prompted import ConditioningConfig, PromptedModel
 from components.training.checkpoint import MODEL_NAME, ModelCard, save_model
 from gfm_ra.goals import (
     LARGEST_ALPHA,
@@ -36,6 +34,7 @@ from gfm_ra.units import LARGEST_GAIN_DB
 from pipelines.registry import aliases, pyfunc_program, versions
 from pipelines.runtime import runs
 from pipelines.stages import register
+from tests.exported import export_once, lively_prompted
 
 NAME, ANY = "gfm-ra-test", "gfm-ra-test-any"
 FAIL_DB = -77.0
@@ -69,7 +68,7 @@ def model() -> PowerModel:
 @pytest.fixture(scope="module")
 def registry(module_workspace: Path, model: PowerModel) -> Path:
     """A working folder whose registry holds the model as champion."""
-    export_onnx(model, Path("model.onnx"))
+    export_once(model, Path("model.onnx"))
     runs.connect()
     with runs.run("register", {}) as run:
         version = versions.add_version(
@@ -157,17 +156,14 @@ def test_the_program_s_copies_of_goals_and_limits_are_those_of_the_project() -> 
 @pytest.fixture(scope="module")
 def any_goal(registry: Path) -> Path:
     """A folder with a registered model for any goal that was trained up to alpha = 1.5."""
-    torch.manual_seed(1)
-    config = BackboneConfig(layers=1, width=16, heads=4, bias_width=8)
-    made, weights = PromptedModel(config, ConditioningConfig(feedback_steps=1)).eval(), Path("prompted")
-    with torch.no_grad():
-        made.head.mlp[2].weight.mul_(8.0)  # spread the powers over [0, 1]
+    made, weights = lively_prompted(), Path("prompted")
     weights.mkdir()
+    given = made.backbone
     card = ModelCard(
-        backbone=config, conditioning=made.backbone.conditioning, goals=GoalEnvelope(max_alpha=1.5)
+        backbone=given.config, conditioning=given.conditioning, goals=GoalEnvelope(max_alpha=1.5)
     )
     save_model(weights, made, card, MODEL_NAME)
-    export_onnx(made, Path("prompted.onnx"))
+    export_once(made, Path("prompted.onnx"))
     files = {"graph": Path("prompted.onnx"), "weights": weights}
     with runs.run("register", {}) as run:
         number = versions.add_version(

@@ -8,19 +8,16 @@ import mlflow
 import numpy as np
 import onnx
 import pytest
-import torch
 
 import gfm_ra
-from components.model.backbone import BackboneConfig
 from components.model.conditioning import GoalEnvelope
-from components.model.export import export_onnx
-from components.model.prompted import ConditioningConfig, PromptedModel
 from components.training.checkpoint import MODEL_NAME, ModelCard, save_model
 from gfm_ra.goals import GoalName
 from gfm_ra.inference import names
 from pipelines.registry import pyfunc_program, versions
 from pipelines.runtime import runs
 from pipelines.stages import register
+from tests.exported import export_once, lively_prompted
 
 NAME, OLDER = "gfm-ra-test-unknown", "gfm-ra-test-every-gain"
 Ask = Callable[..., np.ndarray]
@@ -37,15 +34,12 @@ def with_unknown(batch: int, links: int, part: float, seed: int = 0) -> np.ndarr
 @pytest.fixture(scope="module")
 def registry(module_workspace: Path) -> Path:
     """A registry with a model for any goal, and the same with a graph that says nothing of unknown gains."""
-    torch.manual_seed(1)
-    config, weights = BackboneConfig(layers=1, width=16, heads=4, bias_width=8), Path("prompted")
-    made = PromptedModel(config, ConditioningConfig(feedback_steps=1)).eval()
-    with torch.no_grad():
-        made.head.mlp[2].weight.mul_(8.0)  # spread the powers over [0, 1]
+    made, weights = lively_prompted(), Path("prompted")
     weights.mkdir()
-    card = ModelCard(backbone=config, conditioning=made.backbone.conditioning, goals=GoalEnvelope())
+    given = made.backbone
+    card = ModelCard(backbone=given.config, conditioning=given.conditioning, goals=GoalEnvelope())
     save_model(weights, made, card, MODEL_NAME)
-    export_onnx(made, Path("prompted.onnx"))
+    export_once(made, Path("prompted.onnx"))
     older = onnx.load("prompted.onnx")
     del older.metadata_props[:]
     onnx.save(older, "older.onnx")

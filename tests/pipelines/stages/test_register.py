@@ -3,7 +3,7 @@
 import io
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import mlflow
@@ -15,8 +15,8 @@ from rich.console import Console
 import gfm_ra
 from components.model.backbone import BackboneConfig
 from components.model.conditioning import goals_of
+from components.model.export import export_onnx
 from components.model.heads import PowerModel
-from components.model.unrolled.network import UnrolledConfig, UnrolledNetwork
 from components.model.unrolled.single_draw import SingleDraw
 from components.training.checkpoint import CONFIG_NAME, MODEL_NAME, ModelCard, load_power_model, save_model
 from components.training.worlds.config import WorldsConfig
@@ -28,7 +28,9 @@ from pipelines.registry import aliases, pyfunc_program, versions
 from pipelines.runtime import paths, runs
 from pipelines.runtime.provenance import dvc_hash
 from pipelines.runtime.stage import Context
+from pipelines.stages import register
 from pipelines.stages.register import STAGE, Candidate, RegisterConfig, model_name, register_one
+from tests.exported import SMALL_UNROLLED, export_once, lively_unrolled
 
 CONFIG = BackboneConfig(layers=1, width=16, heads=4, bias_width=8)
 SUM_RATE = model_name("sum-rate")
@@ -46,13 +48,19 @@ def make_head(folder: Path, objective: str, bias: float, seed: int = 0) -> None:
     save_model(folder, model, ModelCard(backbone=CONFIG, objective=objective), MODEL_NAME)
 
 
-def make_prompted(folder: Path, seed: int = 0) -> SingleDraw:
-    torch.manual_seed(seed)
-    sizes = UnrolledConfig(width=8, hidden=12, steps=4)
-    network = UnrolledNetwork(sizes).eval()
+def make_prompted(folder: Path) -> SingleDraw:
+    network = lively_unrolled()
     folder.mkdir(parents=True)
-    save_unrolled(folder, network, WorldsConfig(network=sizes))
+    save_unrolled(folder, network, WorldsConfig(network=SMALL_UNROLLED))
     return SingleDraw(network)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _graphs_are_kept() -> Iterator[None]:
+    """Weights that were exported before, for whatever test, are not exported again."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(register, "export_onnx", export_once)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +100,10 @@ def test_the_first_version_is_candidate_and_nothing_is_champion(offer: Callable[
     assert pointing() == {"candidate": "1", "champion": None, "previous": None}
 
 
-def test_the_same_content_gives_the_same_version(offer: Callable[..., list[str]]) -> None:
+def test_the_same_content_gives_the_same_version(
+    offer: Callable[..., list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(register, "export_onnx", export_onnx)  # exported anew
     assert offer(WHISPER)[1:3] == ["1", "known"]
     assert len(mlflow.MlflowClient().search_model_versions(f"name='{SUM_RATE}'")) == 1
 

@@ -13,12 +13,12 @@ from components.model import export
 from components.model.conditioning import goals_of
 from components.model.export import AGREEMENT, export_onnx
 from components.model.unrolled import packaged
-from components.model.unrolled.estimate import EstimatorConfig
-from components.model.unrolled.network import UnrolledConfig, UnrolledNetwork
+from components.model.unrolled.network import UnrolledNetwork
 from gfm_ra.goals import AlphaFair, Objective, ProportionalFair, QoS, SumRate, Weighted
 from gfm_ra.inference import unrolled
 from gfm_ra.inference.names import INPUT, NOISE_INPUT, OUTPUT, PROMPT_INPUTS
 from gfm_ra.inference.prompts import Prompt
+from tests.exported import export_once, lively_unrolled
 
 Answer = Callable[
     [np.ndarray, Objective, np.ndarray], np.ndarray
@@ -36,26 +36,19 @@ GOALS = (
 
 @pytest.fixture(scope="module")
 def network() -> UnrolledNetwork:
-    config = UnrolledConfig(
-        width=12,
-        hidden=16,
-        steps=5,
-        values=2,
-        estimator=EstimatorConfig(width=9, hidden=11, rounds=2, rank=4),
-    )
-    with seeded(5, "test"):
-        made = UnrolledNetwork(config).eval()
-        for parameter in made.parameters():
-            torch.nn.init.normal_(parameter, std=0.2)
-        torch.nn.init.constant_(made.power.bias, 5.0)  # else most powers are 0, where nothing could differ
-    return made
+    return lively_unrolled()
 
 
 @pytest.fixture(scope="module")
-def graph(network: UnrolledNetwork, tmp_path_factory: pytest.TempPathFactory) -> Answer:
+def exported(network: UnrolledNetwork, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("export") / "model.onnx"
-    export_onnx(network, path)
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    export_once(network, path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def graph(exported: Path) -> Answer:
+    session = onnxruntime.InferenceSession(exported, providers=["CPUExecutionProvider"])
     assert {node.name for node in session.get_inputs()} == {INPUT, *PROMPT_INPUTS, NOISE_INPUT}
 
     def answer(gain_db: np.ndarray, goal: Objective, noise: np.ndarray) -> np.ndarray:
@@ -140,17 +133,15 @@ def test_the_graph_follows_links_that_change_places_with_their_noise(graph: Answ
     assert np.abs(moved - graph(gain_db[:, order][:, :, order], QoS(), noise)).max() > 1e-3
 
 
-def test_the_same_network_gives_the_same_bytes(network: UnrolledNetwork, tmp_path: Path) -> None:
-    paths = tmp_path / "one.onnx", tmp_path / "other.onnx"
-    for path in paths:
-        export_onnx(network, path)
-    assert paths[0].read_bytes() == paths[1].read_bytes()
+def test_the_same_network_gives_the_same_bytes(
+    network: UnrolledNetwork, exported: Path, tmp_path: Path
+) -> None:
+    export_onnx(network, tmp_path / "other.onnx")
+    assert (tmp_path / "other.onnx").read_bytes() == exported.read_bytes()
 
 
-def test_a_graph_of_other_weights_is_refused(network: UnrolledNetwork, tmp_path: Path) -> None:
-    path = tmp_path / "model.onnx"
-    export_onnx(network, path)
+def test_a_graph_of_other_weights_is_refused(network: UnrolledNetwork, exported: Path) -> None:
     with seeded(6, "test"):
         other = UnrolledNetwork(network.config).eval()
     with pytest.raises(ValueError, match="powers differ"):
-        export._compare(export._flat(other), path)
+        export._compare(export._flat(other), exported)
