@@ -30,6 +30,7 @@ CERTIFIED_BOXES = 300_000
 CLIMBED_LINKS = 200
 """Links up to which effort best goes on to the optimum of a concave utility, by Newton's method in K unknowns."""
 _PATTERNS, _ITERATIONS = 4, 100
+_RAISED = 1e-3
 _PROVEN = 1e-3
 
 
@@ -92,7 +93,7 @@ def improved(
     candidates = []
     if fair_optimum.is_concave(goal):
         if links <= CLIMBED_LINKS:
-            candidates.append(fair_optimum.climb(exact, goal, power.astype(np.float64)))
+            candidates += _climbed(exact, goal, power.astype(np.float64))
     elif energy_goal(goal) is not None:
         if links <= SEARCHED_LINKS:
             candidates.append(
@@ -148,6 +149,17 @@ def certificate(gain: np.ndarray, goal: Objective, power: np.ndarray, threads: i
     highest = np.maximum(highest, lower)
     gap = (highest - lower) / scale_of(goal, lower, links)
     return Certificate(power, lower, highest, np.zeros(len(power), np.int64), gap)
+
+
+def _climbed(exact: np.ndarray, goal: Objective, power: np.ndarray) -> list[np.ndarray]:
+    """Optima from powers [B, K], and from the same with silent links raised: near silence lies another maximum."""
+    found = [fair_optimum.climb(exact, goal, power)]
+    low = np.flatnonzero((power < _RAISED).any(-1))
+    if low.size:
+        raised = power.copy()
+        raised[low] = fair_optimum.climb(exact[low], selected(goal, low), np.maximum(power[low], _RAISED))
+        found.append(raised)
+    return found
 
 
 def _best(exact: np.ndarray, goal: Objective, powers: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:

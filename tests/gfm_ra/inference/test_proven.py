@@ -6,6 +6,7 @@ import pytest
 import gfm_ra
 from gfm_ra.exact import optimum
 from gfm_ra.goals import AlphaFair, ProportionalFair, QoS, SumRate, Weighted
+from gfm_ra.inference.proven import improved
 from gfm_ra.solvers.certificate import scale_of, utility_of
 from tests.gfm_ra.solvers.test_exact import networks
 
@@ -78,3 +79,13 @@ def test_what_cannot_be_proven_is_refused(allocator):
 
     with pytest.raises(ValueError, match="nothing can be proven for the goal"):
         allocator.allocate(gain=gain[1], goal=Foreign(), certify=True)
+
+
+def test_a_silent_link_is_raised_where_that_is_better():
+    gain = networks(4, 6)
+    silent = np.ones((6, 4), np.float32)
+    silent[:, 1:] = 0.0
+    found, better = improved(gain, AlphaFair(2.0), silent, None)
+    best = optimum(gain, AlphaFair(2.0))
+    assert better.all()
+    assert (utility_of(AlphaFair(2.0), found, gain) >= best.lower * (1 + 1e-6)).all()
