@@ -42,12 +42,35 @@ def pages(metrics: Path = METRICS) -> dict[str, dict[str, str]]:
             "architectures": architectures(json.loads((metrics / "architectures.json").read_text())["rows"])
         },
         "adaptation.md": {"curves": curves(json.loads((metrics / "adaptation.json").read_text()))},
+        "performance.md": {
+            "certified": certified(json.loads((metrics / "certified.json").read_text())["ratios"]),
+            "proofs": proofs(json.loads((metrics / "certified-times.json").read_text())["proofs"]),
+        },
         "use.md": {
             "card": card(catalogue.find().text["results"]),
             "worst": worst(found, worlds, model),
             "hidden": hidden(json.loads((metrics / "hidden.json").read_text())["rows"]),
         },
     }
+
+
+def certified(ratios: dict[str, dict[str, dict[str, Any]]]) -> str:
+    """What every method reaches of the optimum of small networks: mean, first percentile and worst, by goal."""
+    rows = []
+    for goal, methods in ratios.items():
+        for method, found in methods.items():
+            told = found["all solved"]
+            cells = [f"{told[key]:.4f}" for key in ("mean", "first_percentile", "worst")]
+            rows.append([goal, method, str(told["networks"]), *cells])
+    return markdown_table(["goal", "method", "networks", "mean", "first percentile", "worst"], rows)
+
+
+def proofs(found: dict[str, dict[str, Any]]) -> str:
+    """Share of networks that are proven, and seconds of a network."""
+    rows = [
+        [name, f"{row['proven']:.0%}", *(f"{value:.3g}" for value in row["seconds"])] for name, row in found.items()
+    ]
+    return markdown_table(["goal and links", "proven", "median, s", "95 % within, s", "longest, s"], rows)
 
 
 def packaged(found: Rows, worlds: Sequence[str], model: str) -> str:
