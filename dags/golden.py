@@ -43,6 +43,7 @@ FOREIGN = tuple(
         "adaptation",
         "architectures",
         "certified",
+        "certified-times",
         "front",
         "hidden",
         "load",
