@@ -38,6 +38,7 @@ def answers(tree: Path, cache: Path) -> dict[str, str | float]:
         "NUMBA_CACHE_DIR": str(cache),
         "PYTHONPATH": str(tree),
         "OMP_NUM_THREADS": "1",
+        "NUMBA_OPT": "1",  # the cache is what this is about
     }
     done = subprocess.run(
         [sys.executable, "-c", ANSWERS],
