@@ -68,7 +68,8 @@ def certified(ratios: dict[str, dict[str, dict[str, Any]]]) -> str:
 def proofs(found: dict[str, dict[str, Any]]) -> str:
     """Share of networks that are proven, and seconds of a network."""
     rows = [
-        [name, f"{row['proven']:.0%}", *(f"{value:.3g}" for value in row["seconds"])] for name, row in found.items()
+        [name, f"{row['proven']:.0%}", *(f"{value:.3g}" for value in row["seconds"])]
+        for name, row in found.items()
     ]
     return markdown_table(["goal and links", "proven", "median, s", "95 % within, s", "longest, s"], rows)
 
