@@ -102,6 +102,11 @@ class Allocator:
         network = _one_network(network, gain, gain_db, orientation)
         if effort not in EFFORTS:
             raise ValueError(f"allocate: effort must be one of {', '.join(EFFORTS)}, got {effort!r}")
+        if network.uncertainty_db is not None or network.at_most_db is not None:
+            raise ValueError(
+                "allocate: uncertain gains and limits of unknown ones are not answered yet: make the Network without "
+                "uncertainty_db and at_most_db"
+            )
         shape = (*network.shape, network.links)
         chosen = goal_of(
             (self.objective or SumRate.name) if goal is None else goal,

@@ -1,10 +1,12 @@
 """What an allocation is made for: the gains between all links, with the powers and the noise behind them if known."""
 
+from collections.abc import Callable
 from typing import Any, Literal, get_args
 
 import numpy as np
 
 from gfm_ra.core.survey import Survey, survey
+from gfm_ra.partial import limits_of_unknown, uncertainties
 from gfm_ra.units import LARGEST_GAIN, db_to_linear, dbm_to_w, linear_to_db
 
 Orientation = Literal["rows-are-receivers", "rows-are-transmitters"]
@@ -27,6 +29,8 @@ class Network:
         orientation: Orientation = "rows-are-receivers",
         transmit_power_w: Any = None,  # noqa: ANN401
         transmit_power_dbm: Any = None,  # noqa: ANN401
+        uncertainty_db: Any = None,  # noqa: ANN401
+        at_most_db: Any = None,  # noqa: ANN401
         limit: Any = None,  # noqa: ANN401
         groups: Any = None,  # noqa: ANN401
     ) -> None:
@@ -39,13 +43,18 @@ class Network:
             transmit_power_w: full power of every transmitter in watts, one number or [..., K]; only for
                 `Allocation.power_dbm`.
             transmit_power_dbm: the same in dBm, instead.
+            uncertainty_db: standard deviation in dB of what is known of each gain, one number or [..., K, K], >= 0;
+                what it says of unknown gains is not asked. Rows and columns as those of the gains.
+            at_most_db: what an unknown gain is at most, in dB over noise, [..., K, K]: a receiver that reports its
+                strongest transmitters says that of the others. NaN or inf where nothing is known; must be that where
+                the gain itself is known.
             limit: largest allowed part of full power per link; only 1 is possible so far.
             groups: links that share a budget; not possible so far.
 
         Raises:
             ValueError: not exactly one of the gains is given, or they are not real numbers of that shape, infinite,
                 negative (linear) or unknown on the diagonal; powers that do not fit; an unknown orientation; limits
-                below 1 or groups.
+                below 1 or groups; uncertainties or limits of unknown gains that do not fit.
         """
         if (gain is None) == (gain_db is None):
             raise ValueError("network: give either gain (linear) or gain_db (dB over noise)")
@@ -54,7 +63,8 @@ class Network:
             raise ValueError(
                 f"network: orientation must be one of {', '.join(ORIENTATIONS)}, not {orientation!r}"
             )
-        if orientation == "rows-are-transmitters":
+        turned = orientation == "rows-are-transmitters"
+        if turned:
             values = values.swapaxes(-1, -2)
         self.given_db = gain_db is not None
         self._values = values
@@ -62,6 +72,8 @@ class Network:
         _check_gains(values, self.given_db, self.survey)
         _check_not_possible_yet(limit, groups)
         self.transmit_power_w = _powers(transmit_power_w, transmit_power_dbm, values.shape[:-1])
+        self.uncertainty_db = uncertainties(uncertainty_db, values, turned)
+        self.at_most_db = limits_of_unknown(at_most_db, values, turned)
 
     @property
     def links(self) -> int:
@@ -87,24 +99,24 @@ class Network:
 
     def __getitem__(self, index: slice) -> "Network":
         """Some of several networks that lie in one row, [B, K, K]."""
-        part = object.__new__(Network)
-        part.given_db, part._values = self.given_db, self._values[index]
-        if part._values.size == self._values.size:
-            part.survey = self.survey
-        else:
-            part.survey = survey(part._values, part.given_db)
-        power = self.transmit_power_w
-        part.transmit_power_w = None if power is None else power[index]
-        return part
+        return self._with(lambda array, _: array[index])
 
     def flattened(self) -> "Network":
         """The same networks in one row, [B, K, K]."""
-        flat = object.__new__(Network)
-        flat.given_db, flat._values = self.given_db, self._values.reshape(-1, self.links, self.links)
-        flat.survey = self.survey
+        return self._with(lambda array, trailing: array.reshape(-1, *array.shape[-trailing:]))
+
+    def _with(self, change: Callable[[np.ndarray, int], np.ndarray]) -> "Network":
+        """A network of changed arrays; `change` gets each one, and how many of its dimensions are links."""
+        part = object.__new__(Network)
+        part.given_db, part._values = self.given_db, change(self._values, 2)
+        same = part._values.size == self._values.size
+        part.survey = self.survey if same else survey(part._values, part.given_db)
         power = self.transmit_power_w
-        flat.transmit_power_w = None if power is None else power.reshape(-1, self.links)
-        return flat
+        part.transmit_power_w = None if power is None else change(power, 1)
+        for name in ("uncertainty_db", "at_most_db"):
+            array = getattr(self, name)
+            setattr(part, name, None if array is None else change(array, 2))
+        return part
 
     def __len__(self) -> int:
         """Length of the first of the leading dimensions."""
