@@ -1,4 +1,4 @@
-"""What is known of gains that are not known exactly: checks of the standard deviations and of the limits of unknown ones.
+"""What is known of gains that are not known exactly: their standard deviations, and limits of unknown ones.
 
 Shapes: [..., K, K], row = receiver, column = transmitter.
 """

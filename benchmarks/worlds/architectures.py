@@ -145,7 +145,7 @@ def _estimate_loss(network: nn.Module, passes: Passes, gain_db: Tensor, hidden: 
     """Half the squared error of an unrolled network's estimates; the transformer learns what serves the utility."""
     if hidden is None or passes.estimate is None or not isinstance(network, UnrolledNetwork):
         return torch.zeros(())
-    error = (passes.estimate - view(gain_db, hidden, None).target(gain_db)).clamp(-2.0, 2.0).square()
+    error = (passes.estimate.mean - view(gain_db, hidden, None).target(gain_db)).clamp(-2.0, 2.0).square()
     return 0.5 * (error * hidden).sum() / hidden.sum().clamp_min(1)
 
 

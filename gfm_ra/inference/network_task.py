@@ -35,10 +35,10 @@ class Estimator(ctypes.Structure):
     """The estimate of hidden gains."""
 
     _fields_ = (
-        *((name, Layer) for name in ("start", "receiver", "transmitter", "excess")),
+        *((name, Layer) for name in ("start", "receiver", "transmitter", "excess", "spread")),
         ("rounds", ctypes.POINTER(Round)),
         *((name, ctypes.c_int64) for name in ("round_count", "width", "values")),
-        ("reverse", ctypes.c_float),
+        *((name, ctypes.c_float) for name in ("reverse",)),
     )
 
 
@@ -56,4 +56,5 @@ class NetworkTask(ctypes.Structure):
             for name in ("links", "draws", "step_count", "width", "values", "weight_rows")
         ),
         ("first_noise", ctypes.c_float),
+        *((name, ctypes.c_void_p) for name in ("uncertainty_db", "at_most_db", "circuit_power", "each")),
     )

@@ -13,6 +13,7 @@ from gfm_ra.core import loader
 from gfm_ra.core.loader import address
 from gfm_ra.errors import InputError
 from gfm_ra.goal_family import Numbers
+from gfm_ra.inference.contract import NOTHING, Contract
 from gfm_ra.inference.network_task import Estimator, Layer, NetworkTask, Round, Step
 from gfm_ra.inference.noise import NOISE, noise
 from gfm_ra.inference.prompts import Prompt
@@ -22,6 +23,7 @@ from gfm_ra.units import db_to_linear
 _ROWS_PER_BLOCK = 6  # as gfm_ra/core/network/layers.hpp
 _FEATURES, _START_FEATURES, _MESSAGES = 10, 14, 3
 _ESTIMATOR_FEATURES, _ESTIMATOR_KINDS, _ESTIMATOR_SUMS = 6, 8, 2
+_LOG_DEVIATION = float(np.log(8.0 / 15.0))  # as components/model/unrolled/estimate.py has it before training
 
 
 class EstimatorSizes(NamedTuple):
@@ -42,7 +44,15 @@ class EstimatorSizes(NamedTuple):
             read = self.width + _ESTIMATOR_KINDS * self.values + _ESTIMATOR_SUMS
             found |= _linear(f"{name}.into", self.hidden, read) | self._guess(f"{name}.guess")
             found |= _linear(f"{name}.out", self.width, self.hidden)
-        return found | self._guess("estimator.guess") | _linear("estimator.excess", 2, self.width)
+        found |= self._guess("estimator.guess") | _linear("estimator.excess", 2, self.width)
+        return found | _linear("estimator.spread", 2, self.width)
+
+    def added(self) -> dict[str, np.ndarray]:
+        """Weights that older files lack, as they are before training."""
+        return {
+            "estimator.spread.weight": np.zeros((2, self.width), np.float32),
+            "estimator.spread.bias": np.full(2, _LOG_DEVIATION / 2, np.float32),
+        }
 
     def _guess(self, name: str) -> dict[str, tuple[int, ...]]:
         sides = (_linear(f"{name}.{side}", self.rank + 1, self.width) for side in ("receiver", "transmitter"))
@@ -131,7 +141,12 @@ class UnrolledNetwork:
         return self.draws(db_to_linear(gain_db), prompt, noise(0, 1, gain_db.shape[-1]), threads)[:, 0]
 
     def draws(
-        self, gain: np.ndarray, prompt: Prompt, given: np.ndarray, threads: int | None = None
+        self,
+        gain: np.ndarray,
+        prompt: Prompt,
+        given: np.ndarray,
+        threads: int | None = None,
+        contract: Contract = NOTHING,
     ) -> np.ndarray:
         """Powers float32 [B, D, K], one answer for each draw of noise [D, K, 2]; not checked.
 
@@ -140,11 +155,18 @@ class UnrolledNetwork:
         gain = np.ascontiguousarray(gain, dtype=np.float32)
         (count, links, _), draws = gain.shape, len(given)
         power = np.empty((count, draws, links), dtype=np.float32)
-        task = self.task(gain, prompt, given, power)
+        task = self.task(gain, prompt, given, power, contract)
         spread(lambda begin, end: _run(task, begin, end), count, self.work(count, links, draws), threads)
         return power
 
-    def task(self, gain: np.ndarray, prompt: Prompt, given: np.ndarray, power: np.ndarray) -> NetworkTask:
+    def task(
+        self,
+        gain: np.ndarray,
+        prompt: Prompt,
+        given: np.ndarray,
+        power: np.ndarray,
+        contract: Contract = NOTHING,
+    ) -> NetworkTask:
         """What is to be computed: gain [B, K, K], noise [D, K, 2] given, power [B, D, K] for the answers; float32,
         contiguous. The task keeps what it points to, but for gain and power."""
         last = self._last
@@ -155,6 +177,11 @@ class UnrolledNetwork:
         task = NetworkTask.from_buffer_copy(prepared)
         task.gain, task.power, task.links = address(gain), address(power), gain.shape[-1]
         task.kept = prepared.kept
+        for name, array in contract._asdict().items():
+            if array is not None:
+                kept = np.ascontiguousarray(array, dtype=np.float32)
+                setattr(task, name, address(kept))
+                task.kept = (*task.kept, kept)
         return task
 
     def _prepare(self, prompt: Prompt, given: np.ndarray) -> NetworkTask:
@@ -202,6 +229,7 @@ class UnrolledNetwork:
             self._layer("estimator.start"),
             *self._guess("estimator.guess"),
             self._layer("estimator.excess"),
+            self._layer("estimator.spread"),
             (Round * sizes.rounds)(*rounds),
             sizes.rounds,
             sizes.width,
@@ -252,7 +280,7 @@ def read(path: Path, architecture: dict[str, Any]) -> UnrolledNetwork:
         ) from None
     try:
         with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
-            weights = {name: file[name] for name in file.files}
+            weights = sizes.estimator.added() | {name: file[name] for name in file.files}
     except (OSError, ValueError, KeyError, BadZipFile, zlib.error) as error:
         raise InputError(f"{path} is damaged ({error}): copy the folder of weights again") from None
     return UnrolledNetwork(sizes, weights)

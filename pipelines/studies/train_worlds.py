@@ -13,22 +13,27 @@ from pydantic import Field
 from components.config import Strict
 from components.data.batches import Group
 from components.data.shards import json_text
-from components.training.checkpoint import MODEL_NAME, load_weights, newest_checkpoint, replace_checkpoint
+from components.model.unrolled.packaged import restore
+from components.training.checkpoint import MODEL_NAME, load_tensors, newest_checkpoint, replace_checkpoint
 from components.training.determinism import deterministic
 from components.training.loop import Metrics
 from components.training.worlds.config import WorldsConfig
 from components.training.worlds.loop import WorldsTraining
+from gfm_ra.errors import InputError, UserError
+from gfm_ra.weights.catalogue import find
 from pipelines.cluster.trainer import history_csv
 from pipelines.runtime import paths
 from pipelines.runtime.progress import Meter
 from pipelines.runtime.stage import Context, Outcome, Stage, main
 
 NAME = "train_worlds"
+Weights = dict[str, torch.Tensor]
 
 
 class TrainWorldsConfig(Strict):
     """What is trained in which order, on how many threads: their number is part of what a seed means."""
 
+    initial: str | None = None  # weights of the package to start from, by name and version; None: random ones
     phases: tuple[WorldsConfig, ...] = Field(min_length=1)
     threads: int = Field(default=1, ge=1)
 
@@ -37,7 +42,7 @@ def work(context: Context[TrainWorldsConfig]) -> Outcome:
     """Train phase after phase, each from its last checkpoint if there is one."""
     torch.set_num_threads(context.config.threads)
     made, history = context.scratch / "model", []
-    initial: Path | None = None
+    initial = None if context.config.initial is None else _packaged(context.config.initial)
     steps = sum(phase.epochs * phase.batches for phase in context.config.phases)
     meter = Meter(context.console, NAME, steps, "steps")
     with deterministic(torch.device("cpu")), meter:
@@ -50,7 +55,7 @@ def work(context: Context[TrainWorldsConfig]) -> Outcome:
             made = folder / "model"
             made.mkdir(exist_ok=True)
             loop.save_result(made)
-            initial = made / MODEL_NAME
+            initial = load_tensors(made / MODEL_NAME)
     last = {name: round(value, 6) for name, value in history[-1].items() if name.startswith("ratio_")}
     (context.scratch / "metrics.json").write_text(json_text(last))
     (context.scratch / "history.csv").write_text(history_csv(history))
@@ -63,12 +68,25 @@ def work(context: Context[TrainWorldsConfig]) -> Outcome:
     return Outcome(outputs, ["ratio to one WMMSE run", "last"], rows, last)
 
 
+def _packaged(name: str) -> Weights:
+    """Weights of the package, by their name."""
+    try:
+        return restore(find(name).folder).state_dict()
+    except InputError as error:
+        raise UserError(f"{NAME}: initial: {error}") from None
+
+
 def _trained(
-    phase: WorldsConfig, seed: int, initial: Path | None, folder: Path, meter: Meter, before: int
+    phase: WorldsConfig, seed: int, initial: Weights | None, folder: Path, meter: Meter, before: int
 ) -> WorldsTraining:
     loop = WorldsTraining(phase, seed, Group())
     if initial is not None:
-        load_weights(loop.network, initial)
+        try:
+            loop.network.load_state_dict(initial)
+        except RuntimeError:
+            raise UserError(
+                f"{NAME}: the weights to start from have other sizes than `network` of the phase: give it theirs"
+            ) from None
     checkpoints = folder / "last"
     folder.mkdir(parents=True, exist_ok=True)
 

@@ -35,7 +35,12 @@ class Contract(NamedTuple):
 
     price: Tensor | None = None  # [B, K] >= 0: of the neighbourhood's mean stake that a full power costs
     uncertainty_db: Tensor | None = None  # [B, K, K] >= 0: standard deviation of each gain
-    circuit_power: Tensor | None = None  # [B, 1] >= 0: in full powers; the goal is then per power spent
+    at_most_db: Tensor | None = None  # [B, K, K]: upper limit of each hidden gain, inf where there is none
+    # [B, 1] >= 0, in full powers that are radiated: the goal is then per power spent, below 0 where it is not.
+    circuit_power: Tensor | None = None
+    each: Tensor | None = (
+        None  # [B, 1] bool: every link's rate per its own power spent, not all rates per all power
+    )
 
 
 NOTHING = Contract()
@@ -66,6 +71,9 @@ def effects(
     signal = own * power
     total = interference + signal
     rate = rate_of(signal, interference)
+    if contract.each is not None and contract.circuit_power is not None:
+        # A link's rate counts per power that it spends itself, as if its weight were the less.
+        weights = torch.where(contract.each.unsqueeze(-1), weights / spent_by(power, contract), weights)
     # A smooth step where the penalty sets in, so that links just above it know of it.
     least = min_rate.clamp_min(_RATE_FLOOR)
     below = torch.sigmoid(_STEEPNESS * (1.0 - rate / least)) * (penalty > 0)
@@ -141,7 +149,19 @@ def _price(
         price = contract.price.unsqueeze(-1)
     if contract.circuit_power is not None:
         # Per power spent: at the optimum a full power costs the utility that the mean power brings (Dinkelbach).
-        links = power.shape[1] if mask is None else mask.sum(-1).reshape(-1, 1, 1)
-        spent = power.sum(1, keepdim=True) + links * contract.circuit_power.unsqueeze(-1)
-        price = price + stake.sum(1, keepdim=True) / (near_stake * spent.clamp_min(_TINY))
+        spent = spent_by(power, contract)
+        if mask is not None:
+            spent = spent * mask.unsqueeze(-1)
+        of_all = stake.sum(1, keepdim=True) / (near_stake * spent.sum(1, keepdim=True).clamp_min(_TINY))
+        if contract.each is not None:
+            of_all = torch.where(
+                contract.each.unsqueeze(-1), stake / (near_stake * spent.clamp_min(_TINY)), of_all
+            )
+        price = price + torch.where(contract.circuit_power.unsqueeze(-1) >= 0, of_all, 0.0)
     return price
+
+
+def spent_by(power: Tensor, contract: Contract) -> Tensor:
+    """Power that links spend, [B, K, D] in full powers that are radiated, of powers [B, K, D]."""
+    assert contract.circuit_power is not None, "only where the goal is per power spent"
+    return (power + contract.circuit_power.unsqueeze(-1).clamp_min(0.0)).clamp_min(_TINY)

@@ -5,14 +5,21 @@ numbers of each other in along the visible gains in dB, and along what the prese
 is completed as by gradient steps on the error of its visible entries, with learnt steps. Without geography nothing is
 assumed of it: the estimate is learnt on all families of networks.
 
+Every estimate has a standard deviation, learnt from its errors. Of a hidden gain an upper limit may be known (receivers
+report their strongest transmitters only): an estimate above it counts as an error of the same kind, as in Tobin's
+regression with censored observations (Econometrica 1958), and what is reckoned with is the mean below the limit. A
+visible gain may be uncertain: the estimate and it are averaged with the inverses of their variances.
+
 Shapes: B networks, K links, S width of a link's state here. Row = receiver, column = transmitter.
 """
 
+import math
 from typing import NamedTuple
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
+from torch.nn.functional import softplus
 
 from components.config import Strict
 from components.model.rates import exactly
@@ -22,7 +29,10 @@ SPREAD_DB = 15.0
 _LIMIT = 4.0  # standardised gains beyond are cut
 _WITHOUT_ANY_DB = 0.0  # mean of the visible gains where none is visible
 _SEEN = 3.0  # so many gains of mean size are added to a link's own when averaged
+_LOG_DEVIATIONS = (math.log(0.5 / SPREAD_DB), math.log(30.0 / SPREAD_DB))
 _FEATURES = 6
+DEVIATION_DB = 8.0
+"""Of an estimate from its gain, where nothing has been learnt of it."""
 
 
 class EstimatorConfig(Strict):
@@ -43,19 +53,62 @@ class View(NamedTuple):
     mean_db: Tensor  # [B, 1, 1]: of the visible gains between links
     standard: Tensor  # [B, K, K]: standardised visible gains, 0 where hidden
     own: Tensor  # [B, K]: standardised own gains, 0 where hidden
+    limit: Tensor | None = (
+        None  # [B, K, K]: standardised upper limits of hidden gains, inf where there is none
+    )
+    uncertainty: Tensor | None = None  # [B, K, K]: standardised deviations of visible gains
 
-    def filled(self, gain_db: Tensor, estimate: Tensor) -> Tensor:
-        """Gains [B, K, K] with standardised estimates [B, K, K] in place of hidden ones."""
-        guess_db = self.mean_db + SPREAD_DB * estimate.clamp(-_LIMIT, _LIMIT)
+    def filled(self, gain_db: Tensor, estimate: "Estimate") -> Tensor:
+        """Gains [B, K, K] to reckon with: estimates in place of hidden ones, and averaged with uncertain ones."""
+        guess_db = self.mean_db + SPREAD_DB * estimate.reckoned.clamp(-_LIMIT, _LIMIT)
+        if self.uncertainty is not None:
+            own, other = self.uncertainty.square(), estimate.deviation.detach().square()
+            share = own / (own + other)
+            crossing = ~torch.eye(gain_db.shape[-1], dtype=torch.bool, device=gain_db.device)
+            gain_db = gain_db + torch.where(crossing & ~self.hidden, share * (guess_db - gain_db), 0.0)
         return torch.where(self.hidden, guess_db, gain_db)
+
+    def below_limit(self, estimate: Tensor, deviation: Tensor) -> Tensor:
+        """Standardised estimates [B, K, K] that stay below the limits: close to the mean of a normal distribution of
+        this deviation that is cut off there."""
+        if self.limit is None:
+            return estimate
+        limited = torch.isfinite(self.limit)
+        limit = torch.where(limited, self.limit, 0.0)
+        return torch.where(limited, limit - deviation * softplus((limit - estimate) / deviation), estimate)
 
     def target(self, gain_db: Tensor) -> Tensor:
         """What an estimate should be, [B, K, K]."""
         return ((gain_db - self.mean_db) / SPREAD_DB).clamp(-_LIMIT, _LIMIT)
 
 
-def view(gain_db: Tensor, hidden: Tensor, link_mask: Tensor | None) -> View:
-    """What of gain_db [B, K, K] is visible; hidden [B, K, K] bool, link_mask [B, K] bool."""
+class Estimate(NamedTuple):
+    """Standardised gains of every pair, [B, K, K]."""
+
+    mean: Tensor  # below its limit, where there is one
+    reckoned: Tensor  # as the powers should take it
+    guess: Tensor  # mean of the normal distribution that the limit cuts off
+    deviation: Tensor  # its standard deviation
+
+    def surprise(self, target: Tensor, limit: Tensor | None) -> Tensor:
+        """Negative logarithm of the density of targets [B, K, K], as a function of the deviations alone."""
+        guess, log_deviation = self.guess.detach(), self.deviation.log()
+        found = 0.5 * ((target - guess) / self.deviation).square() + log_deviation
+        if limit is None:
+            return found
+        reach = torch.where(torch.isfinite(limit), (limit - guess) / self.deviation, 10.0)
+        return found + torch.special.log_ndtr(reach.clamp_min(-8.0))
+
+
+def view(
+    gain_db: Tensor,
+    hidden: Tensor,
+    link_mask: Tensor | None,
+    at_most_db: Tensor | None = None,
+    uncertainty_db: Tensor | None = None,
+) -> View:
+    """What of gain_db [B, K, K] is visible; hidden [B, K, K] bool, link_mask [B, K] bool, at_most_db [B, K, K] upper
+    limits of hidden gains, inf where there is none, uncertainty_db [B, K, K] deviations of visible ones."""
     crossing = ~torch.eye(gain_db.shape[-1], dtype=torch.bool, device=gain_db.device)
     seen = ~hidden & crossing
     if link_mask is not None:
@@ -67,7 +120,12 @@ def view(gain_db: Tensor, hidden: Tensor, link_mask: Tensor | None) -> View:
     standard = ((gain_db - mean_db) / SPREAD_DB).clamp(-_LIMIT, _LIMIT)
     own_hidden = hidden.diagonal(dim1=-2, dim2=-1)
     own = torch.where(own_hidden, 0.0, standard.diagonal(dim1=-2, dim2=-1))
-    return View(hidden, visible, mean_db, torch.where(seen, standard, 0.0), own)
+    limit = None
+    if at_most_db is not None:
+        limit = ((at_most_db - mean_db) / SPREAD_DB).clamp_min(-_LIMIT)
+        limit = torch.where(hidden & crossing & (limit < _LIMIT), limit, torch.inf)
+    uncertainty = None if uncertainty_db is None else uncertainty_db / SPREAD_DB
+    return View(hidden, visible, mean_db, torch.where(seen, standard, 0.0), own, limit, uncertainty)
 
 
 class _Guess(nn.Module):
@@ -105,8 +163,10 @@ class _Round(nn.Module):
     def forward(self, state: Tensor, passages: "_Passages") -> Tensor:
         value = torch.tanh(self.value(state)).float()
         # Limited, or a wild guess would make the next one wilder.
-        error = (passages.signed - self.guess(state, passages.signed)).clamp(-_LIMIT, _LIMIT)
-        error = passages.visible * error
+        guess = self.guess(state, passages.signed)
+        error = passages.visible * (passages.signed - guess).clamp(-_LIMIT, _LIMIT)
+        if passages.limit is not None:
+            error = error + (passages.limit - guess).clamp(-_LIMIT, 0.0)
         with exactly(state.device):
             received = passages.carry(value, error)
         learnt = torch.relu(self.into(torch.cat([state, *received], dim=-1)))
@@ -121,6 +181,7 @@ class _Passages(NamedTuple):
     visible: Tensor
     heard: tuple[Tensor, Tensor]  # [B, K, 1]: visible gains of a row and of a column, and one
     nearest: tuple[Tensor, Tensor]  # [B, K, 1]: sums of `near` over a row and over a column
+    limit: Tensor | None  # upper limits of hidden gains, standardised, inf where there is none
 
     def carry(self, value: Tensor, error: Tensor) -> tuple[Tensor, ...]:
         """Means of values [B, K, V] that reach a link, its own values, and its mean errors."""
@@ -148,18 +209,27 @@ class HiddenGains(nn.Module):
         self.rounds = nn.ModuleList(_Round(config) for _ in range(config.rounds))
         self.guess = _Guess(config)
         self.excess = nn.Linear(config.width, 2)
+        self.spread = nn.Linear(config.width, 2)
+        with torch.no_grad():
+            self.spread.weight.zero_()
+            self.spread.bias.fill_(math.log(DEVIATION_DB / SPREAD_DB) / 2)
 
-    def forward(self, seen: View) -> tuple[Tensor, Tensor]:
-        """Standardised gains [B, K, K]: the mean, and the one to reckon with."""
+    def forward(self, seen: View) -> "Estimate":
+        """Estimates of every gain."""
         passages, start = _passages(seen)
         state = self.start(start).float()
         for one in self.rounds:
             state = one(state, passages)
-        mean = self.guess(state, seen.standard)
+        guess = self.guess(state, seen.standard)
+        # What is learnt of the deviations moves nothing else.
+        spread = self.spread(state.detach()).float()
+        deviation = (spread[..., :1] + spread[..., 1:].mT).clamp(*_LOG_DEVIATIONS).exp()
+        mean = seen.below_limit(guess, deviation.detach())
         # Interference that may be strong costs more than its mean says: how much more, the utility teaches. Estimates
         # that it could move would become worse ones.
         excess = self.excess(state.detach()).float()
-        return mean, mean.detach() + excess[..., :1] + excess[..., 1:].mT
+        reckoned = mean.detach() + excess[..., :1] + excess[..., 1:].mT
+        return Estimate(mean, reckoned, guess, deviation)
 
 
 def _passages(seen: View) -> tuple[_Passages, Tensor]:
@@ -179,5 +249,6 @@ def _passages(seen: View) -> tuple[_Passages, Tensor]:
         seen.visible,
         ((count[0] + 1.0).unsqueeze(-1), (count[1] + 1.0).unsqueeze(-1)),
         ((reach[0] + 0.1).unsqueeze(-1), (reach[1] + 0.1).unsqueeze(-1)),
+        seen.limit,
     )
     return passages, start

@@ -13,7 +13,7 @@ from components.config import Strict
 from components.model.conditioning import Goals
 from components.model.rates import exactly
 from components.model.unrolled.consequences import FEATURES, NOTHING, Channel, Contract, effects, messages
-from components.model.unrolled.estimate import EstimatorConfig, HiddenGains, view
+from components.model.unrolled.estimate import Estimate, EstimatorConfig, HiddenGains, view
 from components.model.unrolled.start import START_FEATURES, start_features
 from gfm_ra.units import LARGEST_GAIN_DB, LEAST_GAIN_DB, db_to_linear
 
@@ -34,11 +34,11 @@ class UnrolledConfig(Strict):
 
 
 class Passes(NamedTuple):
-    """Powers [B, K, D], those of every step before, and the standardised estimate of cross gains [B, K, K]."""
+    """Powers [B, K, D], those of every step before, and the estimates of gains."""
 
     power: Tensor
     tentative: tuple[Tensor, ...] = ()
-    estimate: Tensor | None = None  # None where nothing is hidden
+    estimate: Estimate | None = None  # None where nothing is hidden or uncertain
 
 
 class Step(nn.Module):
@@ -103,10 +103,11 @@ class UnrolledNetwork(nn.Module):
         """
         known_db = gain_db.clamp(LEAST_GAIN_DB, LARGEST_GAIN_DB)
         estimate = None
-        if edge_mask is not None:
-            seen = view(known_db, edge_mask, link_mask)
-            estimate, reckoned = self.estimator(seen)
-            known_db = seen.filled(known_db, reckoned)
+        if edge_mask is not None or contract.uncertainty_db is not None:
+            hidden = torch.zeros_like(gain_db, dtype=torch.bool) if edge_mask is None else edge_mask
+            seen = view(known_db, hidden, link_mask, contract.at_most_db, contract.uncertainty_db)
+            estimate = self.estimator(seen)
+            known_db = seen.filled(known_db, estimate)
         if estimates_only:
             return Passes(torch.zeros_like(noise[..., 0]), (), estimate)
         channel = _channel(known_db, link_mask)

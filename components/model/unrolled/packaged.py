@@ -4,8 +4,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
-from components.model.unrolled.network import UnrolledNetwork
+from components.model.unrolled.network import UnrolledConfig, UnrolledNetwork
+from gfm_ra.inference import unrolled
+from gfm_ra.weights.card import read_card
 
 
 def arrays(network: UnrolledNetwork) -> dict[str, np.ndarray]:
@@ -24,3 +27,20 @@ def save(network: UnrolledNetwork, path: Path) -> None:
 def architecture(network: UnrolledNetwork) -> dict[str, Any]:
     """The sizes, as a card names them."""
     return network.config.model_dump(mode="json")
+
+
+def restore(folder: Path) -> UnrolledNetwork:
+    """The network of a folder of packaged weights, ready to be trained further.
+
+    What weights of before the present architecture do not have keeps its initial value.
+
+    Raises:
+        InputError: the folder holds no such weights, or they are damaged.
+    """
+    card = read_card(folder)
+    sizes = card.text["network"]["architecture"]
+    network = UnrolledNetwork(UnrolledConfig.model_validate(sizes))
+    found = unrolled.read(card.network, sizes).weights
+    tensors = {name: torch.from_numpy(np.array(value)) for name, value in found.items()}
+    network.load_state_dict(network.state_dict() | tensors)
+    return network

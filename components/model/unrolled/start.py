@@ -42,11 +42,19 @@ def start_features(
         nothing if contract.price is None else torch.log1p(contract.price),
         nothing
         if contract.circuit_power is None
-        else torch.log1p(contract.circuit_power).expand_as(own) + 0.1,
+        else _circuits(contract.circuit_power, contract).expand_as(own),
         *_uncertainty(crossing, hidden, contract),
     ]
     stacked = torch.stack(features, dim=-1).clamp(-_LARGEST, _LARGEST)
     return stacked.unsqueeze(2).expand(-1, -1, like.shape[2], -1)
+
+
+def _circuits(circuit_power: Tensor, contract: Contract) -> Tensor:
+    """What says that the goal is per power spent, [B, 1]: positive for all links together, negative for each one."""
+    told = torch.log1p(circuit_power.clamp_min(0.0)) + 0.1
+    if contract.each is not None:
+        told = torch.where(contract.each, -told, told)
+    return torch.where(circuit_power >= 0, told, 0.0)
 
 
 def _priority(goals: Goals, channel: Channel) -> Tensor:

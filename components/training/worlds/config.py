@@ -8,6 +8,7 @@ from components.model.unrolled.network import UnrolledConfig
 from components.training.precision import Precision
 from components.training.schedule import ScheduleConfig
 from components.training.worlds.goals import GoalMixture
+from components.training.worlds.reports import ReportMixture
 
 
 class WorldsConfig(Strict):
@@ -16,6 +17,7 @@ class WorldsConfig(Strict):
     network: UnrolledConfig = UnrolledConfig()
     worlds: WorldDistribution = WorldDistribution()
     goals: GoalMixture = GoalMixture()
+    reports: ReportMixture = ReportMixture()
     draws: int = Field(default=1, ge=1)  # answers per network, of which the best counts most
     best_share: float = Field(default=0.8, ge=0, le=1)
     first_share: float = Field(

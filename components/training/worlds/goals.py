@@ -24,6 +24,8 @@ class GoalMixture(Strict):
     complete_share: float = Field(default=0.6, ge=0, le=1)  # networks of which nothing is hidden
     max_mask_ratio: float = Field(default=0.6, ge=0, lt=1)
     directed_share: float = Field(default=0.3, ge=0, le=1)  # of the batches hide directions, not pairs
+    energy_share: float = Field(default=0.0, ge=0, le=1)  # of the batches count rates per power spent
+    circuit_power: Range = Range(low=0.003, high=10.0, logarithmic=True)  # in full powers that are radiated
 
     def draw(self, batch: int, links: int, generator: torch.Generator) -> Goals:
         """Independent goals for B networks of K links, on the generator's device."""
@@ -39,6 +41,18 @@ class GoalMixture(Strict):
         weights = weights / weights.amax(-1, keepdim=True)
         weighted = uniform((batch, 1), generator) < self.weighted_share
         return Goals(parameters, torch.where(weighted, weights, 1.0))
+
+    def draw_energy(
+        self, goals: Goals, generator: torch.Generator
+    ) -> tuple[Goals, Tensor | None, Tensor | None]:
+        """Goals, circuit power [B, 1] and whether every link's rate counts per its own power, [B, 1] bool; None for a
+        batch without energy efficiency. Rates are then summed: no fairness, no least rate."""
+        if self.energy_share == 0 or float(uniform((), generator)) >= self.energy_share:
+            return goals, None, None
+        one = (len(goals.parameters), 1)
+        circuit_power = self.circuit_power.draw(one, generator)
+        each = uniform(one, generator) < 0.5
+        return Goals(torch.zeros_like(goals.parameters), goals.weights), circuit_power, each
 
     def draw_hidden(self, batch: int, links: int, generator: torch.Generator) -> Tensor | None:
         """Which gains are unknown, [B, K, K] bool; None for a batch of which everything is known.

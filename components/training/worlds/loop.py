@@ -10,6 +10,7 @@ from torch.nn.functional import huber_loss
 from components.channel.torch_rng import seeded, torch_stream
 from components.data.batches import Group
 from components.data.online import OnlineWorlds
+from components.model.unrolled.consequences import Contract
 from components.model.unrolled.estimate import view
 from components.model.unrolled.network import NOISE, Passes, UnrolledNetwork
 from components.training.checkpoint import CONFIG_NAME, MODEL_NAME, save_tensors
@@ -17,10 +18,12 @@ from components.training.loop import Epoch, LoopConfig, Loss, Metrics, TrainingL
 from components.training.schedule import Schedule
 from components.training.worlds.config import WorldsConfig
 from components.training.worlds.loss import utility_losses
+from components.training.worlds.reports import Reports
 from components.training.worlds.validation import Validator
 from gfm_ra.units import LARGEST_GAIN_DB, LEAST_GAIN_DB, db_to_linear
 
 _LINEAR_BEYOND = 2.0  # standardised
+_SURPRISE_WEIGHT = 0.1  # of what the deviations learn, which nothing else depends on
 
 
 class WorldsTraining(TrainingLoop):
@@ -50,14 +53,24 @@ class WorldsTraining(TrainingLoop):
         hidden = config.goals.draw_hidden(batch, links, drawing)
         draws = config.draws_in(self.epochs_done)
         noise = torch.randn(batch, links, draws, NOISE, generator=drawing, device=drawing.device)
-        passes: Passes = self.forward(gain_db, goals, noise, hidden, estimates_only=config.estimates_only)
+        goals, circuit_power, each = config.goals.draw_energy(goals, drawing)
+        told = config.reports.draw(gain_db, hidden, drawing)
+        contract = Contract(
+            uncertainty_db=told.uncertainty_db,
+            at_most_db=told.at_most_db,
+            circuit_power=circuit_power,
+            each=each,
+        )
+        passes: Passes = self.forward(
+            told.gain_db, goals, noise, told.hidden, contract=contract, estimates_only=config.estimates_only
+        )
         total = torch.zeros((), device=gain_db.device)
         if not config.estimates_only:
             gain = db_to_linear(gain_db.clamp(LEAST_GAIN_DB, LARGEST_GAIN_DB))
             shares = (config.tentative_weight, config.best_share, config.first_share)
-            total = total + utility_losses(passes, gain, goals, *shares).mean()
-        if hidden is not None and config.estimate_weight > 0:
-            total = total + config.estimate_weight * _estimate_loss(passes, gain_db, hidden)
+            total = total + utility_losses(passes, gain, goals, *shares, contract=contract).mean()
+        if told.hidden is not None and config.estimate_weight > 0:
+            total = total + config.estimate_weight * _estimate_loss(passes, gain_db, told)
         # What a batch leaves without a gradient would make ranks wait.
         left = self.network if config.estimates_only else self.network.estimator
         total = total + 0.0 * sum(parameter.sum() for parameter in left.parameters())
@@ -103,9 +116,13 @@ class WorldsTraining(TrainingLoop):
         (folder / CONFIG_NAME).write_text(self.config.model_dump_json(indent=2) + "\n")
 
 
-def _estimate_loss(passes: Passes, gain_db: Tensor, hidden: Tensor) -> Tensor:
-    """Mean squared error of the standardised estimates of the hidden gains, beyond 30 dB only linear in the error."""
-    target = view(gain_db, hidden, None).target(gain_db)
+def _estimate_loss(passes: Passes, gain_db: Tensor, told: Reports) -> Tensor:
+    """Mean squared error of the standardised estimates of the hidden gains, beyond 30 dB only linear in the error, and
+    how badly their deviations fit."""
     assert passes.estimate is not None, "where gains are hidden, they are estimated"
-    error = huber_loss(passes.estimate, target, reduction="none", delta=_LINEAR_BEYOND)
-    return 2.0 * (error * hidden).sum() / hidden.sum().clamp_min(1)
+    assert told.hidden is not None, "only where gains are hidden"
+    seen = view(told.gain_db, told.hidden, None, told.at_most_db)
+    target = seen.target(gain_db)
+    error = huber_loss(passes.estimate.mean, target, reduction="none", delta=_LINEAR_BEYOND)
+    surprise = passes.estimate.surprise(target, seen.limit)
+    return ((2.0 * error + _SURPRISE_WEIGHT * surprise) * told.hidden).sum() / told.hidden.sum().clamp_min(1)

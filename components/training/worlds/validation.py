@@ -83,7 +83,7 @@ class Validator:
             goals = goals_of(SumRate(), count, links).to(device)
             noise = torch.zeros(count, links, 1, NOISE, device=device)
             passes = network(gain_db, goals, noise, hidden, estimates_only=True)
-            error = (passes.estimate - view(gain_db, hidden, None).target(gain_db))[hidden]
+            error = (passes.estimate.mean - view(gain_db, hidden, None).target(gain_db))[hidden]
             errors.append(float(error.square().mean()))
         return float(np.mean(errors)) ** 0.5
 

@@ -1,6 +1,7 @@
 // The gains of one network as its passes read them: own ones, crossing ones by rows and by columns, couplings.
 //
-// NaN stands for a gain that is not known; an estimate takes its place (estimate.hpp).
+// NaN stands for a gain that is not known; an estimate takes its place (estimate.hpp). A known gain may be uncertain; then
+// it is averaged with its estimate.
 #pragma once
 
 #include "common/elementary.hpp"
@@ -23,18 +24,21 @@ template <class F> struct NetworkChannel {
     float *natural, *transposed;  // [K, stride] crossing gains: row = receiver; row = transmitter
     float* coupling;              // [K, stride]: how strongly two links touch each other
     float* unknown;               // [K, stride]: 1 where not known
-    bool any_unknown;
+    float* deviation_db;          // [K, stride]: of gains that are known, where any is uncertain
+    bool any_unknown, any_uncertain;
 
     void place(Workspace& memory, int64_t count) {
         links = count;
         stride = (count + lanes<F> - 1) / lanes<F> * lanes<F>;
         for (float** array : {&own, &around}) *array = memory.array(stride);
-        for (float** array : {&natural, &transposed, &coupling, &unknown}) *array = memory.array(links * stride);
+        for (float** array : {&natural, &transposed, &coupling, &unknown, &deviation_db})
+            *array = memory.array(links * stride);
     }
 
-    // Copy a network's linear gains [K, K].
-    void read(const float* gain) {
+    // Copy a network's linear gains [K, K], and their standard deviations in dB, [K, K] or null.
+    void read(const float* gain, const float* uncertainty_db) {
         any_unknown = false;
+        any_uncertain = uncertainty_db != nullptr;
         for (int64_t k = 0; k < links; ++k) {
             float* row = natural + k * stride;
             std::memcpy(row, gain + k * links, links * sizeof(float));
@@ -53,15 +57,31 @@ template <class F> struct NetworkChannel {
             row[k] = 0.0f;
         }
         for (int64_t k = links; k < stride; ++k) own[k] = 1.0f;
-        if (!any_unknown) derive();
+        if (any_uncertain) {
+            std::memset(deviation_db, 0, links * stride * sizeof(float));
+            for (int64_t k = 0; k < links; ++k)
+                std::memcpy(deviation_db + k * stride, uncertainty_db + k * links, links * sizeof(float));
+        }
+        if (!any_unknown && !any_uncertain) derive();
     }
 
-    // Put standardised estimates [K, stride] in the place of unknown gains.
-    void fill(const float* estimates, float mean_db) {
+    // Put standardised estimates [K, stride] in the place of unknown gains, and average uncertain ones with them;
+    // estimate_deviation: standardised, of the estimates.
+    void fill(const float* estimates, float mean_db, const float* estimate_deviation) {
         for (int64_t at = 0; at < links * stride; at += lanes<F>) {
             const F guess_db = within(load<F>(estimates + at), -standard_limit, standard_limit) * spread_db + mean_db;
-            const F guess = exp2_of(guess_db * (1.0f / db_per_octave));
-            store(natural + at, select(load<F>(unknown + at) > 0.0f, guess, load<F>(natural + at)));
+            const F known = load<F>(natural + at);
+            F filled_db = guess_db;
+            if (any_uncertain) {
+                // What is empty stays empty, the diagonal too.
+                const F known_db = log2_of(larger(known, all<F>(least_network_gain))) * db_per_octave;
+                const F own = load<F>(deviation_db + at), other = load<F>(estimate_deviation + at) * spread_db;
+                const F averaged = known_db + own * own / (own * own + other * other) * (guess_db - known_db);
+                filled_db = select(load<F>(unknown + at) > 0.0f, guess_db, averaged);
+            }
+            const F filled = exp2_of(filled_db * (1.0f / db_per_octave));
+            const F kept = any_uncertain ? select(known > 0.0f, filled, known) : known;
+            store(natural + at, select(load<F>(unknown + at) > 0.0f, filled, kept));
         }
         derive();
     }

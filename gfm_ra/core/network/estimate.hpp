@@ -16,11 +16,14 @@ struct RoundLayers {
 };
 
 struct EstimatorLayers {
-    Layer start, receiver, transmitter, excess;
+    Layer start, receiver, transmitter, excess, spread;
     const RoundLayers* rounds;
     int64_t round_count, width, values;
     float reverse;
 };
+
+constexpr float no_limit = 1e30f;
+constexpr float least_log2_deviation = -4.906890596f, largest_log2_deviation = 1.0f;  // 0.5 and 30 dB, standardised
 
 template <class F> class HiddenGains {
   public:
@@ -40,18 +43,24 @@ template <class F> class HiddenGains {
         hidden_ = memory.array(hidden * most_vectors * lanes<F>);
         for (float** array : {&receiver_, &transmitter_}) *array = memory.array(layers.receiver.rows * stride);
         excess_ = memory.array(2 * stride);
+        spread_ = memory.array(2 * stride);
+        deviation_ = memory.array(links * stride);
+        for (float** array : {&limit_, &limit_across_}) *array = memory.array(links * stride);
     }
 
-    // Estimates in the place of a channel's unknown gains.
-    void fill(const EstimatorLayers& layers, NetworkChannel<F>& channel) {
+    // Estimates in the place of a channel's unknown gains; at_most_db: their upper limits [K, K], infinite where there
+    // is none, or null.
+    void fill(const EstimatorLayers& layers, NetworkChannel<F>& channel, const float* at_most_db) {
         links_ = channel.links;
         stride_ = channel.stride;
         standardise(channel);
+        limited_below_ = at_most_db != nullptr;
+        if (limited_below_) standardise_limits(channel, at_most_db);
         start(channel);
         one_layer<F>(layers.start, features_, state_, stride_, stride_);
         for (int64_t round = 0; round < layers.round_count; ++round) exchange(layers, layers.rounds[round]);
         read(layers);
-        channel.fill(error_, mean_db_);
+        channel.fill(error_, mean_db_, deviation_);
     }
 
   private:
@@ -92,6 +101,18 @@ template <class F> class HiddenGains {
             for (int64_t k = 0; k < stride_; ++k) {
                 signed_across_[j * stride_ + k] = k < links_ ? signed_[k * stride_ + j] : 0.0f;
                 near_across_[j * stride_ + k] = k < links_ ? near_[k * stride_ + j] : 0.0f;
+            }
+    }
+
+    // Limits of unknown gains in the same units, `no_limit` elsewhere, by rows and by columns.
+    void standardise_limits(const NetworkChannel<F>& channel, const float* at_most_db) {
+        for (int64_t at = 0; at < links_ * stride_; ++at) limit_[at] = limit_across_[at] = no_limit;
+        for (int64_t k = 0; k < links_; ++k)
+            for (int64_t j = 0; j < links_; ++j) {
+                if (k == j || channel.unknown[k * stride_ + j] == 0.0f) continue;
+                float limit = (at_most_db[k * links_ + j] - mean_db_) * (1.0f / spread_db);
+                if (limit < -standard_limit) limit = -standard_limit;
+                if (limit < standard_limit) limit_[k * stride_ + j] = limit_across_[j * stride_ + k] = limit;
             }
     }
 
@@ -168,10 +189,17 @@ template <class F> class HiddenGains {
         const int64_t rows = round.receiver.rows;
         guess(receiver_, transmitter_, signed_across_, round.reverse, rows, error_);
         guess(transmitter_, receiver_, signed_, round.reverse, rows, error_across_);
+        take_errors(error_, signed_, visible_, limit_);
+        take_errors(error_across_, signed_across_, visible_across_, limit_across_);
+    }
+
+    // Errors in the place of guesses: of visible gains, and of hidden ones that are guessed above their limit.
+    void take_errors(float* guess, const float* value, const float* visible, const float* limit) const {
         for (int64_t at = 0; at < links_ * stride_; at += lanes<F>) {
-            store(error_ + at, load<F>(visible_ + at) * limited(load<F>(signed_ + at) - load<F>(error_ + at)));
-            store(error_across_ + at, load<F>(visible_across_ + at) *
-                                          limited(load<F>(signed_across_ + at) - load<F>(error_across_ + at)));
+            const F found = load<F>(guess + at);
+            F error = load<F>(visible + at) * limited(load<F>(value + at) - found);
+            if (limited_below_) error = error + within(load<F>(limit + at) - found, -standard_limit, 0.0f);
+            store(guess + at, error);
         }
     }
 
@@ -195,15 +223,32 @@ template <class F> class HiddenGains {
         one_layer<F>(layers.receiver, state_, receiver_, stride_, stride_);
         one_layer<F>(layers.transmitter, state_, transmitter_, stride_, stride_);
         one_layer<F>(layers.excess, state_, excess_, stride_, stride_);
+        one_layer<F>(layers.spread, state_, spread_, stride_, stride_);
         guess(receiver_, transmitter_, signed_across_, layers.reverse, layers.receiver.rows, error_);
         for (int64_t k = 0; k < links_; ++k)
             for (int64_t j = 0; j < stride_; j += lanes<F>) {
+                const F log2_deviation = (all<F>(spread_[k]) + load<F>(spread_ + stride_ + j)) * (1.0f / ln_2);
+                const F deviation = exp2_of(within(log2_deviation, least_log2_deviation, largest_log2_deviation));
+                store(deviation_ + k * stride_ + j, deviation);
                 const F more = all<F>(excess_[k]) + load<F>(excess_ + stride_ + j);
-                store(error_ + k * stride_ + j, load<F>(error_ + k * stride_ + j) + more);
+                const int64_t at = k * stride_ + j;
+                store(error_ + at, below_limit(load<F>(error_ + at), load<F>(limit_ + at), deviation) + more);
             }
     }
 
+    // Close to the mean of a normal distribution round a guess that is cut off at the limit.
+    F below_limit(F guess, F limit, F deviation) const {
+        if (!limited_below_) return guess;
+        const F reach = (limit - guess) / deviation;
+        const F magnitude = larger(reach, -reach);
+        const F tail = natural_log(exp2_of(magnitude * (-1.0f / ln_2)) + 1.0f);
+        const F below = limit - (larger(reach, all<F>(0.0f)) + tail) * deviation;
+        return select(limit < 0.5f * no_limit, below, guess);
+    }
+
     int64_t links_ = 0, stride_ = 0, padded_ = 0;
+    bool limited_below_ = false;
+    float *limit_, *limit_across_, *spread_, *deviation_;
     float mean_db_ = 0.0f;  // of the visible gains between links
     float *signed_, *signed_across_, *near_, *near_across_, *visible_, *visible_across_, *error_, *error_across_, *row_count_, *column_count_, *row_near_,
         *column_near_, *row_sum_, *column_sum_, *features_, *state_, *sent_, *hidden_, *receiver_, *transmitter_, *excess_;

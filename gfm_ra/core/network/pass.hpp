@@ -27,6 +27,11 @@ struct NetworkTask {
     EstimatorLayers estimator;
     int64_t links, draws, step_count, width, values, weight_rows;
     float first_noise;  // factor of the first draw's noise
+    const float* uncertainty_db;  // [B, K, K]: standard deviations of known gains; null where all are exact
+    const float* at_most_db;      // [B, K, K]: limits of unknown gains, infinite where there is none; or null
+    // [B]: circuit power of the goal per power spent, below 0 where it is none; or null. One for all links together, or,
+    // [B], 1 where each link's rate counts per its own power.
+    const float *circuit_power, *each;
 };
 
 template <class F> class Pass {
@@ -57,8 +62,13 @@ template <class F> class Pass {
 
     // Powers of network `index`, [draws, K].
     void solve(int64_t index) {
-        channel_.read(task_.gain + index * task_.links * task_.links);
-        if (channel_.any_unknown) estimate_.fill(task_.estimator, channel_);
+        const int64_t gains = index * task_.links * task_.links;
+        const auto part = [gains](const float* all) GFM_RA_LAMBDA { return all == nullptr ? nullptr : all + gains; };
+        channel_.read(task_.gain + gains, part(task_.uncertainty_db));
+        if (channel_.any_unknown || channel_.any_uncertain)
+            estimate_.fill(task_.estimator, channel_, part(task_.at_most_db));
+        circuit_power_ = task_.circuit_power == nullptr ? -1.0f : task_.circuit_power[index];
+        each_ = circuit_power_ >= 0.0f && task_.each[index] != 0.0f;
         const float* given = task_.parameters + 3 * index;
         goal_ = {given[0], given[1], given[2], -1.0f};
         reach_ = exp2_less_one_of(all<Float4>(goal_.min_rate))[0];
@@ -109,8 +119,12 @@ template <class F> class Pass {
             const F priority = natural_log((load<F>(weight_ + k) + network_tiny) / (mean + network_tiny)) * 0.5f;
             keep(8, within(priority, -largest_feature, largest_feature));
             for (int feature = 9; feature < start_feature_count; ++feature) keep(feature, all<F>(0.0f));
+            if (circuit_power_ >= 0.0f) {
+                const float told = scalar_log(1.0f + circuit_power_) + 0.1f;
+                keep(10, within(all<F>(each_ ? -told : told), -largest_feature, largest_feature));
+            }
         }
-        if (channel_.any_unknown) doubt();
+        if (channel_.any_unknown || channel_.any_uncertain) doubt();
         for (int feature = 0; feature < start_feature_count; ++feature)
             for (int64_t draw = 1; draw < task_.draws; ++draw)
                 std::memcpy(start_ + feature * across_ + draw * links, start_ + feature * across_, links * sizeof(float));
@@ -122,7 +136,8 @@ template <class F> class Pass {
         two_layers<F, false>(task_.start_into, task_.start_outof, start_, input_, hidden_, across_, columns_);
     }
 
-    // Shares of what a link hears, and of what is heard of it, that are estimated: the last two features of the start.
+    // Standard deviations in units of 10 dB: of the own gain, and of what a link hears and of what is heard of it, by its
+    // strength; an unknown gain counts as one of 10 dB. The last three features of the start.
     void doubt() {
         const int64_t links = task_.links, stride = channel_.stride;
         float *heard_all = rate_, *heard = sinr_, *harmed_all = total_, *harmed = slope_;
@@ -131,17 +146,25 @@ template <class F> class Pass {
         for (int64_t k = 0; k < links; ++k)
             for (int64_t j = 0; j < links; ++j) {
                 const float gain = channel_.natural[k * stride + j], strength = gain / (gain + 1.0f);
-                const float estimated = strength * channel_.unknown[k * stride + j];
+                const float estimated = strength * spread_of(k * stride + j);
                 heard_all[k] += strength;
                 harmed_all[j] += strength;
                 heard[k] += estimated;
                 harmed[j] += estimated;
             }
         for (int64_t k = 0; k < stride; ++k) {
-            start_[12 * across_ + k] = heard[k] / (heard_all[k] + 1.0f);
-            start_[13 * across_ + k] = harmed[k] / (harmed_all[k] + 1.0f);
+            start_[12 * across_ + k] = most(heard[k] / (heard_all[k] + 1.0f));
+            start_[13 * across_ + k] = most(harmed[k] / (harmed_all[k] + 1.0f));
+            if (k < links) start_[11 * across_ + k] = most(spread_of(k * stride + k));
         }
     }
+
+    float spread_of(int64_t at) const {
+        if (channel_.unknown[at] > 0.0f) return 1.0f;
+        return channel_.any_uncertain ? channel_.deviation_db[at] * 0.1f : 0.0f;
+    }
+
+    static float most(float value) { return value < largest_feature ? value : largest_feature; }
 
     static float scalar_log(float value) { return natural_log(all<Float4>(value))[0]; }
 
@@ -179,8 +202,11 @@ template <class F> class Pass {
         set_powers(step.power, state);
         multiply_columns<F>(power_, channel_.transposed, stride, links, 1.0f, interference_);
         for (int64_t k = 0; k < stride; k += lanes<F>) {
+            // A rate that counts per its link's own power is as one of a smaller weight.
+            F weight = load<F>(weight_ + k);
+            if (each_) weight = weight / spent_by(load<F>(power_ + k));
             const auto found = consequences<F>(load<F>(channel_.own + k), load<F>(power_ + k),
-                                               load<F>(interference_ + k), load<F>(weight_ + k), goal_);
+                                               load<F>(interference_ + k), weight, goal_);
             store(sinr_ + k, found.sinr);
             store(total_ + k, found.total);
             store(rate_ + k, found.rate);
@@ -200,7 +226,12 @@ template <class F> class Pass {
             store(pressure_ + k, worth * load<F>(sinr_ + k));
         }
         multiply_columns<F>(pressure_, channel_.natural, stride, links, 0.0f, harm_);
-        for (int64_t k = 0; k < stride; k += lanes<F>) store(harm_ + k, load<F>(harm_ + k) / load<F>(near_stake_ + k));
+        const float per_power = circuit_power_ >= 0.0f ? stake_per_power() : 0.0f;
+        for (int64_t k = 0; k < stride; k += lanes<F>) {
+            F harm = load<F>(harm_ + k);
+            if (each_) harm = harm + load<F>(stake_ + k) / spent_by(load<F>(power_ + k));
+            store(harm_ + k, (harm + per_power) / load<F>(near_stake_ + k));
+        }
         for (int64_t k = 0; k < stride; k += lanes<F>) {
             const Consequences<F> found{load<F>(sinr_ + k), load<F>(total_ + k), load<F>(rate_ + k),
                                         load<F>(slope_ + k), load<F>(stake_ + k)};
@@ -210,6 +241,20 @@ template <class F> class Pass {
         }
         send(feature, value);
         receive(feature, value, feature + feature_count * across_);
+    }
+
+    F spent_by(F power) const { return larger(power + circuit_power_, all<F>(network_tiny)); }
+
+    // What a full power costs where all rates count per all power: the stake that the mean power brings.
+    float stake_per_power() const {
+        if (each_) return 0.0f;
+        float stake = 0.0f, spent = 0.0f;
+        for (int64_t k = 0; k < task_.links; ++k) {
+            const float own = power_[k] + circuit_power_;
+            stake += stake_[k];
+            spent += own > network_tiny ? own : network_tiny;
+        }
+        return stake / (spent > network_tiny ? spent : network_tiny);
     }
 
     // What every link sends, link by link, with the factors that its receivers' averages have.
@@ -254,7 +299,8 @@ template <class F> class Pass {
     NetworkChannel<F> channel_;
     HiddenGains<F> estimate_;
     Prompt goal_{};
-    float reach_ = 0.0f;
+    float reach_ = 0.0f, circuit_power_ = -1.0f;
+    bool each_ = false;
     float *start_, *input_, *weight_, *power_, *interference_, *rate_, *sinr_, *total_, *slope_, *stake_, *pressure_,
         *harm_, *benefit_, *near_stake_, *heard_, *harmed_, *near_, *value_, *hidden_;
 };

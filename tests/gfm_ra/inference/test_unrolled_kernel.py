@@ -12,12 +12,15 @@ from components.channel.torch_rng import seeded, torch_stream
 from components.channel.worlds.distribution import FAMILIES, Family, WorldDistribution
 from components.model.conditioning import Goals
 from components.model.unrolled import packaged
+from components.model.unrolled.consequences import NOTHING, Contract
 from components.model.unrolled.estimate import EstimatorConfig
 from components.model.unrolled.network import UnrolledConfig
 from components.model.unrolled.network import UnrolledNetwork as TorchNetwork
 from components.training.worlds.goals import GoalMixture
+from components.training.worlds.reports import ReportMixture
 from gfm_ra.core import loader, objects
 from gfm_ra.errors import InputError
+from gfm_ra.inference.contract import Contract as Told
 from gfm_ra.inference.prompts import Prompt
 from gfm_ra.inference.unrolled import UnrolledNetwork, noise, read
 
@@ -59,16 +62,25 @@ def difference(
     goals: Goals,
     draws: int,
     hidden: torch.Tensor | None,
+    contract: Contract = NOTHING,
 ) -> float:
     trained, compiled = pair
     given_noise = noise(3, draws, gain_db.shape[-1])
     expanded = torch.from_numpy(given_noise.copy()).permute(1, 0, 2).expand(len(gain_db), -1, -1, -1)
-    expected = trained(gain_db, goals, expanded, hidden).power.permute(0, 2, 1).numpy()
+    expected = trained(gain_db, goals, expanded, hidden, contract=contract).power.permute(0, 2, 1).numpy()
     gain = (10.0 ** (gain_db.double() / 10.0)).float().numpy()
     if hidden is not None:
         gain[hidden.numpy()] = np.nan
     found = compiled.draws(
-        gain, Prompt(goals.parameters.contiguous().numpy(), goals.weights.contiguous().numpy()), given_noise
+        gain,
+        Prompt(goals.parameters.contiguous().numpy(), goals.weights.contiguous().numpy()),
+        given_noise,
+        contract=Told(
+            *(
+                None if part is None else part.float().numpy().reshape(shape)
+                for part, shape in zip(contract[1:], [gain.shape, gain.shape, -1, -1], strict=True)
+            )
+        ),
     )
     return float(np.abs(found - expected).max())
 
@@ -89,6 +101,38 @@ def test_powers_agree_with_the_trained_network(
         assert pair[1].powers(gain_db.numpy(), prompt).std() > 1e-3
     assert difference(pair, gain_db, goals, 1, None) < 1e-4
     assert difference(pair, gain_db, goals, 3, hidden) < 1e-4
+
+
+@pytest.mark.parametrize("config", SIZES)
+@pytest.mark.parametrize("links", [1, 2, 8, 17, 50])
+def test_powers_agree_where_gains_are_uncertain_limited_or_paid_for(
+    config: UnrolledConfig, links: int, tmp_path: Path
+) -> None:
+    generator = torch_stream(8, "test", links)
+    gain_db = WorldDistribution().draw_of("pairs", 4, links, generator)
+    goals = GoalMixture().draw(4, links, generator)
+    told = ReportMixture(share=1.0, strongest_share=0.8).draw(gain_db, None, generator)
+    paid = Contract(
+        circuit_power=torch.tensor([[0.0], [0.4], [2.0], [-1.0]]),
+        each=torch.tensor([[False], [True], [False], [False]]),
+    )
+    pair = both(config, tmp_path)
+    reports = Contract(uncertainty_db=told.uncertainty_db, at_most_db=told.at_most_db)
+    assert difference(pair, told.gain_db, goals, 2, told.hidden, reports) < 1e-4
+    assert difference(pair, told.gain_db, goals, 1, None, Contract(uncertainty_db=told.uncertainty_db)) < 1e-4
+    assert difference(pair, told.gain_db, goals, 1, told.hidden, Contract(at_most_db=told.at_most_db)) < 1e-4
+    assert difference(pair, gain_db, goals, 2, None, paid) < 1e-4
+    assert (
+        difference(
+            pair,
+            told.gain_db,
+            goals,
+            2,
+            told.hidden,
+            paid._replace(**reports._asdict() | {"circuit_power": paid.circuit_power, "each": paid.each}),
+        )
+        < 1e-4
+    )
 
 
 @settings(max_examples=60, deadline=None)

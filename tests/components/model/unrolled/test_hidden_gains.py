@@ -40,10 +40,10 @@ def test_a_visible_gain_stays_as_it_is_and_a_hidden_one_is_never_read() -> None:
     with seeded(1, "hidden"), torch.no_grad():
         model = HiddenGains(EstimatorConfig())
         _, reckoned = model(seen)
-        filled = seen.filled(gain_db, reckoned)
+        filled = model.filled(seen, gain_db, reckoned)
         spoilt = torch.where(seen.hidden, torch.nan, gain_db)
         again = view(spoilt, seen.hidden, None)
-        assert torch.equal(again.filled(spoilt, model(again)[1]), filled)
+        assert torch.equal(model.filled(again, spoilt, model(again)[1]), filled)
     assert torch.equal(filled[~seen.hidden], gain_db[~seen.hidden])
 
 
