@@ -96,8 +96,9 @@ class Estimate(NamedTuple):
         found = 0.5 * ((target - guess) / self.deviation).square() + log_deviation
         if limit is None:
             return found
-        reach = torch.where(torch.isfinite(limit), (limit - guess) / self.deviation, 10.0)
-        return found + torch.special.log_ndtr(reach.clamp_min(-8.0))
+        limited = torch.isfinite(limit)
+        reach = (torch.where(limited, limit, 0.0) - guess) / self.deviation
+        return found + torch.where(limited, torch.special.log_ndtr(reach.clamp_min(-8.0)), 0.0)
 
 
 def view(
