@@ -14,8 +14,10 @@ from gfm_ra.inference import proven
 from gfm_ra.inference.allocation import Allocation, missed
 from gfm_ra.inference.answers import PowerNetwork, Question, compiled, composed
 from gfm_ra.inference.comparison import EFFORTS, Effort
+from gfm_ra.inference.contract import Contract
+from gfm_ra.inference.expected import SAMPLES, expected
 from gfm_ra.inference.prompts import goal_of, part_of
-from gfm_ra.inference.unrolled import UnrolledNetwork
+from gfm_ra.inference.unrolled import ENERGY_EFFICIENCY, UNCERTAINTY, UnrolledNetwork
 from gfm_ra.network import Network, Orientation
 from gfm_ra.notes import Remarks
 
@@ -102,11 +104,6 @@ class Allocator:
         network = _one_network(network, gain, gain_db, orientation)
         if effort not in EFFORTS:
             raise ValueError(f"allocate: effort must be one of {', '.join(EFFORTS)}, got {effort!r}")
-        if network.uncertainty_db is not None or network.at_most_db is not None:
-            raise ValueError(
-                "allocate: uncertain gains and limits of unknown ones are not answered yet: make the Network without "
-                "uncertainty_db and at_most_db"
-            )
         shape = (*network.shape, network.links)
         chosen = goal_of(
             (self.objective or SumRate.name) if goal is None else goal,
@@ -124,7 +121,7 @@ class Allocator:
         rows = (flat[begin : begin + step] for begin in range(0, max(len(flat), 1), step))
         remarks = self.remarks(chosen, effort)
         if certify:
-            proven.check_certifiable(network.survey.unknown, chosen)
+            proven.check_certifiable(network.survey.unknown, chosen, network.is_uncertain)
         parts = list(self.parts(rows, chosen, effort, remarks, seed, first_index, threads, certify))
         notes = (*doubts(network), *remarks.lines(single=not network.shape))
         return _together(parts, network, notes, chosen)
@@ -159,8 +156,8 @@ class Allocator:
             yield proven.certified(answer, network, aim, threads) if certify else answer
             begin += len(network)
 
-    def check(self, goal: Objective, effort: Effort, unknown: bool = False) -> None:
-        """Refuse what this allocator has no answer to; unknown: whether some gain is.
+    def check(self, goal: Objective, effort: Effort, unknown: bool = False, uncertain: bool = False) -> None:
+        """Refuse what this allocator has no answer to; unknown, uncertain: whether some gain is.
 
         Raises ValueError; one line says what.
         """
@@ -171,7 +168,15 @@ class Allocator:
             )
         if unknown and not self.network.takes_unknown:
             raise ValueError(f"allocate: {self.name} needs every gain, but some are NaN (unknown)")
-        if energy_goal(goal) is None:
+        knows = self.network.knows if isinstance(self.network, UnrolledNetwork) else frozenset()
+        if uncertain and UNCERTAINTY not in knows:
+            raise ValueError(
+                f"allocate: {self.name} knows nothing of uncertain gains: load newer weights, or make the Network "
+                "without uncertainty_db and at_most_db"
+            )
+        if uncertain and not is_ours(goal) and energy_goal(goal) is None:
+            raise ValueError("allocate: uncertain gains go with the goals of this package alone")
+        if energy_goal(goal) is None or ENERGY_EFFICIENCY in knows:
             return
         if effort == "fast":
             raise ValueError(
@@ -199,8 +204,10 @@ class Allocator:
             unknown = np.asarray(np.isnan(gain).any((-2, -1)))  # [B]
         else:
             unknown = np.zeros(len(gain), dtype=bool)
-        self.check(goal, effort, network.survey.unknown > 0)
+        self.check(goal, effort, network.survey.unknown > 0, network.is_uncertain)
         beyond = bool(remarks.beyond)
+        if network.is_uncertain:
+            return self._expected(network, gain, goal, effort, seed, first_index, remarks, threads)
         asked = Question(network, gain, unknown, goal, effort, beyond, seed, first_index, threads)
         if isinstance(self.network, UnrolledNetwork) and is_ours(goal):
             found = compiled(self.network, asked)
@@ -218,6 +225,29 @@ class Allocator:
         utility = utility_of(goal, rate, found.power.astype(np.float64))
         below = missed(rate, goal)
         return Allocation(found.power, rate, utility, source, below, network=network, goal=goal)
+
+    def _expected(
+        self,
+        network: Network,
+        gain: np.ndarray,
+        goal: Objective,
+        effort: Effort,
+        seed: int,
+        first_index: int,
+        remarks: Remarks,
+        threads: int | None,
+    ) -> Allocation:
+        """Answers for [B, K, K] networks whose gains are uncertain, or limited where they are unknown."""
+        assert isinstance(self.network, UnrolledNetwork), "nobody else knows uncertainty"
+        told = Contract(network.uncertainty_db, network.at_most_db)
+        found = expected(self.network, gain, told, goal, effort, seed, threads)
+        nobody = np.zeros(len(gain), dtype=bool)
+        remarks.add(network, first_index, nobody, found.refused)
+        remarks.expects(SAMPLES[effort])
+        below = missed(found.rate, goal)
+        return Allocation(
+            found.power, found.rate, found.utility, found.source, below, network=network, goal=goal
+        )
 
     def _beyond(self, goal: Objective) -> list[str]:
         """Numbers of the goal that lie outside what the network was trained for, in words."""

@@ -86,6 +86,11 @@ class Network:
         return self._values.shape[:-2]
 
     @property
+    def is_uncertain(self) -> bool:
+        """Whether deviations of the gains or limits of unknown ones are said."""
+        return self.uncertainty_db is not None or self.at_most_db is not None
+
+    @property
     def gain(self) -> np.ndarray:
         """Linear gains [..., K, K] in the floating type that was given; NaN where unknown."""
         return db_to_linear(self._values) if self.given_db else self._values

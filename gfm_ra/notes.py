@@ -20,6 +20,7 @@ class Remarks:
         self._goal, self.beyond = goal, beyond
         self._effort: Effort = effort
         self._unknown = self._discarded = self._hopeless_links = 0
+        self._samples = 0
         self._hopeless: list[tuple[int, int, float]] = []  # network, link, rate alone at full power
 
     def add(self, network: Network, first: int, unknown: np.ndarray, discarded: np.ndarray) -> None:
@@ -39,6 +40,10 @@ class Remarks:
             self._hopeless += [
                 (first + int(b), int(k), float(alone[b, k])) for b, k in places[: max(room, 0)]
             ]
+
+    def expects(self, samples: int) -> None:
+        """Rates and utilities are means over so many samples of uncertain gains."""
+        self._samples = samples
 
     @property
     def _min_rate(self) -> float | None:
@@ -64,6 +69,10 @@ class Remarks:
         if self._discarded:
             found.append(
                 f"the network's own answer was out of limits for {self._discarded} networks: it was not used"
+            )
+        if self._samples:
+            found.append(
+                f"gains are uncertain: rates and utility are means over {self._samples} samples of them"
             )
         if self._unknown and self._effort != "fast":
             found.append(

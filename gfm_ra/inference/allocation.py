@@ -21,12 +21,13 @@ class Allocation:
     power: np.ndarray
     """[..., K], parts of full power in [0, 1]."""
     rate: np.ndarray
-    """[..., K], bit/s/Hz; NaN for networks with unknown gains."""
+    """[..., K], bit/s/Hz; NaN for networks with unknown gains; means over samples where the network says how certain
+    its gains are."""
     utility: np.ndarray
-    """[...], of the goal; NaN for networks with unknown gains."""
+    """[...], of the goal; NaN for networks with unknown gains; the mean over samples where they are uncertain."""
     source: np.ndarray
-    """[...], where the powers come from: model, refined, wmmse, energy-efficient, full-reuse or exact, "model,
-    unchecked" with unknown gains."""
+    """[...], where the powers come from: model, refined, wmmse, energy-efficient, full-reuse or exact; "model,
+    unchecked" with unknown gains, "..., expected" with uncertain ones."""
     below_min_rate: np.ndarray
     """[...], how many links stay below the goal's least rate; 0 for goals without one."""
     notes: tuple[str, ...] = ()

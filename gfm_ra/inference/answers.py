@@ -10,10 +10,11 @@ from gfm_ra.goal_family import is_ours
 from gfm_ra.goals import Objective
 from gfm_ra.inference import efforts
 from gfm_ra.inference.comparison import Effort, best_draw, compared, draws_of, refined
+from gfm_ra.inference.contract import contract_of
 from gfm_ra.inference.noise import noise
 from gfm_ra.inference.onnx_graph import OnnxGraph
 from gfm_ra.inference.prompts import Prompt, part_of, prompt_of, selected
-from gfm_ra.inference.unrolled import UnrolledNetwork
+from gfm_ra.inference.unrolled import ENERGY_EFFICIENCY, UnrolledNetwork
 from gfm_ra.network import Network
 from gfm_ra.rates import spectral_efficiency
 from gfm_ra.units import LARGEST_GAIN_DB, LEAST_GAIN_DB
@@ -158,9 +159,19 @@ def _answers(model: PowerNetwork, asked: Question) -> np.ndarray:
         )  # NaN stays
         return model.powers(limited, prompt, asked.threads)[:, None]
     draws = draws_of(asked.effort, links)
-    answers = drawing.draws(gain, prompt, noise(asked.seed, draws, links), asked.threads)
+    answers = _drawn(drawing, gain, prompt, asked, draws)
     if draws > 1 and unknown.any():
         # Nothing can be compared there.
         chosen = Prompt(prompt.parameters[unknown], prompt.weights[unknown])
-        answers[unknown] = drawing.draws(gain[unknown], chosen, noise(asked.seed, 1, links), asked.threads)
+        answers[unknown] = _drawn(drawing, gain[unknown], chosen, asked, 1)
     return answers
+
+
+def _drawn(
+    model: UnrolledNetwork | OnnxGraph, gain: np.ndarray, prompt: Prompt, asked: Question, draws: int
+) -> np.ndarray:
+    """Answers [B, D, K]; a network that knows energy efficiency is told what circuits consume."""
+    given = noise(asked.seed, draws, gain.shape[-1])
+    if isinstance(model, UnrolledNetwork) and ENERGY_EFFICIENCY in model.knows:
+        return model.draws(gain, prompt, given, asked.threads, contract_of(asked.goal, len(gain)))
+    return model.draws(gain, prompt, given, asked.threads)

@@ -60,8 +60,11 @@ def sharpened(
     return found
 
 
-def check_certifiable(unknown: int, goal: Objective) -> None:
-    """Raise ValueError, one line, where nothing can be proven; unknown : how many gains are."""
+def check_certifiable(unknown: int, goal: Objective, uncertain: bool = False) -> None:
+    """Raise ValueError, one line, where nothing can be proven; unknown : how many gains are; uncertain : whether any
+    is."""
+    if uncertain:
+        raise ValueError("allocate: gains are uncertain: nothing can be proven, leave certify out")
     if not knows(goal):
         raise ValueError(f"allocate: nothing can be proven for the goal {goal!r}: leave certify out")
     if unknown:

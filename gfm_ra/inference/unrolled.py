@@ -24,6 +24,7 @@ _ROWS_PER_BLOCK = 6  # as gfm_ra/core/network/layers.hpp
 _FEATURES, _START_FEATURES, _MESSAGES = 10, 14, 3
 _ESTIMATOR_FEATURES, _ESTIMATOR_KINDS, _ESTIMATOR_SUMS = 6, 8, 2
 _LOG_DEVIATION = float(np.log(8.0 / 15.0))  # as components/model/unrolled/estimate.py has it before training
+UNCERTAINTY, ENERGY_EFFICIENCY = "uncertainty", "energy-efficiency"
 
 
 class EstimatorSizes(NamedTuple):
@@ -99,6 +100,8 @@ class UnrolledNetwork:
 
     any_goal = True
     takes_unknown = True
+    knows: frozenset[str]
+    """What it was trained for beside exact gains and the goals of the family: UNCERTAINTY, ENERGY_EFFICIENCY."""
     told: dict[Numbers | None, Numbers]
     """Numbers that the network is told instead of a goal's own, by these; None: for goals outside the family."""
 
@@ -118,6 +121,7 @@ class UnrolledNetwork:
                 raise InputError(f"network: weights {name!r} are not finite")
         self.weights = weights
         self.told = {}
+        self.knows = frozenset()
         count = architecture.steps
         steps = (Step * count)(*(self._step(0 if architecture.shared else step) for step in range(count)))
         estimator = self._estimator()

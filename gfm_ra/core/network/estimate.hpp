@@ -48,6 +48,11 @@ template <class F> class HiddenGains {
         for (float** array : {&limit_, &limit_across_}) *array = memory.array(links * stride);
     }
 
+    // Where guesses are written too, [K, stride] and standardised.
+    void keep(float* guesses) { guesses_ = guesses; }
+    const float* deviations() const { return deviation_; }
+    float mean_db() const { return mean_db_; }
+
     // Estimates in the place of a channel's unknown gains; at_most_db: their upper limits [K, K], infinite where there
     // is none, or null.
     void fill(const EstimatorLayers& layers, NetworkChannel<F>& channel, const float* at_most_db) {
@@ -225,6 +230,7 @@ template <class F> class HiddenGains {
         one_layer<F>(layers.excess, state_, excess_, stride_, stride_);
         one_layer<F>(layers.spread, state_, spread_, stride_, stride_);
         guess(receiver_, transmitter_, signed_across_, layers.reverse, layers.receiver.rows, error_);
+        if (guesses_ != nullptr) std::memcpy(guesses_, error_, links_ * stride_ * sizeof(float));
         for (int64_t k = 0; k < links_; ++k)
             for (int64_t j = 0; j < stride_; j += lanes<F>) {
                 const F log2_deviation = (all<F>(spread_[k]) + load<F>(spread_ + stride_ + j)) * (1.0f / ln_2);
@@ -248,6 +254,7 @@ template <class F> class HiddenGains {
 
     int64_t links_ = 0, stride_ = 0, padded_ = 0;
     bool limited_below_ = false;
+    float* guesses_ = nullptr;
     float *limit_, *limit_across_, *spread_, *deviation_;
     float mean_db_ = 0.0f;  // of the visible gains between links
     float *signed_, *signed_across_, *near_, *near_across_, *visible_, *visible_across_, *error_, *error_across_, *row_count_, *column_count_, *row_near_,
