@@ -59,7 +59,7 @@ def _of_card(card: Card) -> Allocator:
     if card.kind == "unrolled":
         network = unrolled.read(card.network, card.text["network"].get("architecture", {}))
         network.told.update(card.told)
-        network.knows = frozenset(map(str, card.text["network"].get("knows", ())))
+        network.knows = card.knows
         return Allocator(network, None, card.envelope, card.full_name)
     return _allocator(OnnxGraph(card.network), card.objective, card.envelope, card.full_name)
 

@@ -9,7 +9,7 @@ from gfm_ra.errors import InputError
 from gfm_ra.goal_family import Numbers
 
 NAME = "card.json"
-FORMAT = 2
+FORMAT = 3
 """Newest form of the card that this program reads."""
 KINDS = ("onnx", "unrolled")
 """Networks that this program runs: by onnxruntime, and by the compiled core."""
@@ -31,6 +31,7 @@ class Card(NamedTuple):
         str, tuple[float, float]
     ]  # smallest and largest value that was trained, by the goal's numbers
     told: dict[Numbers | None, Numbers]  # what an adapted network is told instead of a goal's own numbers
+    knows: frozenset[str]  # what it was trained for beside exact gains and the goals of the family
     text: dict[str, Any]  # everything that the file says
 
     @property
@@ -79,6 +80,9 @@ def read_card(folder: Path) -> Card:
         raise InputError(
             f"{path} is damaged: told must hold triples of numbers: copy the folder again"
         ) from None
+    knows = network.get("knows", [])
+    if not isinstance(knows, list) or not all(isinstance(name, str) for name in knows):
+        raise InputError(f"{path} is damaged: knows must hold names: copy the folder again")
     return Card(
         folder,
         text["name"],
@@ -89,6 +93,7 @@ def read_card(folder: Path) -> Card:
         text.get("objective"),
         envelope,
         told,
+        frozenset(knows),
         text,
     )
 

@@ -20,6 +20,7 @@ from components.training.worlds.config import WorldsConfig
 from components.training.worlds.folder import envelope_of
 from gfm_ra.goals import OBJECTIVES, by_name
 from gfm_ra.inference.comparison import STARTS, Effort
+from gfm_ra.inference.unrolled import ENERGY_EFFICIENCY, UNCERTAINTY
 from gfm_ra.loading import load
 from gfm_ra.solvers import wmmse
 from gfm_ra.units import LARGEST_GAIN_DB, LEAST_GAIN_DB, to_gain_db
@@ -102,17 +103,26 @@ def _card(
             "file": NETWORK,
             "sha256": sha256_of(made / NETWORK),
             "architecture": packaged.architecture(network),
+            "knows": knowledge(settings),
         },
         "objective": None,
         "envelope": {name: list(ends) for name, ends in envelope_of(settings.goals).ranges().items()},
         "gain_db": [LEAST_GAIN_DB, LARGEST_GAIN_DB],
         "worlds": settings.worlds.model_dump(mode="json"),
+        "reports": settings.reports.model_dump(mode="json"),
+        "circuit_power": [settings.goals.circuit_power.low, settings.goals.circuit_power.high],
         "training_time": config.training_time,
         "seeds": {"training": seed},
         "profile": profile_of(paths.RELEASE_PARAMS),
         "dvc_hash": dvc_hash(paths.TRAIN_WORLDS),
         "limits": list(LIMITS),
     }
+
+
+def knowledge(settings: WorldsConfig) -> list[str]:
+    """What was trained beside exact gains and the goals of the family."""
+    shares = {UNCERTAINTY: settings.reports.share, ENERGY_EFFICIENCY: settings.goals.energy_share}
+    return [name for name, share in shares.items() if share > 0]
 
 
 def _measured(context: Context[ReleaseConfig], folder: Path) -> Results:

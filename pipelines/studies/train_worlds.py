@@ -13,7 +13,7 @@ from pydantic import Field
 from components.config import Strict
 from components.data.batches import Group
 from components.data.shards import json_text
-from components.model.unrolled.packaged import restore
+from components.model.unrolled import packaged
 from components.training.checkpoint import MODEL_NAME, load_tensors, newest_checkpoint, replace_checkpoint
 from components.training.determinism import deterministic
 from components.training.loop import Metrics
@@ -71,7 +71,7 @@ def work(context: Context[TrainWorldsConfig]) -> Outcome:
 def _packaged(name: str) -> Weights:
     """Weights of the package, by their name."""
     try:
-        return restore(find(name).folder).state_dict()
+        return packaged.load(find(name)).state_dict()
     except InputError as error:
         raise UserError(f"{NAME}: initial: {error}") from None
 

@@ -8,7 +8,7 @@ import torch
 
 from components.model.unrolled.network import UnrolledConfig, UnrolledNetwork
 from gfm_ra.inference import unrolled
-from gfm_ra.weights.card import read_card
+from gfm_ra.weights.card import Card
 
 
 def arrays(network: UnrolledNetwork) -> dict[str, np.ndarray]:
@@ -29,18 +29,14 @@ def architecture(network: UnrolledNetwork) -> dict[str, Any]:
     return network.config.model_dump(mode="json")
 
 
-def restore(folder: Path) -> UnrolledNetwork:
-    """The network of a folder of packaged weights, ready to be trained further.
-
-    What weights of before the present architecture do not have keeps its initial value.
+def load(card: Card) -> UnrolledNetwork:
+    """The torch network of packaged weights; what older ones lack has its initial value.
 
     Raises:
-        InputError: the folder holds no such weights, or they are damaged.
+        InputError: they are damaged, or of an architecture that this version does not compute.
     """
-    card = read_card(folder)
-    sizes = card.text["network"]["architecture"]
+    sizes = card.text["network"].get("architecture", {})
+    arrays_of = unrolled.read(card.network, sizes).weights
     network = UnrolledNetwork(UnrolledConfig.model_validate(sizes))
-    found = unrolled.read(card.network, sizes).weights
-    tensors = {name: torch.from_numpy(np.array(value)) for name, value in found.items()}
-    network.load_state_dict(network.state_dict() | tensors)
-    return network
+    network.load_state_dict({name: torch.from_numpy(np.array(value)) for name, value in arrays_of.items()})
+    return network.eval()

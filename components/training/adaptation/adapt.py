@@ -12,7 +12,7 @@ import torch
 from components.channel.rng import stream
 from components.intervals import Interval, mean_difference
 from components.model.unrolled import packaged
-from components.model.unrolled.network import UnrolledConfig, UnrolledNetwork
+from components.model.unrolled.network import UnrolledNetwork
 from components.training.adaptation.prompt_search import best_numbers
 from components.training.adaptation.samples import FewSamples, FewSamplesConfig, ToldNetwork
 from components.training.adaptation.utility import OwnUtility, Utility, check_increasing
@@ -91,7 +91,11 @@ def adapt(
         if weights is not None and Path(weights).is_dir()
         else catalogue.find(None if weights is None else str(weights))
     )
-    network = load_packaged(parent)
+    if parent.kind != "unrolled":
+        raise ValueError(
+            f"adapt: {parent.full_name} is a network of kind {parent.kind}, which is not adapted here"
+        )
+    network = packaged.load(parent)
     fitted = fit(network, aim, arrays, way, parent.envelope, seed, config or FewSamplesConfig())
     samples = sum(len(array) for array in arrays)
     return Adaptation(
@@ -140,26 +144,6 @@ def fit(
     difference = mean_difference(after, before, seed)
     better = difference.low > 0
     return Fitted(candidate if better else network, told if better else None, difference, better)
-
-
-def load_packaged(card: Card) -> UnrolledNetwork:
-    """The torch network of packaged weights.
-
-    Raises:
-        InputError: they are of another kind, damaged, or of an architecture that this version does not compute.
-    """
-    compiled = _compiled(card)
-    network = UnrolledNetwork(UnrolledConfig.model_validate(card.text["network"]["architecture"]))
-    network.load_state_dict({name: torch.from_numpy(np.array(value)) for name, value in compiled.items()})
-    return network.eval()
-
-
-def _compiled(card: Card) -> dict[str, np.ndarray]:
-    if card.kind != "unrolled":
-        raise ValueError(
-            f"adapt: {card.full_name} is a network of kind {card.kind}, which is not adapted here"
-        )
-    return unrolled.read(card.network, card.text["network"].get("architecture", {})).weights
 
 
 def _arrays(given: np.ndarray | Sequence[np.ndarray]) -> list[np.ndarray]:

@@ -41,6 +41,8 @@ def save(found: Adaptation, folder: Path) -> None:
             "file": NETWORK,
             "sha256": sha256_of(folder / NETWORK),
             "architecture": packaged.architecture(found.network),
+            # What weights were trained for that are adapted with exact gains, nobody knows.
+            "knows": sorted(found.parent.knows) if found.way == "prompt" or not found.adapted else [],
             "told": [] if found.told is None else [{"goal": numbers, "numbers": found.told}],
         },
         "adapted": {

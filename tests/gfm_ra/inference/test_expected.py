@@ -1,7 +1,5 @@
 """Answers to networks whose gains are not known exactly."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
@@ -18,6 +16,7 @@ from gfm_ra.inference.posterior import Posterior, posterior
 from gfm_ra.inference.unrolled import UNCERTAINTY, UnrolledNetwork
 from gfm_ra.rates import spectral_efficiency
 from gfm_ra.units import to_gain
+from gfm_ra.weights.catalogue import find
 
 COUNT, LINKS = 5, 18
 GOALS = [SumRate(), ProportionalFair(), QoS()]
@@ -53,7 +52,7 @@ def known(allocator: gfm_ra.Allocator) -> Posterior:
 
 def test_estimates_are_those_of_the_trained_network(allocator: gfm_ra.Allocator) -> None:
     gain_db, deviation_db, at_most_db = (torch.from_numpy(part) for part in reported())
-    trained = packaged.restore(Path(gfm_ra.__file__).parent / "weights" / "any-world-3")
+    trained = packaged.load(find("any-world-3"))
     hidden = gain_db.isnan()
     seen = view(gain_db.nan_to_num(0.0), hidden, None, at_most_db, deviation_db)
     with torch.no_grad():

@@ -1,6 +1,7 @@
 """Training for any world: it learns, resumes to the same bits, and its loss follows the best of several draws."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -73,10 +74,10 @@ def test_the_last_epochs_have_their_own_number_of_draws() -> None:
     forward = loop.forward
 
     def watch(
-        gain_db: torch.Tensor, goals: Goals, noise: torch.Tensor, hidden: object, estimates_only: bool
+        gain_db: torch.Tensor, goals: Goals, noise: torch.Tensor, hidden: object, **more: Any
     ) -> Passes:
         seen.append(noise.shape[2])
-        return forward(gain_db, goals, noise, hidden, estimates_only=estimates_only)
+        return forward(gain_db, goals, noise, hidden, **more)
 
     loop.forward = watch
     loop.run(lambda *_: None, lambda *_: None)
