@@ -122,9 +122,8 @@ def _chosen(
         found = [min(there, key=lambda one: one.age_s)]
     else:
         raise ValueError(f"measurements: terminals is {terminals!r}: choose one of {', '.join(CHOICES)}")
-    left_out += [
-        f"{one.report.name}: not the chosen terminal of its cell" for one in there if one not in found
-    ]
+    others = [one.report.terminal for one in there if one not in found]
+    left_out += [f"cell {cell}: {names(others)} not chosen"] if others else []
     return found
 
 
