@@ -127,36 +127,26 @@ def as_json(answer: Plan) -> dict[str, Any]:
 
 def as_text(answer: Plan) -> str:
     """A table of the links, and sums below."""
-    rows, several = _columns(answer), len(answer.measured.terminals) > 1
-    today = answer.rate_today is not None
-    header = [*(["round"] if several else []), "cell", "terminal", "full dBm"]
-    header += [
-        *(["today dBm"] if today else []),
-        "plan dBm",
-        "rate full",
-        *(["today"] if today else []),
-        "plan",
-    ]
-    lines = []
-    for row in rows:
-        line = [*([str(row["round"])] if several else []), row["cell"], row["terminal"]]
-        line += [f"{row['full_power_dbm']:.1f}", *([f"{row['power_today_dbm']:.1f}"] if today else [])]
-        line += ["silent" if row["power_dbm"] == -math.inf else f"{row['power_dbm']:.1f}"]
-        line += [
-            f"{row['rate_full']:.2f}",
-            *([f"{row['rate_today']:.2f}"] if today else []),
-            f"{row['rate']:.2f}",
+    several, today = len(answer.measured.terminals) > 1, answer.rate_today is not None
+    kinds = ["full", "today", "plan"] if today else ["full", "plan"]
+    named = ["round", "cell", "terminal"] if several else ["cell", "terminal"]
+    powers = {"full": "full_power_dbm", "today": "power_today_dbm", "plan": "power_dbm"}
+    rates = {"full": "rate_full", "today": "rate_today", "plan": "rate"}
+    lines = [
+        [
+            *(str(row[name]) for name in named),
+            *(_dbm(row[powers[kind]]) for kind in kinds),
+            *(f"{row[rates[kind]]:.2f}" for kind in kinds),
         ]
-        lines.append(line)
-    caption = (
-        "powers in dBm, then expected rates in bit/s/Hz: all at full power, "
-        f"{'today, ' if today else ''}with this plan"
-    )
-    return "\n".join([caption, table(header, lines, left=3 if several else 2), *_sums(answer)])
+        for row in _columns(answer)
+    ]
+    header = [*named, *kinds, "rate: full", *kinds[1:]]
+    caption = f"powers in dBm, and expected rates in bit/s/Hz: {', '.join(kinds)}"
+    return "\n".join([caption, table(header, lines, left=len(named)), *_sums(answer)])
 
 
-def _kinds(today: bool) -> list[str]:
-    return ["full", "today", "plan"] if today else ["full", "plan"]
+def _dbm(power_dbm: float) -> str:
+    return "silent" if power_dbm == -math.inf else f"{power_dbm:.1f}"
 
 
 def _sums(answer: Plan) -> list[str]:

@@ -52,7 +52,8 @@ def figure(measured: Measured, power_dbm: np.ndarray) -> "Figure":
         *place[on].T, c=below_db[on], vmin=_LEAST_DB, vmax=0.0, cmap="viridis", s=90, marker="^",
         edgecolors="black", linewidths=0.7, zorder=3, label="cell",
     )  # fmt: skip
-    axes.scatter(*place[~on].T, color="black", marker="x", s=60, zorder=3, label="silent")
+    if not on.all():
+        axes.scatter(*place[~on].T, color="black", marker="x", s=60, zorder=3, label="silent")
     if len(place) <= _MOST_NAMES:
         mean_dbm = np.where(on, full_dbm.mean(0) + np.nan_to_num(below_db), -np.inf)
         for one, (x_m, y_m), power in zip(measured.cells, place, mean_dbm, strict=True):
