@@ -20,6 +20,8 @@ from gfm_ra.measurements.levels import step_of
 from gfm_ra.measurements.reports import Level, Report
 from gfm_ra.measurements.tables import text_of, time_s
 
+_HUGE = 1e12
+"""No level in dBm, no time and no place in metres is as large."""
 Named = list[tuple[str, float]]
 """Cells with levels in dBm as they are written."""
 
@@ -32,7 +34,7 @@ def read_json(path: Path) -> tuple[list[Report], list[str]]:
     Raises:
         InputError: it is no JSON, or an object has none of the three shapes.
     """
-    entries = [_lowered(entry) for entry in _entries(path)]
+    entries = _entries(path)
     read = [_read(entry, f"{path}, object {number}") for number, entry in enumerate(entries)]
     step_db = step_of(level for _, _, named, _ in read for _, level in named)
     reports = [
@@ -56,11 +58,13 @@ def read_json(path: Path) -> tuple[list[Report], list[str]]:
 def _entries(path: Path) -> list[Any]:
     text = text_of(path)
     try:
-        found = json.loads(text)
-    except json.JSONDecodeError as whole:
+        found = _lowered(json.loads(text))
+    except RecursionError:
+        raise InputError(f"{path} is nested too deeply for reports: see docs/measurements.md") from None
+    except ValueError as whole:  # no JSON, or a number of thousands of digits
         try:
-            found = [json.loads(line) for line in text.splitlines() if line.strip()]
-        except json.JSONDecodeError:
+            found = [_lowered(json.loads(line)) for line in text.splitlines() if line.strip()]
+        except (ValueError, RecursionError):
             raise InputError(
                 f"{path} is no JSON ({whole}): an object, a list of them, or one per line"
             ) from None
@@ -153,9 +157,11 @@ def _rsrp(measured: Any, place: str) -> float:  # noqa: ANN401
 
 
 def _number(value: object, place: str) -> float:
-    if isinstance(value, int | float) and not isinstance(value, bool):
+    if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _HUGE:
         return float(value)
-    raise InputError(f"{place}: RSRP is {value!r}: write a number in dBm")
+    if isinstance(value, float):
+        return value  # NaN and infinities are left out with their reason
+    raise InputError(f"{place}: RSRP is {str(value)[:20]!r}: write a number in dBm")
 
 
 def _time(value: object, place: str) -> float:
@@ -168,6 +174,8 @@ def _coordinate(entry: dict[str, Any], key: str, place: str) -> float | None:
     value = entry.get(key)
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise InputError(f"{place}: {key} is {value!r}: write a position in metres, or leave it out")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < _HUGE:
+        raise InputError(
+            f"{place}: {key} is {str(value)[:20]!r}: write a position in metres, or leave it out"
+        )
     return float(value)

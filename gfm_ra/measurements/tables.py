@@ -131,12 +131,14 @@ def time_s(value: object, place: str) -> float:
     """
     try:
         number = float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         number = math.nan
     if math.isfinite(number):
         return number / 1e3 if abs(number) >= _MILLISECONDS_FROM else number
     try:
         found = datetime.fromisoformat(str(value).strip())
     except ValueError:
-        raise InputError(f"{place} is {value!r}: write seconds since 1970 or 2026-03-18T02:23:18") from None
+        raise InputError(
+            f"{place} is {str(value)[:30]!r}: write seconds since 1970 or 2026-03-18T02:23:18"
+        ) from None
     return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()

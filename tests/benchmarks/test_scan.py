@@ -19,7 +19,7 @@ def test_the_rule_by_hand():
     heard[3, 0] = -56
     assert scan.rule(heard, channel, strongest=True)[0] == 10.0
     assert (
-        scan.rule(heard - 0, np.array([0, 1, 0, 0, 0]), strongest=True)[0] == 20.0
+        scan.rule(heard, np.array([0, 1, 0, 0, 0]), strongest=True)[0] == 20.0
     )  # -90 is the third of its channel
 
 
