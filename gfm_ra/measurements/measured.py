@@ -191,6 +191,9 @@ def _notes(
         found.append(f"no time in the reports of {names(timeless)}: they count as new")
     if rounds > 1:
         found.append(f"{rounds} rounds: cells with several terminals serve them one after the other")
+    powerless = [name for name in order if cells.by_name[name].power_dbm is None]
+    if 0 < len(powerless) < len(order):
+        found.append(f"no power_dbm of {names(powerless)}: rates at today's powers are not known")
     unknown = int(np.isnan(gain_db).sum())
     if unknown:
         found.append(
