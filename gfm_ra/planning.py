@@ -14,7 +14,7 @@ from gfm_ra.inference.comparison import Effort
 from gfm_ra.measurements.expected import drawn_gains_db, estimated_gains_db, expected_rates
 from gfm_ra.measurements.measured import Measured
 from gfm_ra.network import Network
-from gfm_ra.units import w_to_dbm
+from gfm_ra.units import linear_to_db
 
 DRAWS = 128
 """Networks that fit the measurements, over which rates are averaged."""
@@ -65,13 +65,10 @@ def plan(
     """
     answer, notes = _answer(allocator, measured.network, goal=goal, effort=effort, seed=seed, **numbers)
     network = measured.network
-    full_w = network.transmit_power_w
-    assert full_w is not None  # `network_of` gives full powers
     power = answer.power.reshape(-1, network.links).astype(np.float64)  # [R, K]
     drawn_db = drawn_gains_db(network, DRAWS)  # [D, R, K, K]
     today = measured.today
-    with np.errstate(divide="ignore"):
-        power_dbm = np.asarray(w_to_dbm(power * full_w.reshape(-1, network.links)))
+    power_dbm = measured.full_dbm + linear_to_db(power)
     return Plan(
         measured,
         power,

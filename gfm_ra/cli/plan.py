@@ -82,7 +82,7 @@ def _tell(answer: Plan) -> None:
 def _columns(answer: Plan) -> list[dict[str, Any]]:
     """A row per round and cell, for tables and JSON."""
     measured, rows = answer.measured, []
-    full_dbm = _full_dbm(answer)
+    full_dbm = measured.full_dbm
     for number, terminals in enumerate(measured.terminals):
         for link, (cell, terminal) in enumerate(zip(measured.cells, terminals, strict=True)):
             place = (number, link)
@@ -102,13 +102,6 @@ def _columns(answer: Plan) -> list[dict[str, Any]]:
                 }
             )
     return rows
-
-
-def _full_dbm(answer: Plan) -> np.ndarray:
-    """Full powers, [R, K]."""
-    watts = answer.measured.network.transmit_power_w
-    assert watts is not None  # `network_of` gives full powers
-    return (10.0 * np.log10(watts) + 30.0).reshape(answer.power.shape)
 
 
 def as_json(answer: Plan) -> dict[str, Any]:

@@ -5,10 +5,9 @@ spreads it evenly over its M = 12 N_RB subcarriers sends P - 10 lg M per element
 -174 dBm/Hz + 10 lg(spacing) + NF there. Their ratio is that of the whole power to the noise over M subcarriers.
 """
 
-import math
 from typing import NamedTuple
 
-from gfm_ra.units import noise_power_dbm
+from gfm_ra.units import linear_to_db, noise_power_dbm
 
 THERMAL_NOISE_DBM_PER_HZ = -174.0
 TERMINAL_NOISE_FIGURE_DB = 9.0
@@ -45,7 +44,7 @@ class Carrier(NamedTuple):
 
     def per_element_dbm(self, power_dbm: float) -> float:
         """Power per resource element of a power that is spread evenly over all subcarriers."""
-        return power_dbm - 10.0 * math.log10(self.subcarriers)
+        return power_dbm - linear_to_db(float(self.subcarriers))
 
     def noise_per_element_dbm(self, noise_figure_db: float) -> float:
         """Noise per resource element in a receiver of that noise figure."""

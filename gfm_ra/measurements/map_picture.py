@@ -42,7 +42,7 @@ def figure(measured: Measured, power_dbm: np.ndarray) -> "Figure":
     axes = drawn.subplots()
     place = np.array([[one.x_m, one.y_m] for one in measured.cells], dtype=np.float64)  # [K, 2]
     _draw_links(axes, measured, place)
-    full_dbm = np.array(_full_dbm(measured))
+    full_dbm = measured.full_dbm  # [R, K]
     active = np.isfinite(power_dbm)  # [R, K]
     counts = active.sum(0)
     total = np.where(active, power_dbm - full_dbm, 0.0).sum(0)
@@ -79,10 +79,3 @@ def _draw_links(axes: "Axes", measured: Measured, place: np.ndarray) -> None:
         axes.scatter(
             *np.array([there for _, there in known]).T, color="#D55E00", s=18, zorder=2, label="terminal"
         )
-
-
-def _full_dbm(measured: Measured) -> list[list[float]]:
-    watts = measured.network.transmit_power_w
-    assert watts is not None  # `network_of` gives full powers
-    links = len(measured.cells)
-    return (10.0 * np.log10(watts) + 30.0).reshape(-1, links).tolist()

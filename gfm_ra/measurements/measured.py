@@ -16,7 +16,7 @@ from gfm_ra.measurements.cells import Cell, Cells, names
 from gfm_ra.measurements.checks import Conditions, Usable, usable_reports
 from gfm_ra.measurements.reports import Report
 from gfm_ra.network import Network
-from gfm_ra.units import noise_power_dbm
+from gfm_ra.units import db_to_linear, noise_power_dbm, w_to_dbm
 
 Choice = Literal["rounds", "weakest", "newest"]
 """Which terminals are active: all of a cell one after the other, a network per round; the one that its cell reaches
@@ -41,13 +41,21 @@ class Measured:
     uplink: bool = False
 
     @property
+    def full_dbm(self) -> np.ndarray:
+        """Full powers of the transmitters in dBm, [R, K]."""
+        watts = self.network.transmit_power_w
+        if watts is None:
+            raise ValueError("measurements: this network knows no full powers: make it with network_of")
+        return w_to_dbm(watts.reshape(-1, self.network.links))
+
+    @property
     def today(self) -> np.ndarray | None:
         """Today's powers of the cells as parts of full power, [K]; None unless all are known or in the uplink."""
         powers = [one.power_dbm for one in self.cells]
         if self.uplink or any(power is None for power in powers):
             return None
         full_dbm = np.array([one.transmit_power_dbm for one in self.cells])
-        return np.minimum(10.0 ** ((np.array(powers, dtype=np.float64) - full_dbm) / 10.0), 1.0)
+        return np.minimum(db_to_linear(np.array(powers, dtype=np.float64) - full_dbm), 1.0)
 
 
 def network_of(
