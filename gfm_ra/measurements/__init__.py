@@ -4,6 +4,19 @@ Readers of reports, the link budget from levels in dBm to gains over noise, and 
 """
 
 from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gfm_ra.measurements.cells import Cell as Cell
+    from gfm_ra.measurements.cells import Cells as Cells
+    from gfm_ra.measurements.cells import read_cells as read_cells
+    from gfm_ra.measurements.checks import Conditions as Conditions
+    from gfm_ra.measurements.measured import Measured as Measured
+    from gfm_ra.measurements.measured import network_of as network_of
+    from gfm_ra.measurements.reading import Measurements as Measurements
+    from gfm_ra.measurements.reading import read_measurements as read_measurements
+    from gfm_ra.measurements.reports import Level as Level
+    from gfm_ra.measurements.reports import Report as Report
 
 _HOMES = {
     "read_cells": "cells", "Cell": "cells", "Cells": "cells",

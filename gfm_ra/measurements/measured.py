@@ -204,7 +204,5 @@ def _notes(
         found.append(f"no power_dbm of {names(powerless)}: rates at today's powers are not known")
     unknown = int(np.isnan(gain_db).sum())
     if unknown:
-        found.append(
-            f"{unknown} of {gain_db.size} gains were not reported: they are unknown, below a limit where one is known"
-        )
+        found.append(f"{unknown} of {gain_db.size} gains are unknown: not reported, or left out")
     return found
