@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import NoReturn
 
 from gfm_ra.cli import workshop
+from gfm_ra.cli.options import add_goal_options, add_measurement_options
 from gfm_ra.errors import InputError, UserError
 
 BAD_INPUT, TROUBLE = 2, 1
@@ -57,6 +58,7 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(dest="command", metavar="COMMAND", title="commands")
     _allocate(commands)
     _explain(commands)
+    _plan(commands)
     _bench(commands)
     doctor = _command(
         commands, "doctor", "What is installed, what is missing, what to do about it.", "  gfm-ra doctor"
@@ -127,21 +129,7 @@ def _question(one: argparse.ArgumentParser) -> None:
     one.add_argument("--db", action="store_true", help="the same as --unit db")
     one.add_argument("--orientation", choices=("rows-are-receivers", "rows-are-transmitters"),
                      help="what a row is (default: rows-are-receivers)")  # fmt: skip
-    one.add_argument("--goal", help="sum-rate (default), proportional-fair, alpha-fair, qos, energy-efficiency, or "
-                     "another package's")  # fmt: skip
-    one.add_argument("--alpha", type=float, help="fairness of alpha-fair")
-    one.add_argument("--min-rate", type=float, help="least rate of qos, bit/s/Hz (default: 0.3)")
-    one.add_argument("--penalty", type=float, help="of qos, per missing bit/s/Hz (default: 15)")
-    one.add_argument("--circuit-power", type=float,
-                     help="of energy-efficiency: of one link, in units of its full power")  # fmt: skip
-    one.add_argument("--amplifier-efficiency", type=float, help="of energy-efficiency (default: 0.35)")
-    one.add_argument("--energy-kind", choices=("global", "weighted-sum"),
-                     help="of energy-efficiency: one ratio (default), or the sum of the links' own")  # fmt: skip
-    one.add_argument("--weights", metavar="FILE", help="K priorities, one per link")
-    one.add_argument("--effort", choices=("fast", "balanced", "best"),
-                     help="one pass; never below WMMSE (default); never below the best of 100 WMMSE runs")  # fmt: skip
-    one.add_argument("--seed", type=int, help="of the random starts of effort best (default: 0)")
-    one.add_argument("--model", metavar="NAME", help="weights: a name, a folder, or models:/name@alias")
+    add_goal_options(one)
     one.add_argument("--strict", action="store_true", help="refuse what looks wrong instead of saying so")
 
 
@@ -162,6 +150,21 @@ def _explain(commands: "argparse._SubParsersAction[_Parser]") -> None:
     one.add_argument("--plot", metavar="OUT", help="a picture, .png, .pdf or .svg")
     one.add_argument("--json", action="store_true", help="everything as JSON on stdout")
     one.set_defaults(module="explain")
+
+
+def _plan(commands: "argparse._SubParsersAction[_Parser]") -> None:
+    one = _command(
+        commands, "plan", "Powers in dBm for cells, from what terminals report.",
+        "  gfm-ra plan reports.json --cells cells.csv --goal proportional-fair\n"
+        "  gfm-ra plan drive_test.csv --cells cells.csv --terminals weakest --plot map.png\n"
+        "  gfm-ra plan scan.csv --cells access_points.csv --json\n"
+        "formats of reports, cells and answers: docs/measurements.md",
+    )  # fmt: skip
+    add_measurement_options(one)
+    add_goal_options(one)
+    one.add_argument("--plot", metavar="OUT", help="a map, .png, .pdf or .svg")
+    one.add_argument("--json", action="store_true", help="everything as JSON on stdout")
+    one.set_defaults(module="plan")
 
 
 def _bench(commands: "argparse._SubParsersAction[_Parser]") -> None:

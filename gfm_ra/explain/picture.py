@@ -45,10 +45,19 @@ def draw(found: "Explanation", path: Path) -> None:
         OSError: the file cannot be written; nothing is left of it.
     """
     check(path)
+    save(figure(found), path)
+
+
+def save(drawn: "Figure", path: Path) -> None:
+    """Write a figure into a file whose name `check` accepts.
+
+    Raises:
+        OSError: the file cannot be written; nothing is left of it.
+    """
     target = path.resolve()  # what a link points to is replaced, not the link
     partial = target.with_name(f".{target.stem}.{os.getpid()}.partial{target.suffix}")
     try:
-        figure(found).savefig(partial, dpi=150, metadata={} if target.suffix == ".png" else None)
+        drawn.savefig(partial, dpi=150, metadata={} if target.suffix == ".png" else None)
         os.replace(partial, target)
     finally:
         partial.unlink(missing_ok=True)

@@ -1,0 +1,169 @@
+"""Reports that can be used, and why the others cannot: what is impossible, contradicts itself, or is too old."""
+
+import math
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from gfm_ra.measurements.cells import Cells
+from gfm_ra.measurements.levels import TERMINAL_SPEED_M_PER_S, drift_db
+from gfm_ra.measurements.reports import Level, Report
+
+LEAST_DBM = -160.0
+"""Below the lowest end of any reporting range: no receiver measures that."""
+_SAME_DB = 1e-9
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """How measurements were made and how old they may be.
+
+    Raises ValueError for numbers that are negative or not finite.
+    """
+
+    error_db: float = 2.0
+    """Standard deviation of one measurement."""
+    speed_m_per_s: float = TERMINAL_SPEED_M_PER_S
+    """Of terminals: what makes reports age, `gfm_ra.measurements.levels.drift_db`."""
+    max_age_s: float = 900.0
+    """Reports that are older are left out."""
+    now_s: float | None = None
+    """The time of use, seconds since 1970 UTC; that of the newest report unless given."""
+    noise_figure_db: float | None = None
+    """Of the receivers; unless given 9 of terminals, and in the uplink that of the cells, 5 if they do not say it."""
+    uplink: bool = False
+    """Cells measured terminals' reference signals (SRS): terminals transmit, cells receive."""
+
+    def __post_init__(self) -> None:
+        for name in ("error_db", "speed_m_per_s", "max_age_s"):
+            value = getattr(self, name)
+            if not value >= 0 or (value == math.inf and name != "max_age_s"):
+                raise ValueError(f"measurements: {name} is {value:g}: must be 0 or more")
+        for name in ("now_s", "noise_figure_db"):
+            value = getattr(self, name)
+            if value is not None and not math.isfinite(value):
+                raise ValueError(f"measurements: {name} is {value:g}: must be finite")
+
+    def variance_db(self, level: Level, age_s: float) -> float:
+        """Variance in dB^2 of what a level tells: its error and step over its samples, its spread, its age."""
+        measured = (self.error_db**2 + level.step_db**2 / 12.0) / level.samples
+        return measured + level.spread_db**2 + drift_db(age_s, self.speed_m_per_s) ** 2
+
+
+@dataclass
+class Usable:
+    """What can be used of one report."""
+
+    report: Report
+    serving: str
+    levels: dict[str, Level]
+    age_s: float
+    doubtful: set[str] = field(default_factory=set)
+    """Cells that it named with a level that was left out: they are not among those weaker than the named ones."""
+
+    @property
+    def limit_dbm(self) -> float:
+        """What cells that it does not name were received with at most; infinite where it says nothing."""
+        others = [level.upper_dbm for name, level in self.levels.items() if name != self.serving]
+        return min(others) if others and self.report.strongest else math.inf
+
+
+def usable_reports(
+    reports: Iterable[Report], cells: Cells, given: Conditions
+) -> tuple[list[Usable], list[str]]:
+    """What can be used, the newest report of each terminal, and a line for each thing that is left out and why."""
+    left_out: list[str] = []
+    listed = list(reports)
+    now_s = _now(listed, given)
+    timely = [report for report in listed if _is_timely(report, now_s, given, left_out)]
+    newest: dict[str, Report] = {}
+    for report in timely:
+        other = newest.setdefault(report.terminal, report)
+        if other is not report:
+            newer = report if _time(report) >= _time(other) else other
+            newest[report.terminal] = newer
+            left_out.append(f"{(other if newer is report else report).name}: it has a newer report")
+    found = []
+    for report in newest.values():
+        age_s = 0.0 if report.time_s is None else max(now_s - report.time_s, 0.0)
+        one = _usable(report, cells, age_s, given.uplink, left_out)
+        found += [one] if one else []
+    return found, left_out
+
+
+def _time(report: Report) -> float:
+    return -math.inf if report.time_s is None else report.time_s
+
+
+def _now(reports: list[Report], given: Conditions) -> float:
+    """The time of use: unless given that of the newest report which does not lie in the future."""
+    if given.now_s is not None:
+        return given.now_s
+    clock_s = time.time()
+    return max((_time(report) for report in reports if _time(report) <= clock_s), default=clock_s)
+
+
+def _is_timely(report: Report, now_s: float, given: Conditions, left_out: list[str]) -> bool:
+    if report.time_s is None:
+        return True
+    age_s = now_s - report.time_s
+    if age_s < 0:
+        left_out.append(f"{report.name}: its time lies {-age_s:.0f} s in the future")
+    elif age_s > given.max_age_s:
+        left_out.append(f"{report.name}: {age_s:.0f} s old, more than {given.max_age_s:g} s")
+    else:
+        return True
+    return False
+
+
+def _usable(report: Report, cells: Cells, age_s: float, uplink: bool, left_out: list[str]) -> Usable | None:
+    """A report without the levels that are wrong; None if nothing can be done with it."""
+    reason = _unusable(report, cells, uplink)
+    if reason:
+        left_out.append(f"{report.name}: {reason}")
+        return None
+    one = Usable(report, str(report.serving), {}, age_s)
+    for name, level in report.levels:
+        reason = _wrong(name, level, cells, report, one, uplink)
+        if reason:
+            left_out.append(f"{report.name}, cell {name}: {reason}")
+            one.levels.pop(name, None)
+            one.doubtful.add(name)
+        elif name not in one.doubtful:
+            one.levels[name] = level
+    own = one.levels.get(one.serving)
+    if own is None or own.only_below:
+        left_out.append(f"{report.name}: no usable level of its serving cell {one.serving}")
+        return None
+    return one
+
+
+def _unusable(report: Report, cells: Cells, uplink: bool) -> str | None:
+    """Why a whole report cannot be used."""
+    if not report.serving:
+        return "it does not name its serving cell"
+    if report.serving not in cells.by_name:
+        return f"its serving cell {report.serving} is not in the table of cells"
+    if report.serving not in [name for name, _ in report.levels]:
+        return f"no level of its serving cell {report.serving}"
+    if uplink and report.transmit_power_dbm is None:
+        return "no transmit power, which the uplink needs"
+    return None
+
+
+def _wrong(name: str, level: Level, cells: Cells, report: Report, one: Usable, uplink: bool) -> str | None:
+    """Why one level cannot be used."""
+    if name not in cells.by_name:
+        return "it is not in the table of cells"
+    if not math.isfinite(level.dbm):
+        return f"its level is {level.dbm:g}"
+    sent_dbm = report.epre_dbm if uplink else cells.by_name[name].reference_dbm
+    if sent_dbm is not None and level.dbm - level.step_db / 2.0 > sent_dbm and not level.only_below:
+        hint = "; is it a report value and not dBm?" if level.dbm > 0 else ""
+        return f"{level.dbm:g} dBm is more than the {sent_dbm:.1f} dBm that are sent{hint}"
+    if level.dbm < LEAST_DBM:
+        return f"{level.dbm:g} dBm is less than any receiver measures"
+    before = one.levels.get(name)
+    if before is not None and abs(before.dbm - level.dbm) > _SAME_DB:
+        return f"it is reported twice, with {before.dbm:g} and {level.dbm:g} dBm"
+    return None
