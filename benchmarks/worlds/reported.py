@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from components.channel.reports import SimulatedReports, simulated_reports
 
 import gfm_ra
 from benchmarks.worlds.table import WORLDS
 from benchmarks.worlds.world import SEED, TUNING_SEED, networks
+from components.channel.reports import SimulatedReports, simulated_reports
 from components.data.shards import json_text
 from components.evaluation.scores import score_of_rates
 from components.intervals import ratio_of_means
