@@ -36,7 +36,8 @@ def simulated_reports(
         strongest: other transmitters that a receiver reports, 0 or more.
         step_db: width of a reporting step; 0 for none.
         error_db: standard deviation of the measurement's error.
-        drift_db: standard deviation of what gains changed since the report (its age): `gfm_ra.measurements.levels.drift_db`.
+        drift_db: standard deviation of what gains changed since the report, by its age:
+            `gfm_ra.measurements.levels.drift_db`.
         rng: the stream to draw from, 2 normal numbers per gain if there is drift, else 1.
 
     Raises:
