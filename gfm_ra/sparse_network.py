@@ -45,6 +45,11 @@ class SparseNetwork:
         return len(self.own)
 
     @property
+    def shape(self) -> tuple[int, ...]:
+        """(): a single network, in the words of `Network`."""
+        return ()
+
+    @property
     def edges(self) -> int:
         """Listed gains, the links' own ones included."""
         return len(self.own) + len(self.by_receiver.other)

@@ -15,7 +15,7 @@ from gfm_ra.solvers.sparse_binding import Solver
 from gfm_ra.solvers.threads import spread
 from gfm_ra.sparse_network import SparseNetwork
 
-_GROUP = 16
+GROUP = 16
 """Starts that are solved side by side, whatever the processor."""
 _HALF = 0.5
 
@@ -72,13 +72,13 @@ def best_start(
     threads: int | None,
 ) -> Answer:
     """The best of the powers that `solve(begin, end)` makes of starts, [end - begin, K]."""
-    groups = -(-starts // _GROUP)
+    groups = -(-starts // GROUP)
     found: list[Answer | None] = [None] * groups
 
     def run(begin: int, end: int) -> None:
         for group in range(begin, end):
-            first = group * _GROUP
-            powers = solve(first, min(first + _GROUP, starts))
+            first = group * GROUP
+            powers = solve(first, min(first + GROUP, starts))
             best = best_of(solver, powers, objective)
             found[group] = best._replace(number=first + best.number)
 

@@ -1,4 +1,7 @@
-// Solvers on sparse networks as C functions: what `gfm_ra/solvers/sparse_binding.py` calls.
+// Solvers on sparse networks as C functions: what `gfm_ra/solvers/sparse_binding.py` and
+// `gfm_ra/inference/sparse_pass.py` call.
+#include "network/pass.hpp"
+#include "sparse/channel.hpp"
 #include "sparse/rates.hpp"
 #include "sparse/wmmse.hpp"
 
@@ -16,4 +19,22 @@ GFM_RA_EXPORT int32_t gfm_ra_sparse_rates(const SparseRates* task, const float* 
     const bool done = task->is_double != 0 ? sparse_rates<double>(*task, power, rate)
                                            : sparse_rates<float>(*task, power, rate);
     return static_cast<int32_t>(done ? Outcome::solved : Outcome::out_of_memory);
+}
+
+// What `gfm_ra/inference/sparse_pass.py` passes on: a pass without a matrix, and the gains in its place.
+struct SparseNetworkTask {
+    NetworkTask network;
+    SparseGains gains;
+};
+
+// Powers [draws, K] of one sparse network.
+GFM_RA_EXPORT int32_t gfm_ra_sparse_network(const SparseNetworkTask* task) {
+    Workspace memory;
+    Pass<Widest, SparseChannel<Widest>> pass(task->network);
+    pass.channel().gains = task->gains;
+    pass.place(memory);
+    if (!memory.allocate()) return static_cast<int32_t>(Outcome::out_of_memory);
+    pass.place(memory);
+    pass.solve(0);
+    return static_cast<int32_t>(Outcome::solved);
 }
