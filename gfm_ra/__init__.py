@@ -12,7 +12,7 @@ from importlib import import_module
 _HOMES = {
     "load": "loading",
     "Allocator": "allocator", "Allocation": "inference.allocation",
-    "Network": "network", "network_from_channel": "network",
+    "Network": "network", "network_from_channel": "network", "SparseNetwork": "sparse_network",
     "SumRate": "goals", "ProportionalFair": "goals", "AlphaFair": "goals", "QoS": "goals", "Weighted": "goals",
     "EnergyEfficiency": "energy",
     "spectral_efficiency": "rates",

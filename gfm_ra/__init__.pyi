@@ -18,5 +18,6 @@ from gfm_ra.loading import load as load
 from gfm_ra.network import Network as Network
 from gfm_ra.network import network_from_channel as network_from_channel
 from gfm_ra.rates import spectral_efficiency as spectral_efficiency
+from gfm_ra.sparse_network import SparseNetwork as SparseNetwork
 
 __version__: str

@@ -1,7 +1,6 @@
 """From gains to powers: the network's answer, refined and compared with classical ones by its true utility."""
 
 from collections.abc import Iterable, Iterator
-from operator import index
 from typing import Any
 
 import numpy as np
@@ -17,9 +16,12 @@ from gfm_ra.inference.comparison import EFFORTS, Effort
 from gfm_ra.inference.contract import Contract
 from gfm_ra.inference.expected import SAMPLES, expected
 from gfm_ra.inference.prompts import goal_of, part_of
+from gfm_ra.inference.sparse_answers import allocation
 from gfm_ra.inference.unrolled import ENERGY_EFFICIENCY, UNCERTAINTY, UnrolledNetwork
+from gfm_ra.inference.whole_numbers import whole
 from gfm_ra.network import Network, Orientation
 from gfm_ra.notes import Remarks
+from gfm_ra.sparse_network import SparseNetwork
 
 _PART_GAINS = 2**19
 """Gains that are worked on at a time: what bounds the memory, however many networks come."""
@@ -52,7 +54,7 @@ class Allocator:
 
     def allocate(
         self,
-        network: Network | None = None,
+        network: Network | SparseNetwork | None = None,
         *,
         gain: Any = None,  # noqa: ANN401 (whatever NumPy makes an array of)
         gain_db: Any = None,  # noqa: ANN401
@@ -74,7 +76,8 @@ class Allocator:
         """Powers for one network or for many of the same size.
 
         Args:
-            network: gains with what is known about them; or one of `gain` and `gain_db`.
+            network: gains with what is known about them, or a sparse one, `Network.from_edges`; or one of `gain` and
+                `gain_db`.
             gain: [K, K] or [..., K, K], row = receiver, column = transmitter, linear, in units of noise at full power;
                 NaN = unknown.
             gain_db: the same in dB.
@@ -116,6 +119,12 @@ class Allocator:
             amplifier_efficiency=amplifier_efficiency,
             energy_kind=energy_kind,
         )
+        if isinstance(network, SparseNetwork):
+            self.check(chosen, effort)
+            if certify:
+                raise ValueError("allocate: sparse networks cannot be certified yet: leave certify out")
+            beyond = self._beyond(chosen)
+            return allocation(self.network, network, chosen, effort, beyond, seed, first_index, threads)
         flat = network.flattened()
         step = max(1, _PART_GAINS // network.links**2)
         rows = (flat[begin : begin + step] for begin in range(0, max(len(flat), 1), step))
@@ -147,8 +156,8 @@ class Allocator:
         Raises ValueError as `allocate`.
         """
         self.check(goal, effort)
-        seed, first_index = _whole("seed", seed, 0), _whole("first_index", first_index, 0)
-        threads = None if threads is None else _whole("threads", threads, 1)
+        seed, first_index = whole("seed", seed, 0), whole("first_index", first_index, 0)
+        threads = None if threads is None else whole("threads", threads, 1)
         begin = 0
         for network in networks:
             aim = part_of(goal, begin, begin + len(network))
@@ -264,32 +273,21 @@ class Allocator:
 
 
 def _one_network(
-    network: Network | None,
+    network: Network | SparseNetwork | None,
     gain: Any,  # noqa: ANN401
     gain_db: Any,  # noqa: ANN401
     orientation: Orientation,
-) -> Network:
+) -> Network | SparseNetwork:
     """The network that was given, or that of the gains that were given instead."""
     if network is None:
         return Network(gain, gain_db=gain_db, orientation=orientation)
-    if not isinstance(network, Network):
+    if not isinstance(network, Network | SparseNetwork):
         raise ValueError("allocate: give gains by name, gain= (linear) or gain_db=, or a gfm_ra.Network")
     if gain is not None or gain_db is not None:
         raise ValueError("allocate: give a network or gains, not both")
     if orientation != "rows-are-receivers":
         raise ValueError("allocate: say the orientation where the Network is made")
     return network
-
-
-def _whole(name: str, value: Any, least: int) -> int:  # noqa: ANN401 (whatever Python makes an index of)
-    """A whole number of at least so much, as Python's own: the core's arithmetic leaves NumPy's."""
-    try:
-        found = index(value)
-    except TypeError:
-        found = least - 1
-    if found < least:
-        raise ValueError(f"allocate: {name} must be a whole number from {least} on, got {value!r}")
-    return found
 
 
 def _together(

@@ -7,6 +7,7 @@ import numpy as np
 
 from gfm_ra.core.survey import Survey, survey
 from gfm_ra.partial import limits_of_unknown, uncertainties
+from gfm_ra.sparse_network import from_edges
 from gfm_ra.units import LARGEST_GAIN, db_to_linear, dbm_to_w, linear_to_db
 
 Orientation = Literal["rows-are-receivers", "rows-are-transmitters"]
@@ -20,6 +21,8 @@ class Network:
     Row = receiver, column = transmitter; the diagonal holds the links' own gains. Gains are in units of noise at full
     power: what the receiver gets from that transmitter at full power, divided by the receiver's noise. NaN = unknown.
     """
+
+    from_edges = staticmethod(from_edges)
 
     def __init__(
         self,

@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from gfm_ra.cli import question
+from gfm_ra.cli import edges, question
 from gfm_ra.cli.explain import Explanations
 from gfm_ra.cli.question import STANDARD, say, without_nan
 from gfm_ra.errors import InputError
+from gfm_ra.files.edges import holds_edges
 from gfm_ra.files.gains import Gains
 from gfm_ra.files.writers import check_writable, writing
 from gfm_ra.inference.allocation import Allocation
@@ -34,6 +35,9 @@ def command(chosen: argparse.Namespace) -> int:
         out = Path(chosen.powers) if chosen.powers not in (None, STANDARD) else None
         if out is not None:
             check_writable(out, inputs)
+        if holds_edges(path):
+            edges.allocate(chosen, path)
+            return 0
         gains = question.opened(chosen, path)
         allocator = load(chosen.model)
         goal = question.goal_for(chosen, allocator.objective, gains.links)

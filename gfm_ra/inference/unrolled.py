@@ -71,9 +71,14 @@ class Architecture(NamedTuple):
     first_noise: float  # factor of the first draw's noise
     estimator: EstimatorSizes
 
+    @property
+    def sent(self) -> int:
+        """How many numbers a link sends its neighbours in a step."""
+        return _FEATURES + self.values
+
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Shape of every array of weights, by its name."""
-        width, sent = self.width, _FEATURES + self.values
+        width, sent = self.width, self.sent
         found = _linear("start.0", self.hidden, _START_FEATURES + NOISE) | _linear(
             "start.2", width, self.hidden
         )
@@ -165,21 +170,24 @@ class UnrolledNetwork:
 
     def task(
         self,
-        gain: np.ndarray,
+        gain: np.ndarray | None,
         prompt: Prompt,
         given: np.ndarray,
         power: np.ndarray,
         contract: Contract = NOTHING,
     ) -> NetworkTask:
         """What is to be computed: gain [B, K, K], noise [D, K, 2] given, power [B, D, K] for the answers; float32,
-        contiguous. The task keeps what it points to, but for gain and power."""
+        contiguous. Without gain, a sparse network's is told beside the task. The task keeps what it points to, but for
+        gain and power."""
         last = self._last
         if last is not None and last.noise is given and last.prompt is prompt:
             prepared = last.task
         else:
             prepared = self._prepare(prompt, given)
         task = NetworkTask.from_buffer_copy(prepared)
-        task.gain, task.power, task.links = address(gain), address(power), gain.shape[-1]
+        task.gain, task.power, task.links = None, address(power), power.shape[-1]
+        if gain is not None:
+            task.gain = address(gain)
         task.kept = prepared.kept
         for name, array in contract._asdict().items():
             if array is not None:
@@ -205,9 +213,10 @@ class UnrolledNetwork:
             self._last = _Prepared(given, prompt, task)
         return task
 
-    def work(self, count: int, links: int, draws: int) -> int:
-        """Multiply-adds of passes."""
-        return count * draws * links * (self._work_per_link + self.architecture.steps * 60 * links)
+    def work(self, count: int, links: int, draws: int, heard: int | None = None) -> int:
+        """Multiply-adds of passes in which each link has `heard` gains; as many as there are links unless given."""
+        neighbours = links if heard is None else heard
+        return count * draws * links * (self._work_per_link + self.architecture.steps * 60 * neighbours)
 
     def _step(self, number: int) -> Step:
         name = f"steps.{number}"

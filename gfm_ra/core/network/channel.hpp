@@ -7,6 +7,7 @@
 #include "common/elementary.hpp"
 #include "common/products.hpp"
 #include "common/workspace.hpp"
+#include "network/layers.hpp"
 
 namespace gfm_ra {
 
@@ -19,6 +20,7 @@ template <class F> GFM_RA_INLINE F within(F value, float least, float largest) {
 }
 
 template <class F> struct NetworkChannel {
+    static constexpr bool may_hide = true;  // some gains may be unknown
     int64_t links, stride;        // stride: links rounded up to whole vectors; what is beyond them is silent
     float *own, *around;          // [stride]: own gains; 1 and the sum of couplings
     float *natural, *transposed;  // [K, stride] crossing gains: row = receiver; row = transmitter
@@ -91,6 +93,44 @@ template <class F> struct NetworkChannel {
         multiply_columns<F>(values, coupling, stride, links, 0.0f, out);
         for (int64_t k = 0; k < stride; k += lanes<F>)
             store(out + k, (load<F>(out + k) + load<F>(values + k)) / load<F>(around + k));
+    }
+
+    // What every link hears of `sent` [K], noise included, and what all that hear it send back.
+    void hear(const float* sent, float* out) const {
+        multiply_columns<F>(sent, transposed, stride, links, 1.0f, out);
+    }
+    void hear_back(const float* sent, float* out) const {
+        multiply_columns<F>(sent, natural, stride, links, 0.0f, out);
+    }
+
+    // Sums and maxima of every link's row and column.
+    void measure(float* row_sum, float* row_max, float* column_sum, float* column_max) const {
+        for (int64_t k = 0; k < stride; ++k) row_sum[k] = row_max[k] = column_sum[k] = column_max[k] = 0.0f;
+        for (int64_t j = 0; j < links; ++j)
+            for (int64_t k = 0; k < stride; k += lanes<F>) {
+                const F heard = load<F>(transposed + j * stride + k);
+                const F harmed = load<F>(natural + j * stride + k);
+                store(row_sum + k, load<F>(row_sum + k) + heard);
+                store(row_max + k, larger(load<F>(row_max + k), heard));
+                store(column_sum + k, load<F>(column_sum + k) + harmed);
+                store(column_max + k, larger(load<F>(column_max + k), harmed));
+            }
+    }
+
+    // What every link receives of what all send, [K, padded] with `rows` used: by what it hears, by who hears it, and by
+    // how strongly two are coupled. Handed to hand_on(row, vector's first link, sum).
+    static constexpr int64_t padded_to = rows_per_block;
+    template <class HandOn>
+    GFM_RA_INLINE void gather_heard(const float* sent, int64_t rows, int64_t padded, const HandOn& hand_on) {
+        gather<F>(sent, rows, padded, transposed, links, stride, hand_on);
+    }
+    template <class HandOn>
+    GFM_RA_INLINE void gather_harmed(const float* sent, int64_t rows, int64_t padded, const HandOn& hand_on) {
+        gather<F>(sent, rows, padded, natural, links, stride, hand_on);
+    }
+    template <class HandOn>
+    GFM_RA_INLINE void gather_near(const float* sent, int64_t rows, int64_t padded, const HandOn& hand_on) {
+        gather<F>(sent, rows, padded, coupling, links, stride, hand_on);
     }
 
   private:

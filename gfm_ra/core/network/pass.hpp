@@ -34,10 +34,14 @@ struct NetworkTask {
     const float *circuit_power, *each;
 };
 
-template <class F> class Pass {
+// `Channel` holds the gains, as a matrix or as the listed ones of a sparse network (sparse/channel.hpp).
+template <class F, class Channel = NetworkChannel<F>> class Pass {
   public:
     explicit Pass(const NetworkTask& task)
-        : task_(task), width_(task.width), sent_(feature_count + task.values), padded_(whole_blocks(sent_)) {}
+        : task_(task), width_(task.width), sent_(feature_count + task.values),
+          padded_((sent_ + Channel::padded_to - 1) / Channel::padded_to * Channel::padded_to) {}
+
+    Channel& channel() { return channel_; }
 
     void place(Workspace& memory) {
         channel_.place(memory, task_.links);
@@ -53,7 +57,7 @@ template <class F> class Pass {
             *array = memory.array(stride);
         for (float** array : {&heard_, &harmed_, &near_}) *array = memory.array(task_.links * padded_);
         value_ = memory.array(padded_ * across_);
-        estimate_.place(memory, task_.estimator, task_.links, stride);
+        if constexpr (Channel::may_hide) estimate_.place(memory, task_.estimator, task_.links, stride);
         int64_t hidden = task_.start_into.rows;
         for (int64_t step = 0; step < task_.step_count; ++step)
             if (task_.steps[step].into.rows > hidden) hidden = task_.steps[step].into.rows;
@@ -63,10 +67,14 @@ template <class F> class Pass {
     // Powers of network `index`, [draws, K].
     void solve(int64_t index) {
         const int64_t gains = index * task_.links * task_.links;
-        const auto part = [gains](const float* all) GFM_RA_LAMBDA { return all == nullptr ? nullptr : all + gains; };
-        channel_.read(task_.gain + gains, part(task_.uncertainty_db));
-        if (channel_.any_unknown || channel_.any_uncertain)
-            estimate_.fill(task_.estimator, channel_, part(task_.at_most_db));
+        if constexpr (Channel::may_hide) {
+            const auto part = [gains](const float* all) GFM_RA_LAMBDA { return all == nullptr ? nullptr : all + gains; };
+            channel_.read(task_.gain + gains, part(task_.uncertainty_db));
+            if (channel_.any_unknown || channel_.any_uncertain)
+                estimate_.fill(task_.estimator, channel_, part(task_.at_most_db));
+        } else {
+            channel_.read(task_.gain);
+        }
         circuit_power_ = task_.circuit_power == nullptr ? -1.0f : task_.circuit_power[index];
         each_ = circuit_power_ >= 0.0f && task_.each[index] != 0.0f;
         const float* given = task_.parameters + 3 * index;
@@ -92,16 +100,7 @@ template <class F> class Pass {
         channel_.mean_around(weight_, near_stake_);
         // Sums and maxima of rows and columns.
         float *row_sum = interference_, *row_max = rate_, *column_sum = sinr_, *column_max = total_;
-        for (int64_t k = 0; k < stride; ++k) row_sum[k] = row_max[k] = column_sum[k] = column_max[k] = 0.0f;
-        for (int64_t j = 0; j < links; ++j)
-            for (int64_t k = 0; k < stride; k += lanes<F>) {
-                const F heard = load<F>(channel_.transposed + j * stride + k);
-                const F harmed = load<F>(channel_.natural + j * stride + k);
-                store(row_sum + k, load<F>(row_sum + k) + heard);
-                store(row_max + k, larger(load<F>(row_max + k), heard));
-                store(column_sum + k, load<F>(column_sum + k) + harmed);
-                store(column_max + k, larger(load<F>(column_max + k), harmed));
-            }
+        channel_.measure(row_sum, row_max, column_sum, column_max);
         const auto logarithm = [](F value) GFM_RA_LAMBDA {
             return within(natural_log(value + network_tiny) * 0.2f - 1.0f, -largest_feature, largest_feature);
         };
@@ -124,7 +123,8 @@ template <class F> class Pass {
                 keep(10, within(all<F>(each_ ? -told : told), -largest_feature, largest_feature));
             }
         }
-        if (channel_.any_unknown || channel_.any_uncertain) doubt();
+        if constexpr (Channel::may_hide)
+            if (channel_.any_unknown || channel_.any_uncertain) doubt();
         for (int feature = 0; feature < start_feature_count; ++feature)
             for (int64_t draw = 1; draw < task_.draws; ++draw)
                 std::memcpy(start_ + feature * across_ + draw * links, start_ + feature * across_, links * sizeof(float));
@@ -200,7 +200,7 @@ template <class F> class Pass {
         const int64_t links = task_.links, stride = channel_.stride;
         float* feature = state + width_ * across_;
         set_powers(step.power, state);
-        multiply_columns<F>(power_, channel_.transposed, stride, links, 1.0f, interference_);
+        channel_.hear(power_, interference_);
         for (int64_t k = 0; k < stride; k += lanes<F>) {
             // A rate that counts per its link's own power is as one of a smaller weight.
             F weight = load<F>(weight_ + k);
@@ -225,7 +225,7 @@ template <class F> class Pass {
             store(benefit_ + k, worth * load<F>(channel_.own + k) / near);
             store(pressure_ + k, worth * load<F>(sinr_ + k));
         }
-        multiply_columns<F>(pressure_, channel_.natural, stride, links, 0.0f, harm_);
+        channel_.hear_back(pressure_, harm_);
         const float per_power = circuit_power_ >= 0.0f ? stake_per_power() : 0.0f;
         for (int64_t k = 0; k < stride; k += lanes<F>) {
             F harm = load<F>(harm_ + k);
@@ -272,21 +272,17 @@ template <class F> class Pass {
         }
     }
 
-    template <class HandOn> GFM_RA_INLINE void gather_all(const float* sent, const float* matrix, const HandOn& hand_on) {
-        gather<F>(sent, sent_, padded_, matrix, task_.links, channel_.stride, hand_on);
-    }
-
     void receive(const float* feature, const float* value, float* message) {
-        gather_all(heard_, channel_.transposed, [&](int64_t row, int64_t at, F sum) GFM_RA_LAMBDA {
+        channel_.gather_heard(heard_, sent_, padded_, [&](int64_t row, int64_t at, F sum) GFM_RA_LAMBDA {
             store(message + row * across_ + at, sum / load<F>(interference_ + at));
         });
         message += sent_ * across_;
-        gather_all(harmed_, channel_.natural, [&](int64_t row, int64_t at, F sum) GFM_RA_LAMBDA {
+        channel_.gather_harmed(harmed_, sent_, padded_, [&](int64_t row, int64_t at, F sum) GFM_RA_LAMBDA {
             const F share = (load<F>(harm_ + at) + load<F>(benefit_ + at) + network_tiny) * load<F>(near_stake_ + at);
             store(message + row * across_ + at, sum / share);
         });
         message += sent_ * across_;
-        gather_all(near_, channel_.coupling, [&](int64_t row, int64_t at, F sum) GFM_RA_LAMBDA {
+        channel_.gather_near(near_, sent_, padded_, [&](int64_t row, int64_t at, F sum) GFM_RA_LAMBDA {
             const float* own = row < feature_count ? feature + row * across_ : value + (row - feature_count) * across_;
             store(message + row * across_ + at, (sum + load<F>(own + at)) / load<F>(channel_.around + at));
         });
@@ -296,7 +292,7 @@ template <class F> class Pass {
     const int64_t width_, sent_, padded_;
     int64_t columns_ = 0;  // all draws' links
     int64_t across_ = 0;   // from row to row
-    NetworkChannel<F> channel_;
+    Channel channel_;
     HiddenGains<F> estimate_;
     Prompt goal_{};
     float reach_ = 0.0f, circuit_power_ = -1.0f;

@@ -1,0 +1,72 @@
+"""`gfm-ra allocate` for a file that lists the edges of a sparse network."""
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+
+from gfm_ra.cli import question
+from gfm_ra.cli.question import STANDARD, say, without_nan
+from gfm_ra.errors import InputError
+from gfm_ra.files.edges import read_edges
+from gfm_ra.files.writers import write_array
+from gfm_ra.inference.allocation import Allocation
+from gfm_ra.inference.comparison import Effort
+from gfm_ra.loading import load
+
+
+def allocate(chosen: argparse.Namespace, path: Path) -> None:
+    """Read the edges, answer, write.
+
+    Raises:
+        InputError: an option that means nothing for edges, or edges that are no network.
+    """
+    _check(chosen)
+    network = read_edges(path)
+    name = question.name_of(chosen)
+    say(f"{name}: {network.links} links, {network.edges} gains listed, row = receiver of an edge")
+    allocator = load(chosen.model)
+    goal = question.goal_for(chosen, allocator.objective, network.links)
+    effort: Effort = chosen.effort or "balanced"
+    answer = allocator.allocate(network, goal=goal, effort=effort, seed=chosen.seed or 0)
+    out = chosen.powers
+    if out not in (None, STANDARD):
+        write_array(Path(out), answer.power, "power")
+    if chosen.json:
+        print(json.dumps(_as_json(answer)))  # noqa: T201
+    elif out in (None, STANDARD):
+        print("\n".join(f"{power:.7g}" for power in answer.power.tolist()))  # noqa: T201
+    for note in answer.notes:
+        say(note)
+    missing = int(answer.below_min_rate)
+    below = f"; {missing} link{'s' * (missing > 1)} below the least rate" if missing else ""
+    rate = float(answer.rate.sum())
+    say(
+        f"{out or 'stdout'}: powers of {network.links} links; sum rate {rate:.6g} bit/s/Hz{below}; {answer.source}"
+    )
+
+
+def _check(chosen: argparse.Namespace) -> None:
+    named = {
+        "--unit": chosen.unit, "--db": chosen.db, "--orientation": chosen.orientation, "--certify": chosen.certify,
+        "--explain": chosen.explain, "--strict": chosen.strict,
+    }  # fmt: skip
+    for option, value in named.items():
+        if value:
+            raise InputError(
+                f"{option} is of matrices: leave it out for a file of edges, whose columns say what they are"
+            )
+    if chosen.format not in (None, "csv", "parquet", "npz"):
+        raise InputError(f"--format {chosen.format}: powers of a file of edges go to stdout one per line")
+
+
+def _as_json(answer: Allocation) -> dict[str, object]:
+    return {
+        "power": answer.power.tolist(),
+        "rate": answer.rate.tolist(),
+        "utility": without_nan(float(answer.utility)),
+        "source": str(answer.source),
+        "below_min_rate": int(np.asarray(answer.below_min_rate)),
+        "notes": list(answer.notes),
+    }

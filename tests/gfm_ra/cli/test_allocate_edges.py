@@ -1,0 +1,69 @@
+"""`gfm-ra allocate` answers files of edges, and refuses options that mean nothing for them."""
+
+import json
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import gfm_ra
+from gfm_ra.cli.main import run
+from gfm_ra.files.edges import write_edges
+
+RECEIVER, TRANSMITTER, GAIN = (
+    np.array([0, 1, 2, 0, 2]),
+    np.array([0, 1, 2, 2, 1]),
+    np.array([5.0, 6, 7, 1, 0.5]),
+)
+
+
+@pytest.fixture
+def table(tmp_path):
+    path = tmp_path / "city.parquet"
+    pq.write_table(pa.table({"receiver": RECEIVER, "transmitter": TRANSMITTER, "gain": GAIN}), path)
+    return path
+
+
+def code(words):
+    with pytest.raises(SystemExit) as left:
+        run(words)
+    return left.value.code
+
+
+def network(**far):
+    return gfm_ra.Network.from_edges(3, RECEIVER, TRANSMITTER, GAIN, **far)
+
+
+def test_powers_are_those_of_the_library(table, tmp_path, capsys) -> None:
+    expected = gfm_ra.load().allocate(network(), goal="qos").power
+    out = tmp_path / "powers.npz"
+    assert code(["allocate", str(table), str(out), "--goal", "qos"]) == 0
+    np.testing.assert_array_equal(np.load(out)["power"], expected)
+    assert "3 links, 5 gains listed" in capsys.readouterr().err
+    assert code(["allocate", str(table), "--goal", "qos"]) == 0
+    np.testing.assert_allclose(np.array(capsys.readouterr().out.split(), float), expected, rtol=1e-6)
+
+
+def test_json_and_the_far_field_of_npz(tmp_path, capsys) -> None:
+    path = tmp_path / "city.npz"
+    write_edges(path, network(cell=[0, 0, 1], far_gain=np.ones((3, 2))))
+    assert code(["allocate", str(path), "--json", "--effort", "fast"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert len(found["power"]) == len(found["rate"]) == 3
+    assert found["notes"][0].startswith("far field")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--db"], "--db is of matrices"),
+        (["--orientation", "rows-are-transmitters"], "--orientation is of matrices"),
+        (["--certify"], "--certify is of matrices"),
+        (["--format", "json"], "one per line"),
+        (["--goal", "energy-efficiency", "--circuit-power", "0.1"], "sum-rate, proportional-fair"),
+    ],
+)
+def test_options_of_matrices_are_refused(table, options, said, capsys) -> None:
+    assert code(["allocate", str(table), *options]) == 2
+    assert said in capsys.readouterr().err
