@@ -14,9 +14,9 @@ from gfm_ra.inference.allocation import Allocation, missed
 from gfm_ra.inference.answers import PowerNetwork, Question, compiled, composed
 from gfm_ra.inference.comparison import EFFORTS, Effort
 from gfm_ra.inference.contract import Contract
-from gfm_ra.inference.expected import SAMPLES, expected
 from gfm_ra.inference.prompts import goal_of, part_of
 from gfm_ra.inference.sparse_answers import allocation
+from gfm_ra.inference.uncertain.expected import SAMPLES, expected
 from gfm_ra.inference.unrolled import ENERGY_EFFICIENCY, UNCERTAINTY, UnrolledNetwork
 from gfm_ra.inference.whole_numbers import whole
 from gfm_ra.network import Network, Orientation

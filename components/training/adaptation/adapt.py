@@ -21,6 +21,7 @@ from gfm_ra.allocator import Allocator
 from gfm_ra.goal_family import GOAL_OF_NUMBER, Numbers, numbers_of
 from gfm_ra.goals import Objective, SumRate, Weighted
 from gfm_ra.inference import unrolled
+from gfm_ra.inference.architecture import sizes_of
 from gfm_ra.inference.prompts import goal_of
 from gfm_ra.units import LARGEST_GAIN_DB, LEAST_GAIN_DB, to_gain
 from gfm_ra.weights import catalogue
@@ -190,7 +191,7 @@ def allocator_of(
 ) -> Allocator:
     """What answers with a network's weights, which is told these numbers for a goal, None for the goal's own."""
     arrays = packaged.arrays(network)
-    compiled = unrolled.UnrolledNetwork(unrolled.sizes_of(packaged.architecture(network)), arrays)
+    compiled = unrolled.UnrolledNetwork(sizes_of(packaged.architecture(network)), arrays)
     if told is not None:
         compiled.told[numbers_of(goal) if isinstance(goal, Objective) else None] = told
     return Allocator(compiled, None, envelope, "adapted")

@@ -11,8 +11,8 @@ from components.model.unrolled import packaged
 from components.model.unrolled.estimate import view
 from gfm_ra.goals import Objective, ProportionalFair, QoS, SumRate
 from gfm_ra.inference.contract import Contract
-from gfm_ra.inference.expected import SAMPLES
-from gfm_ra.inference.posterior import Posterior, posterior
+from gfm_ra.inference.uncertain.expected import SAMPLES
+from gfm_ra.inference.uncertain.posterior import Posterior, posterior
 from gfm_ra.inference.unrolled import UNCERTAINTY, UnrolledNetwork
 from gfm_ra.rates import spectral_efficiency
 from gfm_ra.units import to_gain

@@ -1,0 +1,1 @@
+"""Gains that are not known exactly: what they may be, and powers by the mean utility over that."""
