@@ -64,7 +64,8 @@ def downlink_power_control(
     Raises:
         ValueError: shapes or numbers that do not fit, or an argument that keeps no meaning.
     """
-    check_name(_WHAT, "precision", precision, (None, *get_args(Precision)))  # type: ignore[arg-type]
+    if precision is not None:
+        check_name(_WHAT, "precision", precision, get_args(Precision))
     _check_meanings(guaranteed_power_ratio, return_lagrangian, fairness)
     own, every = _losses(pathloss, pathloss_all)
     noise_w = _positive("interference_plus_noise", interference_plus_noise, own.shape)
