@@ -42,6 +42,7 @@ def pages(metrics: Path = METRICS) -> dict[str, dict[str, str]]:
             "architectures": architectures(json.loads((metrics / "architectures.json").read_text())["rows"])
         },
         "adaptation.md": {"curves": curves(json.loads((metrics / "adaptation.json").read_text()))},
+        "bridges.md": {"downlink": downlink(json.loads((metrics / "downlink.json").read_text())["rows"])},
         "performance.md": {
             "certified": certified(json.loads((metrics / "certified.json").read_text())["ratios"]),
             "proofs": proofs(json.loads((metrics / "certified-times.json").read_text())["proofs"]),
@@ -63,6 +64,18 @@ def certified(ratios: dict[str, dict[str, dict[str, Any]]]) -> str:
             cells = [f"{told[key]:.4f}" for key in ("mean", "first_percentile", "worst")]
             rows.append([goal, method, str(told["networks"]), *cells])
     return markdown_table(["goal", "method", "networks", "mean", "first percentile", "worst"], rows)
+
+
+def downlink(rows: Sequence[dict[str, Any]]) -> str:
+    """Joint powers of several cells beside a rule per cell: rates, and ratios with intervals."""
+    names = ("mean", "fifth", "geometric")
+    table = []
+    for row in rows:
+        values = [f"{row[name]:.3f}" for name in names]
+        ratios = ["{:.3f} [{:.3f}, {:.3f}]".format(*row[f"{name}_ratio"]) for name in names]
+        table.append([f"{row['fairness']:g}", row["method"], f"{row['power']:.0%}", *values, *ratios])
+    told = ("mean", "5th percentile", "geometric mean")
+    return markdown_table(["fairness", "method", "power", *told, *(f"{name} / rule" for name in told)], table)
 
 
 def proofs(found: dict[str, dict[str, Any]]) -> str:

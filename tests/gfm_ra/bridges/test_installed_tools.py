@@ -1,4 +1,4 @@
-"""Where they are installed (`pip install sionna-no-rt deepmimo DeepMIMOv3`): what the tools themselves make of channels."""
+"""What Sionna and DeepMIMO themselves make of channels, where sionna-no-rt, deepmimo, DeepMIMOv3 are installed."""
 
 from typing import Any
 
