@@ -43,6 +43,9 @@ def pages(metrics: Path = METRICS) -> dict[str, dict[str, str]]:
         },
         "adaptation.md": {"curves": curves(json.loads((metrics / "adaptation.json").read_text()))},
         "bridges.md": {"downlink": downlink(json.loads((metrics / "downlink.json").read_text())["rows"])},
+        "reliability.md": {
+            "robustness": robustness(json.loads((metrics / "robustness.json").read_text())["rows"])
+        },
         "performance.md": {
             "certified": certified(json.loads((metrics / "certified.json").read_text())["ratios"]),
             "proofs": proofs(json.loads((metrics / "certified-times.json").read_text())["proofs"]),
@@ -76,6 +79,22 @@ def downlink(rows: Sequence[dict[str, Any]]) -> str:
         table.append([f"{row['fairness']:g}", row["method"], f"{row['power']:.0%}", *values, *ratios])
     told = ("mean", "5th percentile", "geometric mean")
     return markdown_table(["fairness", "method", "power", *told, *(f"{name} / rule" for name in told)], table)
+
+
+def robustness(rows: Sequence[dict[str, Any]]) -> str:
+    """Loss by wrong and missing gains of the network and of WMMSE, and what is left over undisturbed WMMSE."""
+    of = {(row["goal"], row["method"], row["disturbance"]): row for row in rows}
+    table = []
+    for disturbance in dict.fromkeys(row["disturbance"] for row in rows):
+        cells = []
+        for goal in OBJECTIVES:
+            both = [of[goal, method, disturbance] for method in ("pass and WMMSE", "WMMSE")]
+            losses = ["{:.1f} [{:.1f}, {:.1f}]".format(*row["loss_percent"]) for row in both]
+            left = " / ".join(f"{row['over_wmmse'][0]:.3f}" for row in both)
+            cells += [" / ".join(losses), left]
+        table.append([disturbance, *cells])
+    header = [f"{goal}: {what}" for goal in OBJECTIVES for what in ("loss, %", "left")]
+    return markdown_table(["network / WMMSE", *header], table)
 
 
 def proofs(found: dict[str, dict[str, Any]]) -> str:
