@@ -22,7 +22,7 @@ import numpy as np
 
 import gfm_ra
 from benchmarks.cell_rule import fair_powers
-from benchmarks.worlds.families.cellular import sectored
+from benchmarks.worlds.families.cellular import sector_gain_db
 from benchmarks.worlds.families.hexagonal import Cluster, served
 from benchmarks.worlds.families.laws import uma
 from benchmarks.worlds.report import check_target
@@ -35,6 +35,7 @@ from gfm_ra.units import db_to_linear, dbm_to_w
 FULL_DBM, NOISE_FIGURE_DB, RESOURCES, RESOURCE_HZ = 49.0, 9.0, 1272, 15e3
 USERS, ASKED_PER_SITE, SPACING_M, NEAREST_M = 4, 60, 500.0, 35.0
 GUARANTEED, ROUNDS, NETWORKS, SEED = 0.5, 10, 100, 1
+BORESIGHTS_DEG, SECTOR_DBI = np.array([30.0, 150.0, 270.0]), 8.0
 FAIRNESS = (0.0, 1.0, 2.0)
 EQUAL, RULE, RULE_SAME, JOINT = "equal shares", "rule per cell", "rule per cell, same total", "joint"
 
@@ -70,10 +71,22 @@ HEAD = (
 
 def losses(count: int, seed: int = SEED) -> np.ndarray:
     """Linear path losses to every user from every sector, [N, 21, USERS, 21]."""
-    paths = sectored(uma(6.0), Cluster(1, SPACING_M), NEAREST_M, ASKED_PER_SITE)
-    gain_db = served(paths, USERS, count, np.random.Generator(np.random.PCG64(seed)))  # [N, K, K]
+    gain_db = served(_paths, USERS, count, np.random.Generator(np.random.PCG64(seed)))  # [N, K, K]
     cells = gain_db.shape[-1] // USERS
     return db_to_linear(-gain_db.reshape(count, cells, USERS, cells, USERS)[..., 0])
+
+
+def _paths(count: int, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Path gain without fading in dB, and K factor of the fading, from all sectors to users, [N, users, 21]."""
+    cluster = Cluster(1, SPACING_M)
+    offsets_m = cluster.offsets(
+        cluster.users(count, ASKED_PER_SITE, NEAREST_M, generator)
+    )  # [N, users, 7, 2]
+    site_db, factor = uma(6.0).draw(np.hypot(offsets_m[..., 0], offsets_m[..., 1]), generator)
+    azimuth_deg = np.rad2deg(np.arctan2(offsets_m[..., 1], offsets_m[..., 0]))
+    turned_deg = (azimuth_deg[..., None] - BORESIGHTS_DEG + 540.0) % 360.0 - 180.0  # [N, users, 7, 3]
+    path_db = site_db[..., None] + SECTOR_DBI + sector_gain_db(turned_deg)
+    return path_db.reshape(*path_db.shape[:2], -1), np.repeat(factor, len(BORESIGHTS_DEG), axis=-1)
 
 
 class Layout:

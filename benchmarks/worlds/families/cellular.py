@@ -31,7 +31,7 @@ def _omnidirectional(law: Law, cluster: Cluster, nearest_m: float, per_site: int
     return paths
 
 
-def sectored(law: Law, cluster: Cluster, nearest_m: float, per_site: int) -> Paths:
+def _sectored(law: Law, cluster: Cluster, nearest_m: float, per_site: int) -> Paths:
     """Three sectors per site, which share sight and shadowing."""
 
     def paths(count: int, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -114,7 +114,7 @@ def _length(offsets: np.ndarray) -> np.ndarray:
 
 _UMI_19 = _omnidirectional(_UMI, Cluster(2, 200.0), _UMI_NEAREST_M, 10)
 _UMA_19 = _omnidirectional(_UMA, Cluster(2, 500.0), _UMA_NEAREST_M, 10)
-_UMA_57 = sectored(_UMA, Cluster(2, 500.0), _UMA_NEAREST_M, 30)
+_UMA_57 = _sectored(_UMA, Cluster(2, 500.0), _UMA_NEAREST_M, 30)
 _UMI_7 = _omnidirectional(_UMI, Cluster(1, 200.0), _UMI_NEAREST_M, 16)
 _UMA_7 = _omnidirectional(_UMA, Cluster(1, 500.0), _UMA_NEAREST_M, 16)
 _TO_BASE, _UMI_DOWN, _UMA_DOWN = (
