@@ -42,6 +42,10 @@ def pages(metrics: Path = METRICS) -> dict[str, dict[str, str]]:
             "architectures": architectures(json.loads((metrics / "architectures.json").read_text())["rows"])
         },
         "adaptation.md": {"curves": curves(json.loads((metrics / "adaptation.json").read_text()))},
+        "bridges.md": {"downlink": downlink(json.loads((metrics / "downlink.json").read_text())["rows"])},
+        "reliability.md": {
+            "robustness": robustness(json.loads((metrics / "robustness.json").read_text())["rows"])
+        },
         "performance.md": {
             "certified": certified(json.loads((metrics / "certified.json").read_text())["ratios"]),
             "proofs": proofs(json.loads((metrics / "certified-times.json").read_text())["proofs"]),
@@ -63,6 +67,34 @@ def certified(ratios: dict[str, dict[str, dict[str, Any]]]) -> str:
             cells = [f"{told[key]:.4f}" for key in ("mean", "first_percentile", "worst")]
             rows.append([goal, method, str(told["networks"]), *cells])
     return markdown_table(["goal", "method", "networks", "mean", "first percentile", "worst"], rows)
+
+
+def downlink(rows: Sequence[dict[str, Any]]) -> str:
+    """Joint powers of several cells beside a rule per cell: rates, and ratios with intervals."""
+    names = ("mean", "fifth", "geometric")
+    table = []
+    for row in rows:
+        values = [f"{row[name]:.3f}" for name in names]
+        ratios = ["{:.3f} [{:.3f}, {:.3f}]".format(*row[f"{name}_ratio"]) for name in names]
+        table.append([f"{row['fairness']:g}", row["method"], f"{row['power']:.0%}", *values, *ratios])
+    told = ("mean", "5th percentile", "geometric mean")
+    return markdown_table(["fairness", "method", "power", *told, *(f"{name} / rule" for name in told)], table)
+
+
+def robustness(rows: Sequence[dict[str, Any]]) -> str:
+    """Loss by wrong and missing gains of the network and of WMMSE, and what is left over undisturbed WMMSE."""
+    of = {(row["goal"], row["method"], row["disturbance"]): row for row in rows}
+    table = []
+    for disturbance in dict.fromkeys(row["disturbance"] for row in rows):
+        cells = []
+        for goal in OBJECTIVES:
+            both = [of[goal, method, disturbance] for method in ("pass and WMMSE", "WMMSE")]
+            losses = ["{:.1f} [{:.1f}, {:.1f}]".format(*row["loss_percent"]) for row in both]
+            left = " / ".join(f"{row['over_wmmse'][0]:.3f}" for row in both)
+            cells += [" / ".join(losses), left]
+        table.append([disturbance, *cells])
+    header = [f"{goal}: {what}" for goal in OBJECTIVES for what in ("loss, %", "left")]
+    return markdown_table(["network / WMMSE", *header], table)
 
 
 def proofs(found: dict[str, dict[str, Any]]) -> str:

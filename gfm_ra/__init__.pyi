@@ -1,4 +1,5 @@
 from gfm_ra import bounds as bounds
+from gfm_ra import bridges as bridges
 from gfm_ra import exact as exact
 from gfm_ra import goals as goals
 from gfm_ra import rates as rates

@@ -164,21 +164,57 @@ def _description(element: _Element, order: str) -> tuple[str, tuple[int, ...], s
     return name.decode("latin-1"), shape, "logical" if bits & _LOGICAL else kind, bool(bits & _COMPLEX)
 
 
+def mat_arrays(path: Path) -> dict[str, np.ndarray]:
+    """All full matrices of numbers in a .mat file of version 5, complex or not, as MATLAB shapes them.
+
+    Raises:
+        InputError: it is damaged, something else, or of version 7.3.
+    """
+    start = beginning(path, 520)
+    if start.startswith(SIGNATURE) or start[512:] == SIGNATURE:
+        raise InputError(
+            f"{path} is a MATLAB file of version 7.3: save it with -v7 (QuaDRiGa's mat_save: '-v6')"
+        )
+    if start[126:128] not in (b"IM", b"MI"):
+        raise foreign(path, "a MATLAB file of version 5 or later")
+    order = "<" if start[126:128] == b"IM" else ">"
+    try:
+        with opened(path) as file:
+            found = dict(_variables(file, order))
+    except (_Damaged, zlib.error) as error:
+        raise _refusal(path, error) from None
+    return {
+        name: _array(path, variable, order)
+        for name, variable in found.items()
+        if name and variable.kind in _CLASSES.values()
+    }
+
+
 def _values(path: Path, name: str, variable: _Variable, order: str) -> Stored:
+    values = _array(path, variable, order)
+    if np.iscomplexobj(values):
+        if np.imag(values).any():
+            raise InputError(f"{path}: {name} is complex: give gains, abs(h)^2 over the noise power")
+        values = np.real(values)
+    return stacked(values, path, name)
+
+
+def _array(path: Path, variable: _Variable, order: str) -> np.ndarray:
+    """The numbers of a variable."""
     check_size(path, (1, *variable.shape), 8, path.stat().st_size)
     count = int(np.prod(variable.shape, dtype=object))
     try:
         with opened(path) as file:
             element = _Element(file, variable.start, order)
             _description(element, order)
-            values = _numbers(element, order, count)
-            if variable.is_complex and _numbers(element, order, count).any():
-                raise InputError(f"{path}: {name} is complex: give gains, abs(h)^2 over the noise power")
+            # Whole numbers are stored in few bytes whatever the class.
+            values = _numbers(element, order, count).astype(variable.kind)
+            if variable.is_complex:
+                values = values + 1j * _numbers(element, order, count).astype(variable.kind)
             element.check_end()
     except (_Damaged, zlib.error) as error:
         raise _refusal(path, error) from None
-    # Whole numbers are stored in few bytes whatever the class.
-    return stacked(values.astype(variable.kind).reshape(variable.shape, order="F"), path, name)
+    return values.reshape(variable.shape, order="F")
 
 
 def _numbers(element: _Element, order: str, count: int) -> np.ndarray:
