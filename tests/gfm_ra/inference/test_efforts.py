@@ -28,7 +28,7 @@ def allocator() -> Allocator:
         first_noise=0.3,
         estimator=EstimatorSizes(width=5, hidden=6, rounds=1, values=2, rank=2),
     )
-    draw = np.random.default_rng(3)
+    draw = np.random.default_rng(4)
     weights = {
         name: draw.normal(0.0, 0.3, shape).astype(np.float32) for name, shape in sizes.shapes().items()
     }
