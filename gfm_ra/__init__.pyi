@@ -1,5 +1,6 @@
 from gfm_ra import bounds as bounds
 from gfm_ra import exact as exact
+from gfm_ra import familiarity as familiarity
 from gfm_ra import goals as goals
 from gfm_ra import rates as rates
 from gfm_ra import solvers as solvers
