@@ -55,7 +55,7 @@ class Reference(NamedTuple):
 
     def has(self, links: int) -> bool:
         """Whether there are networks of about this number of links."""
-        return bool(self.own.links[0] / REACH <= links <= self.own.links[-1] * REACH)
+        return int(self.own.links[0]) / REACH <= links <= int(self.own.links[-1]) * REACH
 
     def of(self, gain_db: np.ndarray) -> np.ndarray:
         """`familiarity` of gain_db [B, K, K] of a size that the reference has, NaN where unknown, [B]."""

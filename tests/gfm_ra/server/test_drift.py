@@ -106,6 +106,7 @@ def test_what_there_is_no_room_for_is_counted() -> None:
     metrics = Metrics()
     watch = Watch(load("trained"), metrics)
     room = MOST_GAINS // 100**2
+    assert room > 1
     watch.offer(Network(gain_db=usual(room + 5, 100)))
     watch.offer(Network(gain_db=usual(1, 100)))
     watch.offer(Network(gain_db=usual(2, 200)))
