@@ -46,6 +46,7 @@ def pages(metrics: Path = METRICS) -> dict[str, dict[str, str]]:
         "reliability.md": {
             "robustness": robustness(json.loads((metrics / "robustness.json").read_text())["rows"])
         },
+        "familiarity.md": {"foreign": foreign(json.loads((metrics / "familiarity.json").read_text()))},
         "performance.md": {
             "certified": certified(json.loads((metrics / "certified.json").read_text())["ratios"]),
             "proofs": proofs(json.loads((metrics / "certified-times.json").read_text())["proofs"]),
@@ -104,6 +105,32 @@ def proofs(found: dict[str, dict[str, Any]]) -> str:
         for name, row in found.items()
     ]
     return markdown_table(["goal and links", "proven", "median, s", "95 % within, s", "longest, s"], rows)
+
+
+def foreign(found: dict[str, Any]) -> str:
+    """How well the paper's networks are told from foreign ones, world by world where that is not always so."""
+    names = ("auroc", "auroc_same_links", "auroc_half_hidden")
+    some = [row for row in found["worlds"] if min(row["auroc"], row["auroc_half_hidden"]) < 0.99995]
+    others = [row for row in found["worlds"] if row not in some]
+    rows = [
+        [
+            f"`{row['world']}`",
+            str(row["links"]),
+            *(f"{row[name]:.4f}" for name in names),
+            str(row["delay"] or "none"),
+        ]
+        for row in some
+    ]
+    lowest = (f"{min(row[name] for row in others):.4f}" for name in names)
+    rows.append([f"{len(others)} others, lowest", "", *lowest, str(max(row["delay"] for row in others))])
+    head = ["world", "K", "AUROC", "same K", "half hidden", "answers to the alarm"]
+    shares = ", ".join(f"{share:.3f} at most {level}" for level, share in found["home_at_most"].items())
+    alarms = ", ".join(map(str, found["false_alarms"]))
+    text = (
+        f"Alarms in 10,000 networks of D16 to D20 before, by seed: {alarms}. "
+        f"Share of D16 to D20 by familiarity: {shares}."
+    )
+    return f"{markdown_table(head, rows)}\n\n{text}"
 
 
 def packaged(found: Rows, worlds: Sequence[str], model: str) -> str:

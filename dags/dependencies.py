@@ -33,7 +33,8 @@ MACHINERY = (
     "pipelines/cluster/sharding.py",
     "pipelines/cluster/progress_reporter.py", "pipelines/cluster/room.py", "pipelines/cluster/visibility.py",
     "pipelines/cluster/workers.py", "components/config.py", "gfm_ra/errors.py", "gfm_ra/processors.py",
-    "gfm_ra/core/loader.py", "gfm_ra/cli/", "gfm_ra/explain/", "gfm_ra/inference/registered.py",
+    "gfm_ra/core/loader.py", "gfm_ra/cli/", "gfm_ra/explain/", "gfm_ra/familiarity/",
+    "gfm_ra/inference/registered.py",
     "dags/within.py",
 )  # fmt: skip
 # Rooms of modules that do not belong together as results go: listed module by module.

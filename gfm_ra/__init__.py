@@ -18,7 +18,7 @@ _HOMES = {
     "spectral_efficiency": "rates",
     "UserError": "errors", "InputError": "errors",
 }  # fmt: skip
-_MODULES = ("solvers", "units", "goals", "rates", "exact", "bounds", "bridges")
+_MODULES = ("solvers", "units", "goals", "rates", "exact", "bounds", "bridges", "familiarity")
 
 __all__ = [*_HOMES, *_MODULES]  # pyright: ignore
 

@@ -1,6 +1,7 @@
 from gfm_ra import bounds as bounds
 from gfm_ra import bridges as bridges
 from gfm_ra import exact as exact
+from gfm_ra import familiarity as familiarity
 from gfm_ra import goals as goals
 from gfm_ra import rates as rates
 from gfm_ra import solvers as solvers

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import NoReturn
 
-from gfm_ra.cli import workshop
+from gfm_ra.cli import familiarity, workshop
 from gfm_ra.cli.options import add_goal_options, add_measurement_options
 from gfm_ra.errors import InputError, UserError
 
@@ -59,6 +59,7 @@ def parser() -> argparse.ArgumentParser:
     _allocate(commands)
     _explain(commands)
     _plan(commands)
+    familiarity.arguments(_command(commands, "familiarity", familiarity.TEXT, familiarity.EXAMPLES))
     _bench(commands)
     doctor = _command(
         commands, "doctor", "What is installed, what is missing, what to do about it.", "  gfm-ra doctor"
@@ -221,6 +222,9 @@ def _serve(commands: "argparse._SubParsersAction[_Parser]") -> None:
                      help="under way at once in a process; more get 503 (default: 1024)")  # fmt: skip
     one.add_argument("--max-per-client", type=_number(int, 0), default=0,
                      help="of one address under way at once; more get 429 (default: 0, no limit)")  # fmt: skip
+    one.add_argument("--drift-reference", default="trained", metavar="NAME|FILE",
+                     help="raise an alarm when networks are unlike these: trained (default), home, a file of "
+                     "`gfm-ra familiarity --fit`, or none")  # fmt: skip
     one.add_argument("--access-log", action="store_true", help="a line of JSON on stderr for every request")
     one.add_argument("--certificate", metavar="FILE", help="serve HTTPS with this PEM file")
     one.add_argument("--key", metavar="FILE", help="its private key")

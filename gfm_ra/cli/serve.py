@@ -31,7 +31,7 @@ def command(chosen: argparse.Namespace) -> int:
     settings = Settings(
         model=chosen.model, host=chosen.host, port=chosen.port, grpc_port=chosen.grpc_port, workers=chosen.workers,
         limits=limits, drain_s=Settings().drain_s if chosen.drain is None else chosen.drain,
-        token=token_of_environment(), follow_s=chosen.follow,
+        token=token_of_environment(), follow_s=chosen.follow, drift_reference=chosen.drift_reference,
         access_log=chosen.access_log, certificate=chosen.certificate, key=chosen.key,
     )  # fmt: skip
     if chosen.ray:

@@ -1,6 +1,7 @@
 """What an allocator answers."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
@@ -46,6 +47,23 @@ class Allocation:
     def power_dbm(self) -> np.ndarray | None:
         """Powers in dBm, [..., K]; minus infinity for a silent link; None unless the network knows full powers."""
         return None if self.transmit_power_w is None else w_to_dbm(self.power * self.transmit_power_w)
+
+    @cached_property
+    def familiarity(self) -> np.ndarray:
+        """[...], how much the networks are like those that the packaged weights were trained on, in (0, 1].
+
+        The share of held-out training networks of the same size whose gains look at least as unusual: 0.01 says that
+        one in a hundred does. NaN for sizes that the training did not have. Computed when it is read; for another
+        reference, see `gfm_ra.familiarity`.
+
+        Raises:
+            ValueError: this answer knows no gains.
+        """
+        from gfm_ra import familiarity
+
+        if self.network is None:
+            raise ValueError("familiarity: this answer knows no gains: ask gfm_ra.familiarity.of(network)")
+        return familiarity.of(self.network)
 
     @overload
     def explain(self, link: None = None, *, index: int | tuple[int, ...] | None = None) -> "Explanation": ...

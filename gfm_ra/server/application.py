@@ -15,6 +15,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Scope
 
+from gfm_ra.server.drift import Watch, reference_of
 from gfm_ra.server.engine import Answer, Engine
 from gfm_ra.server.errors import HTTPError
 from gfm_ra.server.formats import inference_protocol, openapi, plain
@@ -41,6 +42,7 @@ class Application:
         self.state, self.metrics = State(), Metrics()
         self.followed = Followed(settings.model, settings.follow_s, self._tell_model)
         self.engine = Engine(self.metrics.together.observe)
+        self.watch = Watch(reference_of(settings.drift_reference), self.metrics)
         self.bytes_under_way = 0
         self._told: Served | None = None
         self._tell_model()
@@ -86,6 +88,7 @@ class Application:
     @asynccontextmanager
     async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
         self.followed.begin()
+        self.watch.begin()
         calls = None
         if self.settings.grpc_port is not None:
             from gfm_ra.server.grpc.service import start
@@ -95,6 +98,7 @@ class Application:
         if calls is not None:
             await calls.stop(2.0 * self.limits.timeout_s)  # calls under way are answered
         self.followed.end()
+        self.watch.end()
         self.engine.close()
 
     # Powers.
@@ -148,6 +152,7 @@ class Application:
         """Powers, within the time that a request has."""
         found = await self.within_time(self.engine.answer(question, served.allocator))
         self.metrics.networks.labels(question.goal.name, question.effort).inc(len(found.power))
+        self.watch.offer(question.network)
         return found
 
     async def within_time(self, work: Awaitable[T]) -> T:

@@ -12,6 +12,7 @@ from prometheus_client import multiprocess
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 CONTENT_TYPE = prometheus_client.CONTENT_TYPE_LATEST
 _SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
+_FAMILIARITY = (0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
 _BYTES = tuple(4**power for power in range(5, 13))
 
 
@@ -49,6 +50,31 @@ class Metrics:
             ("model", "version"),
             multiprocess_mode="livemax",
             **named,
+        )
+        self.familiarity = prometheus_client.Histogram(
+            "familiarity", "How familiar answered networks are to the reference of the drift alarm.",
+            buckets=_FAMILIARITY, **named,
+        )  # fmt: skip
+        self.drift_networks = prometheus_client.Counter(
+            "drift_networks",
+            "Networks compared with the reference, skipped as too many came, or of another size than it has.",
+            ("outcome",),
+            **named,
+        )
+        self.drift_evidence = prometheus_client.Gauge(
+            "drift_evidence",
+            "Logarithm of the evidence that networks are unlike the reference; the alarm comes at 13.8.",
+            multiprocess_mode="livemax",
+            **named,
+        )
+        self.drift_alarm = prometheus_client.Gauge(
+            "drift_alarm",
+            "1 while networks are unlike the reference.",
+            multiprocess_mode="livemax",
+            **named,
+        )
+        self.drift_alarms = prometheus_client.Counter(
+            "drift_alarms", "How often the drift alarm was raised.", **named
         )
         self._children: dict[tuple[str, str, int], prometheus_client.Counter] = {}
 

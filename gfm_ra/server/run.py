@@ -24,6 +24,7 @@ from gfm_ra.loading import REGISTRY
 from gfm_ra.server import metrics
 from gfm_ra.server.application import Application
 from gfm_ra.server.connection import within
+from gfm_ra.server.drift import reference_of
 from gfm_ra.server.logs import write_logs
 from gfm_ra.server.settings import Settings
 
@@ -152,6 +153,7 @@ def _supervise(settings: Settings, taken: socket.socket, more: MoreRoutes | None
 
     write_logs()
     title = served(settings.model).title  # fails here, in one line, if it is not there
+    reference_of(settings.drift_reference)  # and so does this
     if settings.follow_s is None and title.startswith(REGISTRY):
         settings = settings._replace(model=title)  # later workers serve the same version
     with tempfile.TemporaryDirectory(prefix="gfm-ra-metrics-") as folder:

@@ -4,6 +4,7 @@ import os
 from typing import Any, NamedTuple
 
 from gfm_ra.errors import InputError
+from gfm_ra.familiarity.packaged import TRAINED
 
 TOKEN = "GFM_RA_TOKEN"  # in the environment
 
@@ -57,6 +58,7 @@ class Settings(NamedTuple):
     drain_s: float = 2.0
     token: str | None = None
     follow_s: float | None = None  # how often a registry is asked for another version; None: never
+    drift_reference: str = TRAINED  # what answered networks are compared with; "none": nothing
     access_log: bool = False
     certificate: str | None = None
     key: str | None = None

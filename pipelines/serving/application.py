@@ -44,6 +44,7 @@ class ServeArguments(Strict):
     timeout_s: float = Field(default=Limits().timeout_s, gt=0)
     max_requests: int = Field(default=Limits().max_requests, ge=1)
     follow_s: float | None = Field(default=None, gt=0)
+    drift_reference: str = Settings().drift_reference
 
     def settings(self) -> Settings:
         """The server's own settings; the token comes from the replica's environment (GFM_RA_TOKEN)."""
@@ -51,7 +52,10 @@ class ServeArguments(Strict):
             self.max_body_mb, max_links=self.max_links, max_batch=self.max_batch, timeout_s=self.timeout_s,
             max_requests=self.max_requests,
         )  # fmt: skip
-        return Settings(model=self.model, limits=limits, follow_s=self.follow_s, token=token_of_environment())
+        return Settings(
+            model=self.model, limits=limits, follow_s=self.follow_s, drift_reference=self.drift_reference,
+            token=token_of_environment(),
+        )  # fmt: skip
 
 
 class Starting:

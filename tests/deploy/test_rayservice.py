@@ -83,7 +83,7 @@ def test_board_and_alerts_ask_for_what_the_server_tells(root: Path) -> None:
     }
     alerts = yaml.safe_load((root / "deploy/monitoring/alerts.yaml").read_text())
     rules = [rule for group in alerts["groups"] for rule in group["rules"]]
-    assert len(rules) == 2
+    assert len(rules) == 3
     assert all({"alert", "expr", "for", "labels", "annotations"} == set(rule) for rule in rules)
     board = json.loads((root / "deploy/monitoring/dashboard.json").read_text())
     expressions = [target["expr"] for panel in board["panels"] for target in panel["targets"]]

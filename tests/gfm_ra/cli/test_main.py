@@ -129,9 +129,20 @@ def test_help_fits_eighty_columns_and_names_every_command(capsys: pytest.Capture
     assert ask("--help") == 0
     lines = capsys.readouterr().out.splitlines()
     assert all(len(line) <= 80 for line in lines)
-    for command in ("allocate", "explain", "bench", "doctor", "models", "completion", "simulate", "serve"):
+    needed = (
+        "allocate",
+        "explain",
+        "familiarity",
+        "bench",
+        "doctor",
+        "models",
+        "completion",
+        "simulate",
+        "serve",
+    )
+    for command in needed:
         assert any(line.strip().startswith(command) for line in lines)
-    for command in ("allocate", "explain", "bench", "doctor", "models", "serve"):
+    for command in ("allocate", "explain", "familiarity", "bench", "doctor", "models", "serve"):
         assert ask(command, "--help") == 0
         assert f"gfm-ra {command}" in capsys.readouterr().out
 
