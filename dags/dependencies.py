@@ -19,7 +19,10 @@ from pipelines.runtime.import_closure import ROOT, import_closure
 READ_AS_FILES = {
     "register": ("pipelines/registry/pyfunc_model.py",),
     "report": ("pipelines/reporting/report_page.html",),
-    "train_worlds": ("gfm_ra/weights/any-world-3",),  # `initial` in dags/release
+    "train_worlds": (  # `initial` in dags/release
+        "gfm_ra/weights/any-world-3/card.json",
+        "gfm_ra/weights/any-world-3/network.npz",
+    ),
     "benchmarks.worlds.__main__": ("gfm_ra/weights",),
     "benchmarks.certified.ratios": ("gfm_ra/weights",),
 }
