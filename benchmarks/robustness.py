@@ -36,9 +36,9 @@ from components.evaluation.torch_wmmse import wmmse
 from components.intervals import Interval, ratio_of_means
 from components.model.conditioning import goals_of
 from components.model.rates import spectral_efficiency
+from components.model.unrolled import packaged
 from components.model.unrolled.network import UnrolledNetwork
 from components.model.unrolled.single_draw import SingleDraw
-from components.training.adaptation.adapt import load_packaged
 from gfm_ra.errors import InputError, UserError, one_line
 from gfm_ra.goals import OBJECTIVES, Objective, ProportionalFair, QoS, by_name
 from gfm_ra.inference.comparison import REFINEMENT_ITERATIONS
@@ -169,7 +169,7 @@ def main(words: list[str] | None = None) -> None:
     if given.out is not None:
         check_target(given.out)
     card = catalogue.find(given.model)
-    network = load_packaged(card).requires_grad_(False)
+    network = packaged.load(card).requires_grad_(False)
     print(f"{given.count} networks of {SCENARIO} with {LINKS} links; {card.full_name}\n")
     print(f"| {' | '.join(HEAD)} |\n{'|---' * len(HEAD)}|")
     told = []

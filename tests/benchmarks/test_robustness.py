@@ -27,7 +27,7 @@ def gain_db() -> Tensor:
 
 @pytest.fixture(scope="module")
 def network() -> torch.nn.Module:
-    return robustness.load_packaged(robustness.catalogue.find()).requires_grad_(False)
+    return robustness.packaged.load(robustness.catalogue.find()).requires_grad_(False)
 
 
 def linear(gain_db: Tensor, hidden: Tensor | None) -> Tensor:
