@@ -14,7 +14,6 @@ from gfm_ra.inference.allocation import Allocation, missed
 from gfm_ra.inference.answers import PowerNetwork, Question, compiled, composed
 from gfm_ra.inference.comparison import EFFORTS, Effort
 from gfm_ra.inference.prompts import goal_of, part_of
-from gfm_ra.inference.sparse_answers import allocation
 from gfm_ra.inference.unrolled import UnrolledNetwork
 from gfm_ra.inference.whole_numbers import whole
 from gfm_ra.network import Network, Orientation
@@ -124,6 +123,8 @@ class Allocator:
             energy_kind=energy_kind,
         )
         if isinstance(network, SparseNetwork):
+            from gfm_ra.inference.sparse_answers import allocation  # only where it is needed
+
             self.check(chosen, effort)
             if certify:
                 raise ValueError("allocate: sparse networks cannot be certified yet: leave certify out")
