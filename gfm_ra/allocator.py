@@ -24,6 +24,10 @@ _PART_GAINS = 2**19
 """Gains that are worked on at a time: what bounds the memory, however many networks come."""
 
 
+_MATRIX_LINKS = 64
+"""Links up to which a sparse network without a far field is answered as its matrix, which is quicker there."""
+
+
 class Allocator:
     """Sets every transmitter's power."""
 
@@ -104,8 +108,11 @@ class Allocator:
         network = _one_network(network, gain, gain_db, orientation)
         if effort not in EFFORTS:
             raise ValueError(f"allocate: effort must be one of {', '.join(EFFORTS)}, got {effort!r}")
-        sparse = isinstance(network, SparseNetwork)
-        if not sparse and (network.uncertainty_db is not None or network.at_most_db is not None):
+        if isinstance(network, SparseNetwork) and network.far is None and network.links <= _MATRIX_LINKS:
+            network = Network(network.dense_gain(), transmit_power_w=network.transmit_power_w)
+        if isinstance(network, Network) and (
+            network.uncertainty_db is not None or network.at_most_db is not None
+        ):
             raise ValueError(
                 "allocate: uncertain gains and limits of unknown ones are not answered yet: make the Network without "
                 "uncertainty_db and at_most_db"
@@ -126,10 +133,10 @@ class Allocator:
             from gfm_ra.inference.sparse_answers import allocation  # only where it is needed
 
             self.check(chosen, effort)
-            if certify:
-                raise ValueError("allocate: sparse networks cannot be certified yet: leave certify out")
             beyond = self._beyond(chosen)
-            return allocation(self.network, network, chosen, effort, beyond, seed, first_index, threads)
+            return allocation(
+                self.network, network, chosen, effort, beyond, seed, first_index, threads, certify
+            )
         flat = network.flattened()
         step = max(1, _PART_GAINS // network.links**2)
         rows = (flat[begin : begin + step] for begin in range(0, max(len(flat), 1), step))
