@@ -148,10 +148,9 @@ def main(words: Sequence[str] | None = None) -> None:
         for effort in efforts:
             alike = [row for row in rows if (row.goal, row.effort) == (goal, effort)]
             slopes[f"{goal}, {effort}"] = slope(alike)
-    print(
-        "\nslope of log time over log links: "
-        + "; ".join(f"{name} {value:.2f}" for name, value in slopes.items())
-    )
+    if slopes:
+        said = "; ".join(f"{name} {value:.2f}" for name, value in slopes.items())
+        print(f"\nslope of log time over log links: {said}")
     if chosen.out:
         told = {"processor": processor(), "starts": chosen.starts, "slopes": slopes}
         Path(chosen.out).write_text(
