@@ -15,7 +15,6 @@ from gfm_ra.inference.answers import PowerNetwork, Question, compiled, composed
 from gfm_ra.inference.comparison import EFFORTS, Effort
 from gfm_ra.inference.contract import Contract
 from gfm_ra.inference.prompts import goal_of, part_of
-from gfm_ra.inference.sparse_answers import allocation
 from gfm_ra.inference.uncertain.expected import SAMPLES, expected
 from gfm_ra.inference.unrolled import ENERGY_EFFICIENCY, UNCERTAINTY, UnrolledNetwork
 from gfm_ra.inference.whole_numbers import whole
@@ -25,6 +24,10 @@ from gfm_ra.sparse_network import SparseNetwork
 
 _PART_GAINS = 2**19
 """Gains that are worked on at a time: what bounds the memory, however many networks come."""
+
+
+_MATRIX_LINKS = 64
+"""Links up to which a sparse network without a far field is answered as its matrix, which is quicker there."""
 
 
 class Allocator:
@@ -107,6 +110,8 @@ class Allocator:
         network = _one_network(network, gain, gain_db, orientation)
         if effort not in EFFORTS:
             raise ValueError(f"allocate: effort must be one of {', '.join(EFFORTS)}, got {effort!r}")
+        if isinstance(network, SparseNetwork) and network.far is None and network.links <= _MATRIX_LINKS:
+            network = Network(network.dense_gain(), transmit_power_w=network.transmit_power_w)
         shape = (*network.shape, network.links)
         chosen = goal_of(
             (self.objective or SumRate.name) if goal is None else goal,
@@ -120,11 +125,13 @@ class Allocator:
             energy_kind=energy_kind,
         )
         if isinstance(network, SparseNetwork):
+            from gfm_ra.inference.sparse_answers import allocation  # only where it is needed
+
             self.check(chosen, effort)
-            if certify:
-                raise ValueError("allocate: sparse networks cannot be certified yet: leave certify out")
             beyond = self._beyond(chosen)
-            return allocation(self.network, network, chosen, effort, beyond, seed, first_index, threads)
+            return allocation(
+                self.network, network, chosen, effort, beyond, seed, first_index, threads, certify
+            )
         flat = network.flattened()
         step = max(1, _PART_GAINS // network.links**2)
         rows = (flat[begin : begin + step] for begin in range(0, max(len(flat), 1), step))

@@ -6,9 +6,10 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from gfm_ra.core.survey import Survey, survey
+from gfm_ra.full_powers import full_powers, positive
 from gfm_ra.partial import limits_of_unknown, uncertainties
 from gfm_ra.sparse_network import from_edges
-from gfm_ra.units import LARGEST_GAIN, db_to_linear, dbm_to_w, linear_to_db
+from gfm_ra.units import LARGEST_GAIN, db_to_linear, linear_to_db
 
 Orientation = Literal["rows-are-receivers", "rows-are-transmitters"]
 """What a row of a gain matrix stands for; everywhere inside it is a receiver."""
@@ -74,7 +75,7 @@ class Network:
         self.survey = survey(values, self.given_db)
         _check_gains(values, self.given_db, self.survey)
         _check_not_possible_yet(limit, groups)
-        self.transmit_power_w = _powers(transmit_power_w, transmit_power_dbm, values.shape[:-1])
+        self.transmit_power_w = full_powers(transmit_power_w, transmit_power_dbm, values.shape[:-1])
         self.uncertainty_db = uncertainties(uncertainty_db, values, turned)
         self.at_most_db = limits_of_unknown(at_most_db, values, turned)
 
@@ -221,27 +222,7 @@ def _check_not_possible_yet(limit: object, groups: object) -> None:
         raise ValueError("network: budgets of groups are not possible yet")
 
 
-def _powers(watts: object, dbm: object, shape: tuple[int, ...]) -> np.ndarray | None:
-    if watts is not None and dbm is not None:
-        raise ValueError("network: give powers in watts or in dBm, not both")
-    if watts is None and dbm is None:
-        return None
-    return _positive("transmit power", watts, dbm, shape)
-
-
 def _required(name: str, watts: object, dbm: object, shape: tuple[int, ...]) -> np.ndarray:
     if (watts is None) == (dbm is None):
         raise ValueError(f"channel: give either {name}_w (watts) or {name}_dbm")
-    return _positive(name.replace("_", " "), watts, dbm, shape)
-
-
-def _positive(what: str, watts: object, dbm: object, shape: tuple[int, ...]) -> np.ndarray:
-    """Powers in watts, [..., K], all positive and finite."""
-    try:
-        values = np.asarray(watts if dbm is None else dbm, dtype=np.float64)
-        values = np.broadcast_to(values if dbm is None else dbm_to_w(values), shape)
-    except (TypeError, ValueError):
-        raise ValueError(f"network: {what} must be one number or one per link, {list(shape)}") from None
-    if not np.isfinite(values).all() or (values <= 0).any():
-        raise ValueError(f"network: {what} must be positive and finite (watts, or dBm with _dbm)")
-    return values
+    return positive(name.replace("_", " "), watts, dbm, shape)

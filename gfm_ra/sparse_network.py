@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gfm_ra.far_field import FarField, far_field
-from gfm_ra.units import LARGEST_GAIN, db_to_linear, dbm_to_w, linear_to_db
+from gfm_ra.full_powers import full_powers
+from gfm_ra.units import LARGEST_GAIN, db_to_linear, linear_to_db
 
 MOST_LINKS = 2**31 - 1
 
@@ -167,7 +168,7 @@ def from_edges(
         _compressed(rows, columns, values, count),
         _compressed(columns[turned], rows[turned], values[turned], count),
         far_field(cell, far_gain, far_largest, count),
-        _powers(transmit_power_w, transmit_power_dbm, count),
+        full_powers(transmit_power_w, transmit_power_dbm, (count,)),
     )
 
 
@@ -228,19 +229,3 @@ def _compressed(rows: np.ndarray, others: np.ndarray, gain: np.ndarray, links: i
     start = np.zeros(links + 1, dtype=np.int64)
     np.cumsum(np.bincount(rows, minlength=links), out=start[1:])
     return Rows(start, others.astype(np.int32), np.ascontiguousarray(gain))
-
-
-def _powers(watts: object, dbm: object, links: int) -> np.ndarray | None:
-    """Full powers in watts, [K]."""
-    if watts is not None and dbm is not None:
-        raise ValueError("network: give powers in watts or in dBm, not both")
-    if watts is None and dbm is None:
-        return None
-    try:
-        values = np.asarray(watts if dbm is None else dbm, dtype=np.float64)
-        values = np.broadcast_to(values if dbm is None else dbm_to_w(values), (links,))
-    except (TypeError, ValueError):
-        raise ValueError(f"network: transmit power must be one number or one per link, {[links]}") from None
-    if not np.isfinite(values).all() or (values <= 0).any():
-        raise ValueError("network: transmit power must be positive and finite (watts, or dBm with _dbm)")
-    return values

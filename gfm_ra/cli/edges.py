@@ -29,7 +29,9 @@ def allocate(chosen: argparse.Namespace, path: Path) -> None:
     allocator = load(chosen.model)
     goal = question.goal_for(chosen, allocator.objective, network.links)
     effort: Effort = chosen.effort or "balanced"
-    answer = allocator.allocate(network, goal=goal, effort=effort, seed=chosen.seed or 0)
+    answer = allocator.allocate(
+        network, goal=goal, effort=effort, seed=chosen.seed or 0, certify=bool(chosen.certify)
+    )
     out = chosen.powers
     if out not in (None, STANDARD):
         write_array(Path(out), answer.power, "power")
@@ -41,6 +43,8 @@ def allocate(chosen: argparse.Namespace, path: Path) -> None:
         say(note)
     missing = int(answer.below_min_rate)
     below = f"; {missing} link{'s' * (missing > 1)} below the least rate" if missing else ""
+    if answer.gap is not None:
+        below += f"; proven: {float(answer.gap):.2g} below an upper bound of the optimum"
     rate = float(answer.rate.sum())
     say(
         f"{out or 'stdout'}: powers of {network.links} links; sum rate {rate:.6g} bit/s/Hz{below}; {answer.source}"
@@ -49,7 +53,7 @@ def allocate(chosen: argparse.Namespace, path: Path) -> None:
 
 def _check(chosen: argparse.Namespace) -> None:
     named = {
-        "--unit": chosen.unit, "--db": chosen.db, "--orientation": chosen.orientation, "--certify": chosen.certify,
+        "--unit": chosen.unit, "--db": chosen.db, "--orientation": chosen.orientation,
         "--explain": chosen.explain, "--strict": chosen.strict,
     }  # fmt: skip
     for option, value in named.items():
@@ -62,7 +66,7 @@ def _check(chosen: argparse.Namespace) -> None:
 
 
 def _as_json(answer: Allocation) -> dict[str, object]:
-    return {
+    found: dict[str, object] = {
         "power": answer.power.tolist(),
         "rate": answer.rate.tolist(),
         "utility": without_nan(float(answer.utility)),
@@ -70,3 +74,4 @@ def _as_json(answer: Allocation) -> dict[str, object]:
         "below_min_rate": int(np.asarray(answer.below_min_rate)),
         "notes": list(answer.notes),
     }
+    return found if answer.gap is None else found | {"gap": float(answer.gap)}

@@ -18,9 +18,11 @@ from gfm_ra.inference.prompts import prompt_of
 from gfm_ra.inference.sparse_pass import SparsePass
 from gfm_ra.inference.unrolled import UnrolledNetwork
 from gfm_ra.inference.whole_numbers import whole
+from gfm_ra.solvers.certificate import scale_of
 from gfm_ra.solvers.inputs import compiled_form
 from gfm_ra.solvers.sparse import GROUP, Answer, best_of, work_of
 from gfm_ra.solvers.sparse_binding import Solver
+from gfm_ra.solvers.sparse_bounds import upper
 from gfm_ra.solvers.threads import spread
 from gfm_ra.sparse_network import SparseNetwork
 
@@ -34,10 +36,12 @@ def allocation(
     seed: int = 0,
     first_index: int = 0,
     threads: int | None = None,
+    certify: bool = False,
 ) -> Allocation:
     """The answer to one sparse network, with what its reader should know.
 
     beyond : numbers of the goal outside those that the model was trained on, in words; then fast compares too.
+    certify : whether to say how far the utility is from an upper bound, in the unit of `scale_of`.
     Raises ValueError for a model or a goal that sparse networks are not answered with, or weights that do not fit.
     """
     if not isinstance(model, UnrolledNetwork):
@@ -55,6 +59,10 @@ def allocation(
     utility = np.asarray(goal.utility(found.rate)).sum()
     below = missed(found.rate[None], goal)[0]
     notes = (*_notes(network, goal, found, beyond), *asked.remarks)
+    gap = None
+    if certify:
+        distance = np.maximum(upper(network, goal, threads=threads) - utility, 0.0)
+        gap = (distance / scale_of(goal, utility, network.links)).reshape(-1)[0]
     return Allocation(
         found.power,
         found.rate,
@@ -63,8 +71,8 @@ def allocation(
         below,
         notes,
         network.transmit_power_w,
-        None,
-        goal,
+        goal=goal,
+        gap=gap,
     )
 
 

@@ -86,22 +86,30 @@ def _searched(
     batch: np.ndarray, goal: Objective, weights: np.ndarray, chosen: np.ndarray, threads: int | None
 ) -> np.ndarray:
     """Sum [B] of the upper bounds of groups of links, chosen [B, G, M]."""
-    from gfm_ra.goals import Weighted
-
     count, groups, size = chosen.shape
     at = np.arange(count)[:, None, None, None]
     parts = batch[at, chosen[..., :, None], chosen[..., None, :]].reshape(-1, size, size)
     own = np.take_along_axis(weights[:, None], chosen, -1).reshape(-1, size)
+    return bounds_of_parts(parts, own, goal, threads).reshape(count, groups).sum(-1)
+
+
+def bounds_of_parts(parts: np.ndarray, own: np.ndarray, goal: Objective, threads: int | None) -> np.ndarray:
+    """Upper bound [N] of each of many small networks, gain [N, M, M], whose links have weights `own` [N, M]."""
+    from gfm_ra.goals import Weighted
+
+    size = own.shape[-1]
     base = plain_of(goal)
     upper = np.asarray(own * base.benefit(np.zeros_like(own))).sum(-1)  # of links that count nothing
     some = np.flatnonzero(own.any(-1))
+    if not some.size:
+        return upper
     aim: Objective = Weighted(base, own[some])
     start = wmmse(parts[some], aim, iterations=_ITERATIONS, threads=threads).astype(np.float64)
     allowance = allowance_of(aim, len(some), size, _TOLERANCE, _MOST_BOXES, 0.0)
     upper[some] = search(
         parts[some], aim_of(aim, len(some), size), start, allowance, threads, cut=False
     ).upper
-    return upper.reshape(count, groups).sum(-1)
+    return upper
 
 
 def _savings(gain: np.ndarray, goal: Objective, weights: np.ndarray, alone: np.ndarray) -> np.ndarray:

@@ -13,6 +13,8 @@ from gfm_ra.inference.prompts import prompt_of
 from gfm_ra.inference.sparse_pass import SparsePass
 from gfm_ra.rates import spectral_efficiency
 from gfm_ra.solvers import sparse
+from gfm_ra.solvers.certificate import scale_of
+from gfm_ra.solvers.sparse_bounds import upper
 
 GOALS = [SumRate(), ProportionalFair(), QoS(), AlphaFair(0.5), AlphaFair(2.0)]
 
@@ -127,6 +129,30 @@ def test_the_same_seed_gives_the_same_powers_on_any_number_of_threads(allocator,
     assert not np.array_equal(other.power, allocator.allocate(network, seed=1, effort="fast").power)
 
 
+@pytest.mark.parametrize("goal", GOALS, ids=repr)
+def test_a_gap_is_the_distance_from_an_upper_bound(allocator, network, goal) -> None:
+    found = allocator.allocate(network, goal=goal, effort="fast", certify=True)
+    distance = upper(network, goal) - found.utility
+    assert found.gap == pytest.approx(float(distance / scale_of(goal, found.utility, 400)))
+    assert 0 < found.gap < 10
+    assert allocator.allocate(network, goal=goal, effort="fast").gap is None
+
+
+def test_few_links_without_a_far_field_are_answered_as_their_matrix(allocator) -> None:
+    gain = simulate(SCENARIOS["D16"], 1, 4)[0, :6, :6]
+    for options in (
+        {"effort": "best"},
+        {"certify": True},
+        {"goal": "energy-efficiency", "circuit_power": 0.1},
+    ):
+        found, dense = (
+            allocator.allocate(network_of(gain), **options),
+            allocator.allocate(gain=gain, **options),
+        )
+        np.testing.assert_array_equal(found.power, dense.power)
+        assert found.gap == dense.gap
+
+
 def test_full_powers_give_dbm_and_weights_count(allocator) -> None:
     gain = simulate(SCENARIOS["D16"], 1, 4)[0]
     network = network_of(gain, transmit_power_dbm=10.0)
@@ -139,7 +165,6 @@ def test_full_powers_give_dbm_and_weights_count(allocator) -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"certify": True}, "certify"),
         ({"goal": "energy-efficiency", "circuit_power": 0.1}, "sum-rate, proportional-fair"),
         ({"weights": np.ones(3)}, "weights must be"),
         ({"threads": 0}, "threads"),
