@@ -14,6 +14,7 @@ from gfm_ra.inference.allocation import Allocation, missed
 from gfm_ra.inference.answers import PowerNetwork, Question, compiled, composed
 from gfm_ra.inference.comparison import EFFORTS, Effort
 from gfm_ra.inference.contract import Contract
+from gfm_ra.inference.parts import together
 from gfm_ra.inference.prompts import goal_of, part_of
 from gfm_ra.inference.uncertain.expected import SAMPLES, expected
 from gfm_ra.inference.unrolled import ENERGY_EFFICIENCY, UNCERTAINTY, UnrolledNetwork
@@ -125,7 +126,7 @@ class Allocator:
             energy_kind=energy_kind,
         )
         if isinstance(network, SparseNetwork):
-            from gfm_ra.inference.sparse_answers import allocation  # only where it is needed
+            from gfm_ra.inference.sparse.answers import allocation  # only where it is needed
 
             self.check(chosen, effort)
             beyond = self._beyond(chosen)
@@ -140,7 +141,7 @@ class Allocator:
             proven.check_certifiable(network.survey.unknown, chosen, network.is_uncertain)
         parts = list(self.parts(rows, chosen, effort, remarks, seed, first_index, threads, certify))
         notes = (*doubts(network), *remarks.lines(single=not network.shape))
-        return _together(parts, network, notes, chosen)
+        return together(parts, network, notes, chosen)
 
     def remarks(self, goal: Objective, effort: Effort) -> Remarks:
         """Where `parts` collects what is to be said about its answers."""
@@ -295,28 +296,3 @@ def _one_network(
     if orientation != "rows-are-receivers":
         raise ValueError("allocate: say the orientation where the Network is made")
     return network
-
-
-def _together(
-    parts: list[Allocation], network: Network, notes: tuple[str, ...], goal: Objective
-) -> Allocation:
-    """The answers to the parts of a batch, in the shape of its networks."""
-    shape, links = network.shape, network.links
-
-    def joined(name: str) -> np.ndarray:
-        if len(parts) == 1:
-            return getattr(parts[0], name)
-        return np.concatenate([getattr(part, name) for part in parts])
-
-    return Allocation(
-        joined("power").reshape(*shape, links),
-        joined("rate").reshape(*shape, links),
-        joined("utility").reshape(shape)[()],
-        joined("source").astype(str).reshape(shape)[()],
-        joined("below_min_rate").reshape(shape)[()],
-        notes,
-        network.transmit_power_w,
-        network,
-        goal,
-        None if parts[0].gap is None else joined("gap").reshape(shape)[()],
-    )

@@ -75,7 +75,7 @@ def test_tests_of_the_core_pass_with_sanitizers(flags, runtime, tmp_path, root):
         *(f"tests/gfm_ra/solvers/{name}.py" for name in ("test_core", "test_wmmse_laws", "test_scheduling")),
         "tests/gfm_ra/inference/test_compiled_efforts.py",
         "tests/gfm_ra/solvers/test_sparse.py",
-        "tests/gfm_ra/inference/test_sparse_answers.py",
+        "tests/gfm_ra/inference/sparse/test_sparse_answers.py",
     ]
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-m", "not slow", *tests]
     done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True)

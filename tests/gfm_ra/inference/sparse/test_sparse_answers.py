@@ -10,7 +10,7 @@ from components.channel.simulator import simulate
 from gfm_ra.goals import AlphaFair, ProportionalFair, QoS, SumRate, Weighted
 from gfm_ra.inference.noise import noise
 from gfm_ra.inference.prompts import prompt_of
-from gfm_ra.inference.sparse_pass import SparsePass
+from gfm_ra.inference.sparse.passes import SparsePass
 from gfm_ra.rates import spectral_efficiency
 from gfm_ra.solvers import sparse
 from gfm_ra.solvers.certificate import scale_of

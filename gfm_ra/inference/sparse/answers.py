@@ -15,7 +15,7 @@ from gfm_ra.inference.allocation import Allocation, missed
 from gfm_ra.inference.comparison import ITERATIONS, REFINEMENT_ITERATIONS, STARTS, Effort, draws_of
 from gfm_ra.inference.noise import noise
 from gfm_ra.inference.prompts import prompt_of
-from gfm_ra.inference.sparse_pass import SparsePass
+from gfm_ra.inference.sparse.passes import SparsePass
 from gfm_ra.inference.unrolled import UnrolledNetwork
 from gfm_ra.inference.whole_numbers import whole
 from gfm_ra.solvers.certificate import scale_of
