@@ -1,0 +1,81 @@
+"""Tables beside the suite of worlds: the optimum, joint downlink powers, robustness, familiarity."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from dags.readme import markdown_table
+from gfm_ra.goals import OBJECTIVES
+
+
+def certified(ratios: dict[str, dict[str, dict[str, Any]]]) -> str:
+    """What every method reaches of the optimum of small networks: mean, first percentile and worst, by goal."""
+    rows = []
+    for goal, methods in ratios.items():
+        for method, found in methods.items():
+            told = found["all solved"]
+            cells = [f"{told[key]:.4f}" for key in ("mean", "first_percentile", "worst")]
+            rows.append([goal, method, str(told["networks"]), *cells])
+    return markdown_table(["goal", "method", "networks", "mean", "first percentile", "worst"], rows)
+
+
+def downlink(rows: Sequence[dict[str, Any]]) -> str:
+    """Joint powers of several cells beside a rule per cell: rates, and ratios with intervals."""
+    names = ("mean", "fifth", "geometric")
+    table = []
+    for row in rows:
+        values = [f"{row[name]:.3f}" for name in names]
+        ratios = ["{:.3f} [{:.3f}, {:.3f}]".format(*row[f"{name}_ratio"]) for name in names]
+        table.append([f"{row['fairness']:g}", row["method"], f"{row['power']:.0%}", *values, *ratios])
+    told = ("mean", "5th percentile", "geometric mean")
+    return markdown_table(["fairness", "method", "power", *told, *(f"{name} / rule" for name in told)], table)
+
+
+def robustness(rows: Sequence[dict[str, Any]]) -> str:
+    """Loss by wrong and missing gains of the network and of WMMSE, and what is left over undisturbed WMMSE."""
+    of = {(row["goal"], row["method"], row["disturbance"]): row for row in rows}
+    table = []
+    for disturbance in dict.fromkeys(row["disturbance"] for row in rows):
+        cells = []
+        for goal in OBJECTIVES:
+            both = [of[goal, method, disturbance] for method in ("pass and WMMSE", "WMMSE")]
+            losses = ["{:.1f} [{:.1f}, {:.1f}]".format(*row["loss_percent"]) for row in both]
+            left = " / ".join(f"{row['over_wmmse'][0]:.3f}" for row in both)
+            cells += [" / ".join(losses), left]
+        table.append([disturbance, *cells])
+    header = [f"{goal}: {what}" for goal in OBJECTIVES for what in ("loss, %", "left")]
+    return markdown_table(["network / WMMSE", *header], table)
+
+
+def proofs(found: dict[str, dict[str, Any]]) -> str:
+    """Share of networks that are proven, and seconds of a network."""
+    rows = [
+        [name, f"{row['proven']:.0%}", *(f"{value:.3g}" for value in row["seconds"])]
+        for name, row in found.items()
+    ]
+    return markdown_table(["goal and links", "proven", "median, s", "95 % within, s", "longest, s"], rows)
+
+
+def foreign(found: dict[str, Any]) -> str:
+    """How well the paper's networks are told from foreign ones, world by world where that is not always so."""
+    names = ("auroc", "auroc_same_links", "auroc_half_hidden")
+    some = [row for row in found["worlds"] if min(row["auroc"], row["auroc_half_hidden"]) < 0.99995]
+    others = [row for row in found["worlds"] if row not in some]
+    rows = [
+        [
+            f"`{row['world']}`",
+            str(row["links"]),
+            *(f"{row[name]:.4f}" for name in names),
+            str(row["delay"] or "none"),
+        ]
+        for row in some
+    ]
+    lowest = (f"{min(row[name] for row in others):.4f}" for name in names)
+    rows.append([f"{len(others)} others, lowest", "", *lowest, str(max(row["delay"] for row in others))])
+    head = ["world", "K", "AUROC", "same K", "half hidden", "answers to the alarm"]
+    shares = ", ".join(f"{share:.3f} at most {level}" for level, share in found["home_at_most"].items())
+    alarms = ", ".join(map(str, found["false_alarms"]))
+    text = (
+        f"Alarms in 10,000 networks of D16 to D20 before, by seed: {alarms}. "
+        f"Share of D16 to D20 by familiarity: {shares}."
+    )
+    return f"{markdown_table(head, rows)}\n\n{text}"
