@@ -11,8 +11,12 @@ import yaml
 
 from components.channel.scenario import SCENARIOS
 from components.channel.simulator import simulate
+from components.training.checkpoint import load_tensors
+from gfm_ra.errors import UserError
 from gfm_ra.loading import load
+from gfm_ra.network import Network
 from gfm_ra.weights.card import read_card
+from gfm_ra.weights.catalogue import find
 from pipelines.runtime import paths
 from pipelines.runtime.stage import Stage
 from pipelines.studies import release, train_worlds
@@ -23,13 +27,13 @@ PHASE: dict[str, Any] = {
 }  # fmt: skip
 
 
-def write(*phases: dict[str, Any]) -> None:
+def write(*phases: dict[str, Any], **more: Any) -> None:
     paths.RELEASE_PARAMS.parent.mkdir(parents=True, exist_ok=True)
     packed = {
         "name": "tiny", "version": 1, "released": "2026-01-01", "training_time": "seconds", "scenarios": ["D16"],
         "networks": 6, "efforts": ["fast", "best"],
     }  # fmt: skip
-    params = {"seed": 1, "train_worlds": {"phases": [*phases]}, "release": packed}
+    params = {"seed": 1, "train_worlds": {"phases": [*phases], **more}, "release": packed}
     paths.RELEASE_PARAMS.write_text(yaml.safe_dump(params, sort_keys=False))
 
 
@@ -89,3 +93,52 @@ def test_the_card_is_json_that_says_what_it_was_trained_on(
     assert text["worlds"]["links"] == [2, 100]
     assert text["network"]["architecture"]["steps"] == 3
     assert "clusters" in (paths.RELEASE / "tiny-1" / "card.md").read_text()
+
+
+def test_weights_that_learnt_from_reports_and_power_spent_say_so_and_answer_them(
+    workspace: Path, run_stage: Callable[[Stage], str]
+) -> None:
+    write({**PHASE, "epochs": 1, "reports": {"share": 1.0}, "goals": {"energy_share": 1.0}})
+    run_stage(train_worlds.STAGE)
+    run_stage(release.STAGE)
+    folder = paths.RELEASE / "tiny-1"
+    assert read_card(folder).knows == {"uncertainty", "energy-efficiency"}
+    allocator = load(folder)
+    gain_db = 10.0 * np.log10(simulate(SCENARIOS["D16"], 2, 5))
+    gain_db[:, 0, 1] = np.nan
+    limits = np.where(np.isnan(gain_db), 3.0, np.inf)
+    reported = Network(gain_db=gain_db, uncertainty_db=2.0, at_most_db=limits)
+    for effort in ("fast", "balanced", "best"):
+        answer = allocator.allocate(reported, effort=effort, goal="qos")
+        assert np.isfinite(answer.utility).all()
+    paid = allocator.allocate(reported, goal="energy-efficiency", circuit_power=0.5)
+    assert np.isfinite(paid.utility).all()
+    fast = allocator.allocate(
+        gain_db=np.nan_to_num(gain_db), goal="energy-efficiency", circuit_power=0.5, effort="fast"
+    )
+    assert (fast.source == "model").all()
+
+
+def test_training_starts_from_packaged_weights_of_the_same_sizes(
+    workspace: Path, run_stage: Callable[[Stage], str]
+) -> None:
+    write({"epochs": 1, "batches": 1, "batch_size": 2, "learning_rate": 1e-12}, initial="any-world-3")
+    run_stage(train_worlds.STAGE)
+    trained, packed = (
+        load_tensors(paths.TRAIN_WORLDS / "model.safetensors"),
+        np.load(find("any-world-3").network),
+    )
+    for name in packed.files:
+        np.testing.assert_allclose(trained[name].numpy(), packed[name], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("initial", "said"), [("any-world-3", "other sizes"), ("nobody-7", "nobody-7")], ids=["sizes", "name"]
+)
+def test_weights_that_do_not_fit_are_one_line(
+    workspace: Path, run_stage: Callable[[Stage], str], initial: str, said: str
+) -> None:
+    write(PHASE, initial=initial)
+    with pytest.raises(UserError, match=said) as refusal:
+        run_stage(train_worlds.STAGE)
+    assert "\n" not in str(refusal.value)
