@@ -257,7 +257,7 @@ class Allocator:
         """Answers for [B, K, K] networks whose gains are uncertain, or limited where they are unknown."""
         assert isinstance(self.network, UnrolledNetwork), "nobody else knows uncertainty"
         told = Contract(network.uncertainty_db, network.at_most_db)
-        found = expected(self.network, gain, told, goal, effort, seed, threads)
+        found = expected(self.network, gain, told, goal, effort, seed, first_index, threads)
         nobody = np.zeros(len(gain), dtype=bool)
         remarks.add(network, first_index, nobody, found.refused)
         remarks.expects(SAMPLES[effort])

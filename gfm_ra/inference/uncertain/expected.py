@@ -50,12 +50,14 @@ def expected(
     goal: Objective,
     effort: Effort,
     seed: int,
+    first_index: int = 0,
     threads: int | None = None,
 ) -> ExpectedAnswers:
     """Answers to networks of linear gains [B, K, K], NaN where unknown, as certain as `told` says.
 
     Fast is one pass. Balanced and best compare passes, WMMSE on the most likely gains and full power by their mean
-    utility over samples, and go on from the first pass, or from all of these, by stochastic WMMSE.
+    utility over samples, and go on from the first pass, or from all of these, by stochastic WMMSE; `first_index`, the
+    first network's number, keys WMMSE's random starts.
     """
     count, links, _ = gain.shape
     step = max(1, _PART_GAINS // (SAMPLES[effort] * links * links))
@@ -64,7 +66,7 @@ def expected(
         rows = slice(begin, min(begin + step, count))
         some = Contract(*(None if part is None else part[rows] for part in told))
         aim = part_of(goal, rows.start, rows.stop)
-        parts.append(_answered(model, gain[rows], some, aim, effort, seed, threads))
+        parts.append(_answered(model, gain[rows], some, aim, effort, seed, first_index + begin, threads))
     return ExpectedAnswers(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
@@ -75,6 +77,7 @@ def _answered(
     goal: Objective,
     effort: Effort,
     seed: int,
+    first_index: int,
     threads: int | None,
 ) -> ExpectedAnswers:
     count, links, _ = gain.shape
@@ -92,7 +95,17 @@ def _answered(
         if energy_goal(goal) is None:
             likely = db_to_linear(np.minimum(known.mean_db, _no_more(known)))
             candidates.append(
-                (_WMMSE, wmmse(likely, goal, starts=STARTS[effort], seed=seed, threads=threads))
+                (
+                    _WMMSE,
+                    wmmse(
+                        likely,
+                        goal,
+                        starts=STARTS[effort],
+                        seed=seed,
+                        first_index=first_index,
+                        threads=threads,
+                    ),
+                )
             )
             starts = [power for _, power in candidates[: 1 if effort == "balanced" else None]]
             candidates += [

@@ -30,34 +30,41 @@ class Posterior(NamedTuple):
     at_most_db: np.ndarray | None = None  # [B, K, K], inf where there is no limit
 
     def samples(self, count: int, seed: int) -> np.ndarray:
-        """Linear gains float32 [S, B, K, K]: every second sample mirrors the one before at the mean."""
-        drawing = np.random.Generator(np.random.PCG64([_KEY, seed]))
-        shape = (-(-count // 2), *self.mean_db.shape)
-        deviates = drawing.standard_normal(shape, dtype=np.float32)
-        both = np.stack([deviates, -deviates], axis=1).reshape(-1, *shape[1:])[:count]
-        found_db = self.mean_db + self.deviation_db * both
+        """Linear gains float32 [S, B, K, K]: every second sample mirrors the one before at the mean.
+
+        A network's samples depend on the seed and its own numbers alone, not on its place among others.
+        """
+        links = self.mean_db.shape[-1]
+        deviates = _deviates(seed, 0, -(-count // 2), links)
+        both = np.stack([deviates, -deviates], axis=1).reshape(-1, links, links)[:count]
+        found_db = self.mean_db + self.deviation_db * both[:, None]
         if self.at_most_db is not None:
-            self._keep_below(found_db, drawing)
+            found_db = self._below(found_db, seed)
         return db_to_linear(found_db.clip(LEAST_GAIN_DB, LARGEST_GAIN_DB))
 
-    def _keep_below(self, found_db: np.ndarray, drawing: np.random.Generator) -> None:
-        """Draw what lies above its limit again; the rest from the exponential that the tail is close to there."""
-        assert self.at_most_db is not None, "where there are limits"
-        mean, deviation, limit = (
-            np.broadcast_to(part, found_db.shape)
-            for part in (self.mean_db, self.deviation_db, self.at_most_db)
-        )
-        for _ in range(_ROUNDS):
-            above = np.nonzero(found_db > limit)
-            if not above[0].size:
-                return
-            found_db[above] = mean[above] + deviation[above] * drawing.standard_normal(
-                len(above[0]), dtype=np.float32
-            )
-        above = np.nonzero(found_db > limit)
-        reach = np.maximum(mean[above] - limit[above], 0.0) + deviation[above]
-        fall = np.square(deviation[above]) / np.maximum(reach, 1e-6)
-        found_db[above] = limit[above] - fall * drawing.standard_exponential(len(above[0]), dtype=np.float32)
+    def _below(self, found_db: np.ndarray, seed: int) -> np.ndarray:
+        """Samples [S, B, K, K] below their limits: what lies above is drawn again; what still does, from the
+        exponential that the tail below the limit is close to there."""
+        count, links = len(found_db), found_db.shape[-1]
+        for number in range(1, _ROUNDS + 1):
+            above = found_db > self.at_most_db
+            if not above.any():
+                return found_db
+            again_db = self.mean_db + self.deviation_db * _deviates(seed, number, count, links)[:, None]
+            found_db = np.where(above, again_db, found_db)
+        above = found_db > self.at_most_db
+        limit_db = np.where(np.isfinite(self.at_most_db), self.at_most_db, 0.0).astype(np.float32)
+        reach = np.maximum(self.mean_db - limit_db, 0.0) + self.deviation_db
+        fall = np.square(self.deviation_db) / np.maximum(reach, 1e-6)
+        drawing = np.random.Generator(np.random.PCG64([_KEY, seed, _ROUNDS + 1]))
+        below_db = limit_db - fall * drawing.standard_exponential((count, 1, links, links), dtype=np.float32)
+        return np.where(above, below_db, found_db)
+
+
+def _deviates(seed: int, number: int, count: int, links: int) -> np.ndarray:
+    """Standard normal numbers [count, K, K], the same for every network."""
+    drawing = np.random.Generator(np.random.PCG64([_KEY, seed, number]))
+    return drawing.standard_normal((count, links, links), dtype=np.float32)
 
 
 def posterior(network: UnrolledNetwork, gain: np.ndarray, contract: Contract) -> Posterior:

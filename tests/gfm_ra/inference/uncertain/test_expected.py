@@ -1,5 +1,7 @@
 """Answers to networks whose gains are not known exactly."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -120,12 +122,14 @@ def test_gains_that_are_said_to_be_exact_are_answered_as_such(allocator: gfm_ra.
     np.testing.assert_allclose(found.rate, rates, rtol=1e-4)
 
 
-def test_a_network_alone_is_answered_as_in_a_batch_but_for_its_samples(allocator: gfm_ra.Allocator) -> None:
+@pytest.mark.parametrize("effort", ["fast", "balanced"])
+def test_a_network_alone_is_answered_as_in_a_batch(allocator: gfm_ra.Allocator, effort: Any) -> None:
     gain_db, deviation_db, at_most_db = reported()
     alone = gfm_ra.Network(gain_db=gain_db[1], uncertainty_db=deviation_db[1], at_most_db=at_most_db[1])
-    one, many = (allocator.allocate(given, effort="fast") for given in (alone, network()))
+    one, many = (allocator.allocate(given, effort=effort) for given in (alone, network()))
     np.testing.assert_array_equal(one.power, many.power[1])
-    assert one.rate.shape == (LINKS,)
+    np.testing.assert_allclose(one.rate, many.rate[1], rtol=1e-9)
+    assert one.utility == pytest.approx(many.utility[1], rel=1e-9)
 
 
 def test_weights_that_know_nothing_of_uncertainty_say_so() -> None:
