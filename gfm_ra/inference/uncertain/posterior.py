@@ -39,21 +39,21 @@ class Posterior(NamedTuple):
         both = np.stack([deviates, -deviates], axis=1).reshape(-1, links, links)[:count]
         found_db = self.mean_db + self.deviation_db * both[:, None]
         if self.at_most_db is not None:
-            found_db = self._below(found_db, seed)
+            found_db = self._below(found_db, self.at_most_db, seed)
         return db_to_linear(found_db.clip(LEAST_GAIN_DB, LARGEST_GAIN_DB))
 
-    def _below(self, found_db: np.ndarray, seed: int) -> np.ndarray:
+    def _below(self, found_db: np.ndarray, at_most_db: np.ndarray, seed: int) -> np.ndarray:
         """Samples [S, B, K, K] below their limits: what lies above is drawn again; what still does, from the
         exponential that the tail below the limit is close to there."""
         count, links = len(found_db), found_db.shape[-1]
         for number in range(1, _ROUNDS + 1):
-            above = found_db > self.at_most_db
+            above = found_db > at_most_db
             if not above.any():
                 return found_db
             again_db = self.mean_db + self.deviation_db * _deviates(seed, number, count, links)[:, None]
             found_db = np.where(above, again_db, found_db)
-        above = found_db > self.at_most_db
-        limit_db = np.where(np.isfinite(self.at_most_db), self.at_most_db, 0.0).astype(np.float32)
+        above = found_db > at_most_db
+        limit_db = np.where(np.isfinite(at_most_db), at_most_db, 0.0).astype(np.float32)
         reach = np.maximum(self.mean_db - limit_db, 0.0) + self.deviation_db
         fall = np.square(self.deviation_db) / np.maximum(reach, 1e-6)
         drawing = np.random.Generator(np.random.PCG64([_KEY, seed, _ROUNDS + 1]))
