@@ -61,6 +61,7 @@ def figure(measured: Measured, power_dbm: np.ndarray) -> "Figure":
             axes.annotate(text, (x_m, y_m), (5, 5), textcoords="offset points", fontsize=7)
     drawn.colorbar(points, ax=axes, label="power, dB below full power", extend="min", pad=0.01)
     axes.set(xlabel="x in m", ylabel="y in m", aspect="equal")
+    axes.margins(0.15)
     axes.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=3, frameon=False, fontsize=9)
     return drawn
 
