@@ -14,10 +14,11 @@ from gfm_ra.inference.allocation import Allocation, missed
 from gfm_ra.inference.answers import PowerNetwork, Question, compiled, composed
 from gfm_ra.inference.comparison import EFFORTS, Effort
 from gfm_ra.inference.contract import Contract
+from gfm_ra.inference.knowledge import check_known
 from gfm_ra.inference.parts import together
 from gfm_ra.inference.prompts import goal_of, part_of
 from gfm_ra.inference.uncertain.expected import SAMPLES, expected
-from gfm_ra.inference.unrolled import ENERGY_EFFICIENCY, UNCERTAINTY, UnrolledNetwork
+from gfm_ra.inference.unrolled import CIRCUIT_POWER, UnrolledNetwork
 from gfm_ra.inference.whole_numbers import whole
 from gfm_ra.network import Network, Orientation
 from gfm_ra.notes import Remarks
@@ -183,27 +184,7 @@ class Allocator:
                 f"allocate: {self.name} was tuned for {self.objective.name} alone: leave the goal out or load a model "
                 "for any goal"
             )
-        if unknown and not self.network.takes_unknown:
-            raise ValueError(f"allocate: {self.name} needs every gain, but some are NaN (unknown)")
-        knows = self.network.knows if isinstance(self.network, UnrolledNetwork) else frozenset()
-        if uncertain and UNCERTAINTY not in knows:
-            raise ValueError(
-                f"allocate: {self.name} knows nothing of uncertain gains: load newer weights, or make the Network "
-                "without uncertainty_db and at_most_db"
-            )
-        if uncertain and not is_ours(goal) and energy_goal(goal) is None:
-            raise ValueError("allocate: uncertain gains go with the goals of this package alone")
-        if energy_goal(goal) is None or ENERGY_EFFICIENCY in knows:
-            return
-        if effort == "fast":
-            raise ValueError(
-                "allocate: the network does not know energy efficiency yet: effort balanced or best"
-            )
-        if unknown:
-            raise ValueError(
-                "allocate: energy efficiency needs every gain, but some are NaN (unknown): the network does not know "
-                "it yet"
-            )
+        check_known(self.network, self.name, goal, effort, unknown, uncertain)
 
     def _answer(
         self,
@@ -237,7 +218,7 @@ class Allocator:
             rate[unknown] = np.nan
         source = found.source
         if beyond:
-            source = np.array([f"{name}, extrapolated" for name in source], dtype=object)
+            source = _extrapolated(source)
         remarks.add(network, first_index, unknown, found.refused)
         utility = utility_of(goal, rate, found.power.astype(np.float64))
         below = missed(rate, goal)
@@ -257,17 +238,26 @@ class Allocator:
         """Answers for [B, K, K] networks whose gains are uncertain, or limited where they are unknown."""
         assert isinstance(self.network, UnrolledNetwork), "nobody else knows uncertainty"
         told = Contract(network.uncertainty_db, network.at_most_db)
-        found = expected(self.network, gain, told, goal, effort, seed, first_index, threads)
+        # Beyond what was trained, the network is not trusted alone.
+        least: Effort = "balanced" if remarks.beyond and effort == "fast" else effort
+        found = expected(self.network, gain, told, goal, least, seed, first_index, threads)
         nobody = np.zeros(len(gain), dtype=bool)
         remarks.add(network, first_index, nobody, found.refused)
-        remarks.expects(SAMPLES[effort])
+        remarks.expects(SAMPLES[least])
+        source = _extrapolated(found.source) if remarks.beyond else found.source
         below = missed(found.rate, goal)
-        return Allocation(
-            found.power, found.rate, found.utility, found.source, below, network=network, goal=goal
-        )
+        return Allocation(found.power, found.rate, found.utility, source, below, network=network, goal=goal)
 
     def _beyond(self, goal: Objective) -> list[str]:
         """Numbers of the goal that lie outside what the network was trained for, in words."""
+        energy = energy_goal(goal)
+        if energy is not None:
+            low, high = self.envelope.get(CIRCUIT_POWER, (-np.inf, np.inf))
+            radiated = energy.amplifier_efficiency * energy.circuit_power
+            inside = low <= radiated <= high
+            return (
+                [] if inside else [f"circuit power {radiated:g} when radiated (trained: {low:g} to {high:g})"]
+            )
         numbers = numbers_of(goal)
         if numbers is None:
             return []
@@ -278,6 +268,10 @@ class Allocator:
             if hasattr(plain, name) and not low <= value <= high:
                 found.append(f"{name} = {value:g} (trained: {low:g} to {high:g})")
         return found
+
+
+def _extrapolated(source: np.ndarray) -> np.ndarray:
+    return np.array([f"{name}, extrapolated" for name in source], dtype=object)
 
 
 def _one_network(

@@ -5,6 +5,10 @@ Shapes: [..., K, K], row = receiver, column = transmitter.
 
 import numpy as np
 
+MOST_UNCERTAIN_DB = 40.0
+"""Deviations above say nothing any more: such a gain is unknown."""
+_NO_LIMIT_DB = 1e6
+
 
 def uncertainties(given: object, values: np.ndarray, turned: bool) -> np.ndarray | None:
     """Standard deviations in dB, [..., K, K] float32, 0 where the gain is unknown; None where nothing was given.
@@ -22,6 +26,13 @@ def uncertainties(given: object, values: np.ndarray, turned: bool) -> np.ndarray
         raise ValueError(
             f"network: uncertainty_db{list(place)} is {found[place]:g}: a standard deviation in dB is 0 or more"
         )
+    most = ~unknown & (found > MOST_UNCERTAIN_DB)
+    if most.any():
+        place = _first(most)
+        raise ValueError(
+            f"network: uncertainty_db{list(place)} is {found[place]:g}, more than {MOST_UNCERTAIN_DB:g}: say that the "
+            "gain is unknown, NaN"
+        )
     return np.where(unknown, 0.0, found).astype(np.float32)
 
 
@@ -33,7 +44,7 @@ def limits_of_unknown(given: object, values: np.ndarray, turned: bool) -> np.nda
     if given is None:
         return None
     found = _like("at_most_db", given, values, turned)
-    found = np.where(np.isnan(found), np.inf, found)
+    found = np.where(np.isnan(found) | (found > _NO_LIMIT_DB), np.inf, found)
     wrong = ~np.isnan(values) & (found < np.inf)
     if wrong.any():
         place = _first(wrong)
@@ -55,6 +66,8 @@ def _like(name: str, given: object, values: np.ndarray, turned: bool) -> np.ndar
         found = np.asarray(found.astype(np.float64) if found.dtype == object else found)
         if found.dtype.kind not in "fiu":
             raise ValueError(name)
+        if found.ndim == 1:
+            raise ValueError(name)  # of receivers or of transmitters? Nobody knows.
         found = found.swapaxes(-1, -2) if turned and found.ndim >= 2 else found
         return np.broadcast_to(found.astype(np.float64), values.shape)
     except (TypeError, ValueError):

@@ -85,6 +85,8 @@ class Allocation:
 
         if self.network is None:
             raise ValueError("explain: this answer knows no gains: ask gfm_ra.explain.explanation.explain")
+        if self.network.is_uncertain:
+            raise ValueError("explain: gains are uncertain: explain powers of a network of exact ones")
         flat = self._number(index)
         gain = self.network.flattened()[flat : flat + 1].gain[0]
         power = self.power.reshape(-1, self.power.shape[-1])[flat]

@@ -23,6 +23,8 @@ from gfm_ra.units import db_to_linear
 
 _ROWS_PER_BLOCK = 6  # as gfm_ra/core/network/layers.hpp
 UNCERTAINTY, ENERGY_EFFICIENCY = "uncertainty", "energy-efficiency"
+CIRCUIT_POWER = "circuit_power"
+"""What the envelope calls a link's circuit power as it is radiated: times the amplifier's efficiency."""
 
 
 class _Prepared(NamedTuple):

@@ -20,7 +20,7 @@ from components.training.worlds.config import WorldsConfig
 from components.training.worlds.folder import envelope_of
 from gfm_ra.goals import OBJECTIVES, by_name
 from gfm_ra.inference.comparison import STARTS, Effort
-from gfm_ra.inference.unrolled import ENERGY_EFFICIENCY, UNCERTAINTY
+from gfm_ra.inference.unrolled import CIRCUIT_POWER, ENERGY_EFFICIENCY, UNCERTAINTY
 from gfm_ra.loading import load
 from gfm_ra.solvers import wmmse
 from gfm_ra.units import LARGEST_GAIN_DB, LEAST_GAIN_DB, to_gain_db
@@ -89,7 +89,7 @@ def work(context: Context[ReleaseConfig]) -> Outcome:
 def _card(
     config: ReleaseConfig, seed: int, settings: WorldsConfig, network: UnrolledNetwork, made: Path
 ) -> dict[str, Any]:
-    sizes = settings.network
+    sizes, circuits = settings.network, settings.goals.circuit_power
     return {
         "format": FORMAT,
         "name": config.name,
@@ -106,11 +106,11 @@ def _card(
             "knows": knowledge(settings),
         },
         "objective": None,
-        "envelope": {name: list(ends) for name, ends in envelope_of(settings.goals).ranges().items()},
+        "envelope": {name: list(ends) for name, ends in envelope_of(settings.goals).ranges().items()}
+        | ({CIRCUIT_POWER: [circuits.low, circuits.high]} if settings.goals.energy_share > 0 else {}),
         "gain_db": [LEAST_GAIN_DB, LARGEST_GAIN_DB],
         "worlds": settings.worlds.model_dump(mode="json"),
         "reports": settings.reports.model_dump(mode="json"),
-        "circuit_power": [settings.goals.circuit_power.low, settings.goals.circuit_power.high],
         "training_time": config.training_time,
         "seeds": {"training": seed},
         "profile": profile_of(paths.RELEASE_PARAMS),

@@ -34,6 +34,8 @@ def test_rows_of_transmitters_are_turned_with_the_gains() -> None:
     [
         ({"uncertainty_db": -1.0}, "uncertainty_db"),
         ({"uncertainty_db": np.nan}, "uncertainty_db"),
+        ({"uncertainty_db": 1e6}, "more than 40: say that the gain is unknown"),
+        ({"uncertainty_db": [1.0, 2.0]}, r"one or one per gain"),
         ({"uncertainty_db": [[1.0, 2.0]] * 3}, r"\[2, 2\]"),
         ({"uncertainty_db": "much"}, "numbers"),
         ({"at_most_db": 0.0}, r"at_most_db\[0, 0\]"),

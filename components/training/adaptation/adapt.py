@@ -52,7 +52,12 @@ class Adaptation:
 
     def allocator(self) -> Allocator:
         """An allocator with these weights."""
-        return allocator_of(self.network, self.goal, self.told, self.parent.envelope)
+        return allocator_of(self.network, self.goal, self.told, self.parent.envelope, self.knows)
+
+    @property
+    def knows(self) -> frozenset[str]:
+        """What the parent was trained for beside exact gains; of weights that were adapted with these, nobody knows."""
+        return self.parent.knows if self.way == "prompt" or not self.adapted else frozenset()
 
 
 def adapt(
@@ -187,11 +192,17 @@ def _halves(arrays: list[np.ndarray], seed: int) -> tuple[list[np.ndarray], list
 
 
 def allocator_of(
-    network: UnrolledNetwork, goal: Objective | OwnUtility, told: Numbers | None, envelope: Envelope
+    network: UnrolledNetwork,
+    goal: Objective | OwnUtility,
+    told: Numbers | None,
+    envelope: Envelope,
+    knows: frozenset[str] = frozenset(),
 ) -> Allocator:
-    """What answers with a network's weights, which is told these numbers for a goal, None for the goal's own."""
+    """What answers with a network's weights, which is told these numbers for a goal, None for the goal's own; `knows`
+    as its card says it."""
     arrays = packaged.arrays(network)
     compiled = unrolled.UnrolledNetwork(sizes_of(packaged.architecture(network)), arrays)
+    compiled.knows = knows
     if told is not None:
         compiled.told[numbers_of(goal) if isinstance(goal, Objective) else None] = told
     return Allocator(compiled, None, envelope, "adapted")

@@ -41,8 +41,7 @@ def save(found: Adaptation, folder: Path) -> None:
             "file": NETWORK,
             "sha256": sha256_of(folder / NETWORK),
             "architecture": packaged.architecture(found.network),
-            # What weights were trained for that are adapted with exact gains, nobody knows.
-            "knows": sorted(found.parent.knows) if found.way == "prompt" or not found.adapted else [],
+            "knows": sorted(found.knows),
             "told": [] if found.told is None else [{"goal": numbers, "numbers": found.told}],
         },
         "adapted": {

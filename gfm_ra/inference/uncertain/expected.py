@@ -18,6 +18,7 @@ from gfm_ra.inference.prompts import part_of, prompt_of
 from gfm_ra.inference.uncertain.posterior import Posterior, posterior
 from gfm_ra.inference.unrolled import UnrolledNetwork
 from gfm_ra.rates import spectral_efficiency
+from gfm_ra.solvers.energy_efficiency import energy_efficient
 from gfm_ra.solvers.stochastic_mmse import stochastic_wmmse
 from gfm_ra.solvers.weighted_mmse import wmmse
 from gfm_ra.units import db_to_linear
@@ -28,8 +29,8 @@ ITERATIONS: dict[Effort, int] = {"fast": 0, "balanced": 20, "best": 100}
 """Of stochastic WMMSE from every candidate."""
 _PART_GAINS = 2**22
 """Gains of samples that are worked on at a time: what bounds the memory."""
-_MODEL, _REFINED, _WMMSE, _FULL = (
-    f"{name}, expected" for name in ("model", "refined", "wmmse", "full-reuse")
+_MODEL, _REFINED, _WMMSE, _ENERGY, _FULL = (
+    f"{name}, expected" for name in ("model", "refined", "wmmse", "energy-efficient", "full-reuse")
 )
 
 
@@ -60,6 +61,11 @@ def expected(
     first network's number, keys WMMSE's random starts.
     """
     count, links, _ = gain.shape
+    if count == 0:
+        nothing = np.empty((0, links))
+        return ExpectedAnswers(
+            nothing.astype(np.float32), nothing, np.empty(0), np.empty(0, object), np.empty(0, bool)
+        )
     step = max(1, _PART_GAINS // (SAMPLES[effort] * links * links))
     parts = []
     for begin in range(0, count, step):
@@ -86,14 +92,18 @@ def _answered(
     prompt = prompt_of(goal, count, links, model.told)
     drawn = model.draws(gain, prompt, noise(seed, draws, links), threads, contract)  # [B, D, K]
     usable = are_powers(drawn[:, 0])
-    drawn = np.where(are_powers(drawn)[..., None], drawn, 1.0)
+    # Full power stands in for what is no answer.
+    drawn = np.where(are_powers(drawn)[..., None], drawn, np.float32(1.0))
     known = posterior(model, gain, told)
     samples = known.samples(SAMPLES[effort], seed)  # [S, B, K, K]
     candidates = [(_MODEL, drawn[:, draw]) for draw in range(draws)]
     if effort != "fast":
         candidates.append((_FULL, np.ones((count, links), np.float32)))
-        if energy_goal(goal) is None:
-            likely = db_to_linear(np.minimum(known.mean_db, _no_more(known)))
+        likely = db_to_linear(np.minimum(known.mean_db, _no_more(known)))
+        if energy_goal(goal) is not None:
+            solved = energy_efficient(likely, goal, starts=STARTS[effort], seed=seed, first_index=first_index)
+            candidates.append((_ENERGY, solved))
+        else:
             candidates.append(
                 (
                     _WMMSE,

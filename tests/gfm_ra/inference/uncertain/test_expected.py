@@ -15,8 +15,9 @@ from gfm_ra.goals import Objective, ProportionalFair, QoS, SumRate
 from gfm_ra.inference.contract import Contract
 from gfm_ra.inference.uncertain.expected import SAMPLES
 from gfm_ra.inference.uncertain.posterior import Posterior, posterior
-from gfm_ra.inference.unrolled import UNCERTAINTY, UnrolledNetwork
+from gfm_ra.inference.unrolled import ENERGY_EFFICIENCY, UNCERTAINTY, UnrolledNetwork
 from gfm_ra.rates import spectral_efficiency
+from gfm_ra.solvers import energy_efficient
 from gfm_ra.units import to_gain
 from gfm_ra.weights.catalogue import find
 
@@ -140,3 +141,38 @@ def test_weights_that_know_nothing_of_uncertainty_say_so() -> None:
 def test_uncertain_gains_cannot_be_certified(allocator: gfm_ra.Allocator) -> None:
     with pytest.raises(ValueError, match="uncertain: nothing can be proven"):
         allocator.allocate(gfm_ra.Network(gain_db=[[9.0, 1.0], [2.0, 8.0]], uncertainty_db=1.0), certify=True)
+
+
+@pytest.mark.parametrize("effort", ["balanced", "best"])
+def test_of_efficiency_no_answer_is_worse_than_the_solver_s_on_the_likely_gains(effort: Any) -> None:
+    found = gfm_ra.load("any-world-3")
+    assert isinstance(found.network, UnrolledNetwork)
+    found.network.knows = frozenset({UNCERTAINTY, ENERGY_EFFICIENCY})
+    gain_db = WorldDistribution().draw_of("pairs", 3, 12, torch_stream(6, "expected")).numpy()
+    goal = gfm_ra.EnergyEfficiency(0.5)
+    exact = gfm_ra.Network(gain_db=gain_db, uncertainty_db=0.0)
+    answer = found.allocate(exact, goal=goal, effort=effort)
+    gain = to_gain(gain_db)
+    solved = energy_efficient(gain, goal, starts=1 if effort == "balanced" else 100)
+    rates = spectral_efficiency(solved.astype(np.float64), gain.astype(np.float64))
+    assert (answer.utility >= np.asarray(goal.utility(rates, solved)) * (1 - 1e-4)).all()
+
+
+def test_weights_that_know_no_efficiency_refuse_it_of_uncertain_gains(allocator: gfm_ra.Allocator) -> None:
+    with pytest.raises(ValueError, match="knows no energy efficiency of uncertain gains"):
+        allocator.allocate(network(), goal=gfm_ra.EnergyEfficiency(0.5))
+
+
+def test_beyond_what_was_trained_answers_are_compared_and_say_so(allocator: gfm_ra.Allocator) -> None:
+    answer = allocator.allocate(network(), goal="alpha-fair", alpha=9.0, effort="fast")
+    assert all(str(name).endswith("expected, extrapolated") for name in answer.source)
+    assert any("alpha = 9" in note for note in answer.notes)
+    balanced = allocator.allocate(network(), goal="alpha-fair", alpha=9.0)
+    np.testing.assert_array_equal(answer.power, balanced.power)
+
+
+def test_no_network_and_explanations_of_uncertain_ones(allocator: gfm_ra.Allocator) -> None:
+    nothing = allocator.allocate(gfm_ra.Network(gain_db=np.zeros((0, 6, 6)), uncertainty_db=3.0))
+    assert nothing.power.shape == (0, 6)
+    with pytest.raises(ValueError, match="explain: gains are uncertain"):
+        allocator.allocate(network()).explain(index=0)
