@@ -116,6 +116,8 @@ def _lines(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
         lines = [(reader.line_num, cells) for cells in reader if any(cell.strip() for cell in cells)]
     except csv.Error as error:
         raise InputError(f"{path} is no table ({error}): check the quotes") from None
+    if not lines:
+        raise InputError(f"{path} names no column: write the names of the columns into its first line")
     names = [name.strip().lower() for name in lines[0][1]]
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)

@@ -93,6 +93,8 @@ def test_a_cell_without_rsrp_is_left_out_by_name():
         ('{"RF.serving.RSRP": ' + "1" * 5000 + "}", "no JSON"),
         (json.dumps(REQUEST | {"ueMeasurements": 3}), "ueMeasurements"),
         (json.dumps(KPIMON | {"NeighborCellRF": [{}]}), "CID"),
+        (json.dumps(KPIMON | {"NeighborCellRF": 5}), "NeighborCellRF must be a list"),
+        (json.dumps(KPIMON | {"NeighborCellRF": {}}), "NeighborCellRF must be a list"),
     ],
 )  # fmt: skip
 def test_json_that_cannot_be_used_is_refused(text, said):
@@ -249,6 +251,15 @@ def test_missing_reference_powers_are_said():
 def test_only_tables_of_terminals_have_an_uplink(name, text):
     with pytest.raises(InputError, match="uplink"):
         _read(name, text, "points.csv", uplink=True)
+
+
+@pytest.mark.parametrize("text", [",,\n,,\n", '""\n', ";;\n"])
+def test_tables_without_a_name_of_a_column_are_refused(text):
+    with pytest.raises(InputError, match=r"r\.csv names no column"):
+        _read("r.csv", text)
+    Path("cells.csv").write_text(text)
+    with pytest.raises(InputError, match=r"cells\.csv names no column"):
+        read_cells(Path("cells.csv"))
 
 
 def test_files_that_are_no_text_are_refused():
