@@ -52,6 +52,10 @@ class Cells:
     """None for access points."""
     notes: tuple[str, ...] = ()
 
+    def per_element_dbm(self, power_dbm: float) -> float:
+        """Power within the measured bandwidth of a power that is spread evenly over the carrier."""
+        return power_dbm if self.carrier is None else self.carrier.per_element_dbm(power_dbm)
+
 
 def read_cells(path: Path) -> Cells:
     """Cells of a CSV file, a line per cell, with the columns `NEEDED` and, if known, `OPTIONAL`.
@@ -99,8 +103,8 @@ def _carrier(row: Row) -> Carrier:
 
 
 def _cell(row: Row, on: Carrier) -> Cell:
-    full_dbm, epre_dbm = row.finite("transmit_power_dbm"), row.number_or_none("epre_dbm")
-    power_dbm, figure_db = row.number_or_none("power_dbm"), row.number_or_none("noise_figure_db")
+    full_dbm, epre_dbm = row.power_dbm("transmit_power_dbm"), row.power_dbm_or_none("epre_dbm")
+    power_dbm, figure_db = row.power_dbm_or_none("power_dbm"), row.number_or_none("noise_figure_db")
     if power_dbm is not None and power_dbm > full_dbm + 1e-6:
         raise InputError(
             f"{row.place}: power_dbm is {power_dbm:g}, more than transmit_power_dbm, the full power, {full_dbm:g}"
