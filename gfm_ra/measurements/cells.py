@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gfm_ra.errors import InputError
-from gfm_ra.measurements.carriers import BASE_NOISE_FIGURE_DB, Carrier, carrier
+from gfm_ra.measurements.carriers import BASE_NOISE_FIGURE_DB, MOST_NOISE_FIGURE_DB, Carrier, carrier
 from gfm_ra.measurements.tables import Row, read_table
 
 NEEDED = ("cell", "transmit_power_dbm", "technology", "bandwidth_mhz")
@@ -108,6 +108,10 @@ def _cell(row: Row, on: Carrier) -> Cell:
     if power_dbm is not None and power_dbm > full_dbm + 1e-6:
         raise InputError(
             f"{row.place}: power_dbm is {power_dbm:g}, more than transmit_power_dbm, the full power, {full_dbm:g}"
+        )
+    if figure_db is not None and abs(figure_db) > MOST_NOISE_FIGURE_DB:
+        raise InputError(
+            f"{row.place}: noise_figure_db is {figure_db:g}: write at most {MOST_NOISE_FIGURE_DB:g} dB"
         )
     full_epre_dbm = on.per_element_dbm(full_dbm)
     if epre_dbm is not None and epre_dbm > full_dbm:

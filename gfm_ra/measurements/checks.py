@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from gfm_ra.measurements.carriers import MOST_NOISE_FIGURE_DB
 from gfm_ra.measurements.cells import Cell, Cells
 from gfm_ra.measurements.levels import TERMINAL_SPEED_M_PER_S, drift_db
 from gfm_ra.measurements.reports import Level, Report
@@ -20,7 +21,7 @@ _SAME_DB = 1e-9
 class Conditions:
     """How measurements were made and how old they may be.
 
-    Raises ValueError for numbers that are negative or not finite, and errors above 40 dB.
+    Raises ValueError for numbers that are negative or not finite, errors above 40 dB, noise figures beyond 100 dB.
     """
 
     error_db: float = 2.0
@@ -45,10 +46,13 @@ class Conditions:
             value = getattr(self, name)
             if not value >= 0 or (value == math.inf and name != "max_age_s"):
                 raise ValueError(f"measurements: {name} is {value:g}: must be 0 or more")
-        for name in ("now_s", "noise_figure_db"):
-            value = getattr(self, name)
-            if value is not None and not math.isfinite(value):
-                raise ValueError(f"measurements: {name} is {value:g}: must be finite")
+        if self.now_s is not None and not math.isfinite(self.now_s):
+            raise ValueError(f"measurements: now_s is {self.now_s:g}: must be finite")
+        figure_db = self.noise_figure_db
+        if figure_db is not None and not abs(figure_db) <= MOST_NOISE_FIGURE_DB:
+            raise ValueError(
+                f"measurements: noise_figure_db is {figure_db:g}: write at most {MOST_NOISE_FIGURE_DB:g} dB"
+            )
 
     def deviation_db(self, level: Level, age_s: float) -> float:
         """Standard deviation of what a level tells: its error and step over its samples, its spread, its age."""
@@ -114,9 +118,9 @@ def _is_timely(report: Report, now_s: float, given: Conditions, left_out: list[s
         return True
     age_s = now_s - report.time_s
     if age_s < 0:
-        left_out.append(f"{report.name}: its time lies {-age_s:.0f} s in the future")
+        left_out.append(f"{report.name}: its time lies {-age_s:.6g} s in the future")
     elif age_s > given.max_age_s:
-        left_out.append(f"{report.name}: {age_s:.0f} s old, more than {given.max_age_s:g} s")
+        left_out.append(f"{report.name}: {age_s:.6g} s old, more than {given.max_age_s:g} s")
     else:
         return True
     return False

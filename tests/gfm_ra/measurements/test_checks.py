@@ -94,6 +94,7 @@ def test_nothing_usable_says_why():
         {"error_db": np.nan},
         {"max_age_s": np.nan},
         {"noise_figure_db": np.inf},
+        {"noise_figure_db": 1e200},
     ],
 )
 def test_conditions_out_of_range_are_refused(wrong):

@@ -246,6 +246,7 @@ def test_access_points_that_cannot_be_used_are_refused(points, said):
         (CELLS + "C,nr,20,30,43,44,43\n", "15.1"), (CELLS + "C,nr,20,30,,15,43\n", "transmit_power_dbm is empty"),
         (CELLS.replace("bandwidth_mhz", "width"), "bandwidth_mhz is missing"), ("", "empty"),
         (CELLS + "C,nr,20,31,43,15,43\n", "15, 30, 60"), (CELLS + "C,nr,20,30,inf,15,43\n", "finite"),
+        (CELLS.replace("power_dbm\n", "noise_figure_db\n") + "C,nr,20,30,43,15,1e200\n", "noise_figure_db is 1e"),
         (CELLS + "C,nr,20,30,5000,15,43\n", "line 4: transmit_power_dbm is 5000, more than any transmitter"),
     ],
 )  # fmt: skip
