@@ -18,7 +18,8 @@ def positive(what: str, watts: object, dbm: object, shape: tuple[int, ...]) -> n
     """Powers in watts, [..., K]. Raises ValueError unless they fit the shape and are all positive and finite."""
     try:
         values = np.asarray(watts if dbm is None else dbm, dtype=np.float64)
-        values = np.broadcast_to(values if dbm is None else dbm_to_w(values), shape)
+        with np.errstate(over="ignore"):  # what is infinite in watts is refused below
+            values = np.broadcast_to(values if dbm is None else dbm_to_w(values), shape)
     except (TypeError, ValueError):
         raise ValueError(f"network: {what} must be one number or one per link, {list(shape)}") from None
     if not np.isfinite(values).all() or (values <= 0).any():

@@ -1,6 +1,6 @@
 """From measured networks to plans: powers in dBm, and the rates that are expected before and after.
 
-Shapes: R rounds, K links, D draws.
+Shapes: R rounds, K links.
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ import numpy as np
 from gfm_ra.allocator import Allocator
 from gfm_ra.inference.allocation import Allocation
 from gfm_ra.inference.comparison import Effort
-from gfm_ra.measurements.expected import drawn_gains_db, estimated_gains_db, expected_rates
+from gfm_ra.measurements.expected import estimated_gains_db, expected_rates
 from gfm_ra.measurements.measured import Measured
 from gfm_ra.network import Network
 from gfm_ra.units import linear_to_db
@@ -66,16 +66,18 @@ def plan(
     answer, notes = _answer(allocator, measured.network, goal=goal, effort=effort, seed=seed, **numbers)
     network = measured.network
     power = answer.power.reshape(-1, network.links).astype(np.float64)  # [R, K]
-    drawn_db = drawn_gains_db(network, DRAWS)  # [D, R, K, K]
     today = measured.today
+    powers = [power, np.ones_like(power)]
+    powers += [] if today is None else [np.broadcast_to(today, power.shape)]
+    rate, rate_full, *rate_today = expected_rates(network, np.stack(powers), DRAWS)  # [R, K] each
     power_dbm = measured.full_dbm + linear_to_db(power)
     return Plan(
         measured,
         power,
         power_dbm,
-        expected_rates(drawn_db, power),
-        expected_rates(drawn_db, np.ones_like(power)),
-        None if today is None else expected_rates(drawn_db, np.broadcast_to(today, power.shape)),
+        rate,
+        rate_full,
+        rate_today[0] if rate_today else None,
         answer.goal,
         tuple(map(str, np.atleast_1d(answer.source))),
         (*notes, *answer.notes),

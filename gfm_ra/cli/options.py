@@ -31,7 +31,9 @@ def add_measurement_options(one: argparse.ArgumentParser) -> None:
     one.add_argument("--uplink", action="store_true", help="levels are those of terminals' SRS at the cells")
     one.add_argument("--noise-figure", type=float, metavar="DB",
                      help="of the receivers (default: 9; uplink: the cells' own, or 5)")  # fmt: skip
-    one.add_argument("--error", type=float, metavar="DB", help="deviation of one measurement (default: 2)")
+    one.add_argument(
+        "--error", type=float, metavar="DB", help="deviation of one measurement, 0 to 40 (default: 2)"
+    )
     one.add_argument("--speed", type=float, metavar="M/S", help="of terminals, for ages (default: 0.83)")
     one.add_argument("--max-age", type=float, metavar="S", help="of reports that count (default: 900)")
     one.add_argument("--now", metavar="TIME", help="time of use (default: that of the newest report)")

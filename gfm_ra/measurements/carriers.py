@@ -12,6 +12,8 @@ from gfm_ra.units import linear_to_db, noise_power_dbm
 THERMAL_NOISE_DBM_PER_HZ = -174.0
 TERMINAL_NOISE_FIGURE_DB = 9.0
 BASE_NOISE_FIGURE_DB = 5.0
+MOST_NOISE_FIGURE_DB = 100.0
+"""No receiver's noise figure is as large."""
 _SUBCARRIERS = 12  # of a resource block
 
 _LTE: dict[float, int] = {1.4: 6, 3: 15, 5: 25, 10: 50, 15: 75, 20: 100}

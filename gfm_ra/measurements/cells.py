@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gfm_ra.errors import InputError
-from gfm_ra.measurements.carriers import BASE_NOISE_FIGURE_DB, Carrier, carrier
+from gfm_ra.measurements.carriers import BASE_NOISE_FIGURE_DB, MOST_NOISE_FIGURE_DB, Carrier, carrier
 from gfm_ra.measurements.tables import Row, read_table
 
 NEEDED = ("cell", "transmit_power_dbm", "technology", "bandwidth_mhz")
@@ -51,6 +51,10 @@ class Cells:
     carrier: Carrier | None = None
     """None for access points."""
     notes: tuple[str, ...] = ()
+
+    def per_element_dbm(self, power_dbm: float) -> float:
+        """Power within the measured bandwidth of a power that is spread evenly over the carrier."""
+        return power_dbm if self.carrier is None else self.carrier.per_element_dbm(power_dbm)
 
 
 def read_cells(path: Path) -> Cells:
@@ -99,11 +103,15 @@ def _carrier(row: Row) -> Carrier:
 
 
 def _cell(row: Row, on: Carrier) -> Cell:
-    full_dbm, epre_dbm = row.finite("transmit_power_dbm"), row.number_or_none("epre_dbm")
-    power_dbm, figure_db = row.number_or_none("power_dbm"), row.number_or_none("noise_figure_db")
+    full_dbm, epre_dbm = row.power_dbm("transmit_power_dbm"), row.power_dbm_or_none("epre_dbm")
+    power_dbm, figure_db = row.power_dbm_or_none("power_dbm"), row.number_or_none("noise_figure_db")
     if power_dbm is not None and power_dbm > full_dbm + 1e-6:
         raise InputError(
             f"{row.place}: power_dbm is {power_dbm:g}, more than transmit_power_dbm, the full power, {full_dbm:g}"
+        )
+    if figure_db is not None and abs(figure_db) > MOST_NOISE_FIGURE_DB:
+        raise InputError(
+            f"{row.place}: noise_figure_db is {figure_db:g}: write at most {MOST_NOISE_FIGURE_DB:g} dB"
         )
     full_epre_dbm = on.per_element_dbm(full_dbm)
     if epre_dbm is not None and epre_dbm > full_dbm:

@@ -14,21 +14,29 @@ OPTIONAL = (
 )  # fmt: skip
 
 
-def read_csv(path: Path, cells: Cells) -> tuple[list[Report], list[str]]:
+UPLINK_ONLY = ("transmit_power_dbm", "srs_epre_dbm")
+
+
+def read_csv(path: Path, cells: Cells, uplink: bool = False) -> tuple[list[Report], list[str]]:
     """Reports of a table with the columns `NEEDED` and some of `OPTIONAL`, and how they were understood.
 
     Lines of the same terminal and time are one report. `rsrp_dbm` is a level, rounded down to the step that all levels
-    are multiples of; `rsrp` is a report value, 3GPP TS 38.133, table 10.1.6.1-1 or TS 36.133, table 9.1.4-1.
+    are multiples of; `rsrp` is a report value, 3GPP TS 38.133, table 10.1.6.1-1 or TS 36.133, table 9.1.4-1. The
+    columns `UPLINK_ONLY` are for levels of terminals' reference signals.
 
     Raises:
-        InputError: the file or a number in it cannot be used, or lines of one report contradict each other.
+        InputError: the file or a number in it cannot be used, lines of one report contradict each other, or powers of
+            terminals are there though the levels are those of cells.
     """
     rows = read_table(path, NEEDED, OPTIONAL)
-    if ("rsrp" in rows[0].values) == ("rsrp_dbm" in rows[0].values):
-        raise InputError(
-            f"{rows[0].place}: write either rsrp_dbm or rsrp (a report value), one of them in all lines"
-        )
-    if "rsrp" in rows[0].values:
+    are_values = "rsrp" in rows[0].values
+    for row in rows:
+        if ("rsrp" in row.values) != are_values or ("rsrp_dbm" in row.values) == are_values:
+            raise InputError(
+                f"{row.place}: write either rsrp_dbm or rsrp (a report value), one of them in all lines"
+            )
+        _check_direction(row, uplink)
+    if are_values:
         notes = ["levels are report values, in steps of 1 dB"]
         levels = [_of_value(row, cells) for row in rows]
     else:
@@ -47,6 +55,16 @@ def read_csv(path: Path, cells: Cells) -> tuple[list[Report], list[str]]:
     for row, level in zip(rows, levels, strict=True):
         groups.setdefault((row.text("terminal"), row.time_s("time")), []).append((row, level))
     return [_report(lines) for lines in groups.values()], notes
+
+
+def _check_direction(row: Row, uplink: bool) -> None:
+    """Raises InputError for powers of terminals in reports of the downlink."""
+    given = [column for column in UPLINK_ONLY if column in row.values]
+    if given and not uplink:
+        raise InputError(
+            f"{row.place}: {' and '.join(given)} are of the uplink: say --uplink (uplink=True) if cells measured the "
+            "terminals, or leave them out"
+        )
 
 
 def _of_value(row: Row, cells: Cells) -> Level:
@@ -88,7 +106,7 @@ def _report(lines: list[tuple[Row, Level]]) -> Report:
         first.time_s("time"),
         x_m=first.number_or_none("x_m"),
         y_m=first.number_or_none("y_m"),
-        transmit_power_dbm=first.number_or_none("transmit_power_dbm"),
-        epre_dbm=first.number_or_none("srs_epre_dbm"),
+        transmit_power_dbm=first.power_dbm_or_none("transmit_power_dbm"),
+        epre_dbm=first.power_dbm_or_none("srs_epre_dbm"),
         where=f"line {first.line}",
     )

@@ -117,7 +117,10 @@ def _of_request(entry: dict[str, Any], place: str) -> tuple[str, str | None, Nam
 def _of_kpimon(entry: dict[str, Any], place: str) -> tuple[str, str | None, Named, float | None]:
     serving = _cell(entry.get("servingcellid"))
     named = [(serving or "", _rsrp(entry["servingcellrf"], place))]
-    for cell in entry.get("neighborcellrf") or []:
+    neighbours = entry.get("neighborcellrf")
+    if not isinstance(neighbours, list | None):
+        raise InputError(f"{place}: NeighborCellRF must be a list, or null")
+    for cell in neighbours or []:
         if not isinstance(cell, dict) or "cid" not in cell:
             raise InputError(f"{place}: every entry of NeighborCellRF needs a CID")
         named.append((str(cell["cid"]), _rsrp(cell.get("cellrf"), place)))

@@ -13,6 +13,7 @@ SHADOWING_DB = 6.0
 DECORRELATION_M = 50.0
 """Shadowing of urban macro cells without line of sight: 3GPP TR 38.901, tables 7.4.1-1 and 7.5-6."""
 _STEPS_DB = (1.0, 0.5, 0.1, 0.01)
+_MOST_DBM = 1e4  # larger numbers are no levels
 
 
 def rsrp_range_dbm(value: int, technology: str) -> tuple[float, float]:
@@ -28,8 +29,11 @@ def rsrp_range_dbm(value: int, technology: str) -> tuple[float, float]:
 
 
 def step_of(values_dbm: Iterable[float]) -> float:
-    """The coarsest of 1, 0.5, 0.1 and 0.01 dB that all levels are multiples of; 0 if none is."""
-    known = [value for value in values_dbm if math.isfinite(value)]
+    """The coarsest of 1, 0.5, 0.1 and 0.01 dB that all levels are multiples of; 0 if none is.
+
+    NaN, infinities and numbers beyond 10 000 dBm do not count.
+    """
+    known = [value for value in values_dbm if abs(value) < _MOST_DBM]
     for step_db in _STEPS_DB:
         if known and all(abs(value / step_db - round(value / step_db)) < 1e-6 for value in known):
             return step_db

@@ -4,7 +4,6 @@ Shapes: K cells with a terminal, R rounds. Row = receiver, column = transmitter:
 and cell j, in the uplink cell k and the terminal of cell j.
 """
 
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -76,9 +75,11 @@ def network_of(
         terminals: of cells with several: a choice by name, or terminals by cell.
 
     Raises:
-        ValueError: no report can be used (the line says why the first one cannot), or an unknown choice.
+        ValueError: no report can be used (the line says why the first one cannot), an unknown choice, or a terminal
+            chosen for a cell that is not in the table.
     """
     given = conditions or Conditions()
+    _check_choice(terminals, cells)
     usable, left_out = usable_reports(reports, cells, given)
     if not usable:
         raise ValueError(
@@ -88,7 +89,9 @@ def network_of(
     for one in usable:
         by_cell.setdefault(one.serving, []).append(one)
     order = [name for name in cells.by_name if name in by_cell]
-    chosen = {name: _chosen(name, by_cell[name], terminals, left_out) for name in order}
+    if not isinstance(terminals, str):
+        order = [name for name in cells.by_name if name in terminals or name in by_cell]
+    chosen = {name: _chosen(name, by_cell.get(name, []), terminals, left_out) for name in order}
     order = [name for name in order if chosen[name]]
     if not order:
         raise ValueError("measurements: none of the chosen terminals has a report that can be used")
@@ -114,6 +117,19 @@ def network_of(
     )
 
 
+def _check_choice(terminals: Choice | Mapping[str, str], cells: Cells) -> None:
+    """Raises ValueError for an unknown choice, or one for a cell that is not in the table."""
+    if isinstance(terminals, str):
+        if terminals not in CHOICES:
+            raise ValueError(f"measurements: terminals is {terminals!r}: choose one of {', '.join(CHOICES)}")
+        return
+    unknown = [str(name) for name in terminals if name not in cells.by_name]
+    if unknown:
+        raise ValueError(
+            f"measurements: terminals names the cell {names(unknown)}: the table of cells has {names(cells.by_name)}"
+        )
+
+
 def _chosen(
     cell: str, there: list[Usable], terminals: Choice | Mapping[str, str], left_out: list[str]
 ) -> list[Usable]:
@@ -126,10 +142,8 @@ def _chosen(
         return there
     elif terminals == "weakest":
         found = [min(there, key=lambda one: one.levels[cell].dbm)]
-    elif terminals == "newest":
-        found = [min(there, key=lambda one: one.age_s)]
     else:
-        raise ValueError(f"measurements: terminals is {terminals!r}: choose one of {', '.join(CHOICES)}")
+        found = [min(there, key=lambda one: one.age_s)]
     others = [one.report.terminal for one in there if one not in found]
     left_out += [f"cell {cell}: {names(others)} not chosen"] if others else []
     return found
@@ -157,7 +171,7 @@ def _arrays(
                 at_most_db[place] = level.dbm + offset_db
             else:
                 gain_db[place] = level.dbm + offset_db
-                deviation_db[place] = math.sqrt(given.variance_db(level, one.age_s))
+                deviation_db[place] = given.deviation_db(level, one.age_s)
     return gain_db, deviation_db, at_most_db
 
 
@@ -165,20 +179,13 @@ def _offset_db(one: Usable, cell: Cell, cells: Cells, given: Conditions) -> floa
     """What is added to a level in dBm to get the gain over noise at full power in dB."""
     if given.uplink:
         figure_db = cell.noise_figure_db if given.noise_figure_db is None else given.noise_figure_db
-        full_dbm = _uplink_element_dbm(one, cells)
+        assert one.report.transmit_power_dbm is not None  # `usable_reports` checked it
+        full_dbm = cells.per_element_dbm(one.report.transmit_power_dbm)
         sent_dbm = full_dbm if one.report.epre_dbm is None else one.report.epre_dbm
     else:
         figure_db = TERMINAL_NOISE_FIGURE_DB if given.noise_figure_db is None else given.noise_figure_db
         full_dbm, sent_dbm = cell.full_reference_dbm, cell.reference_dbm
     return full_dbm - sent_dbm - noise_power_dbm(THERMAL_NOISE_DBM_PER_HZ, cells.measured_hz) - figure_db
-
-
-def _uplink_element_dbm(one: Usable, cells: Cells) -> float:
-    """Power per resource element of a terminal at full power."""
-    assert one.report.transmit_power_dbm is not None  # `usable_reports` checked it
-    if cells.carrier is None:
-        return one.report.transmit_power_dbm
-    return cells.carrier.per_element_dbm(one.report.transmit_power_dbm)
 
 
 def _full_dbm(one: Usable, cells: Cells, given: Conditions) -> float:

@@ -52,7 +52,7 @@ def read_measurements(path: Path, cells_path: Path, uplink: bool = False) -> Mea
         from gfm_ra.measurements.csv_reports import read_csv
 
         cells = read_cells(cells_path)
-        return _with_cells(*read_csv(path, cells), cells)
+        return _with_cells(*read_csv(path, cells, uplink), cells)
     raise InputError(
         f"{path}: none of the columns rsrp_dbm, rsrp, count and level_dbm is there: which kind of reports it holds is "
         "in docs/measurements.md"

@@ -45,9 +45,9 @@ class Report:
     x_m: float | None = None
     y_m: float | None = None
     transmit_power_dbm: float | None = None
-    """Full power of the terminal, for the uplink."""
+    """Full power of the terminal, for the uplink only."""
     epre_dbm: float | None = None
-    """Power per resource element of its reference signal, for the uplink."""
+    """Power per resource element of its reference signal, for the uplink only; as at full power unless given."""
     where: str = ""
     """Place in the file, for messages."""
 

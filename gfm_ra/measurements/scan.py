@@ -77,13 +77,13 @@ def _client(receiver: str, lines: list[tuple[Row, Level]]) -> Report:
 
 
 def _with_stand_ins(report: Report, heard: list[tuple[Row, Level]]) -> Report:
-    """The report with what its access point hears of the others."""
+    """The report with what its access point hears of the others, which does not limit what the client hears."""
     others = tuple(
         (row.text("bssid"), dataclasses.replace(level, spread_db=STAND_IN_DB))
         for row, level in heard
         if row.text("bssid") != report.serving
     )
-    return dataclasses.replace(report, levels=report.levels + others)
+    return dataclasses.replace(report, levels=report.levels + others, strongest=False)
 
 
 def _points(path: Path) -> Cells:
@@ -102,8 +102,8 @@ def _points(path: Path) -> Cells:
         channels.setdefault(channel, row)
         name, full_dbm, power_dbm = (
             row.text("bssid"),
-            row.finite("transmit_power_dbm"),
-            row.finite("power_dbm"),
+            row.power_dbm("transmit_power_dbm"),
+            row.power_dbm("power_dbm"),
         )
         if name in found:
             raise InputError(f"{row.place}: access point {name} is there twice: leave one line out")

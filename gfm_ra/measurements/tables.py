@@ -11,6 +11,7 @@ from gfm_ra.errors import InputError
 
 _MILLISECONDS_FROM = 1e11
 """Numbers of seconds beyond this lie after the year 5138: they count milliseconds."""
+_MOST_POWER_DBM = 100.0
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,19 @@ class Row:
     def number_or_none(self, column: str) -> float | None:
         """The finite number in a column, None if that is empty or not there. Raises InputError."""
         return self.finite(column) if column in self.values else None
+
+    def power_dbm(self, column: str) -> float:
+        """The power in dBm in a column that must not be empty. Raises InputError, also above 100 dBm, 10 MW."""
+        value = self.finite(column)
+        if value > _MOST_POWER_DBM:
+            raise InputError(
+                f"{self.place}: {column} is {value:g}, more than any transmitter sends: write the power in dBm"
+            )
+        return value
+
+    def power_dbm_or_none(self, column: str) -> float | None:
+        """The same, None if the column is empty or not there. Raises InputError."""
+        return self.power_dbm(column) if column in self.values else None
 
     def time_s(self, column: str) -> float | None:
         """The time in a column, None if that is empty or not there. Raises InputError."""
@@ -116,6 +130,8 @@ def _lines(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
         lines = [(reader.line_num, cells) for cells in reader if any(cell.strip() for cell in cells)]
     except csv.Error as error:
         raise InputError(f"{path} is no table ({error}): check the quotes") from None
+    if not lines:
+        raise InputError(f"{path} names no column: write the names of the columns into its first line")
     names = [name.strip().lower() for name in lines[0][1]]
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)

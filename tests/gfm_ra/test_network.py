@@ -76,6 +76,7 @@ def test_dbm_and_watts_are_the_same_power() -> None:
         ({"gain": GAIN, "transmit_power_w": [1.0, 2.0, 3.0]}, "one per link"),
         ({"gain": GAIN, "transmit_power_w": 0.0}, "positive"),
         ({"gain": GAIN, "transmit_power_w": 1.0, "transmit_power_dbm": 30.0}, "not both"),
+        ({"gain": GAIN, "transmit_power_dbm": 5000.0}, "positive and finite"),
     ],
 )
 def test_what_does_not_fit_is_refused_in_one_line(arguments: dict, said: str) -> None:

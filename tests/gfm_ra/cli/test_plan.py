@@ -67,6 +67,7 @@ def test_what_is_left_out_is_said(capsys):
     ("words", "said"),
     [
         (("--goal", "loudest"), "loudest"), (("--now", "noon"), "noon"), (("--error", "-1"), "error_db"),
+        (("--error", "1e200"), "error_db"), (("--error", "1e30"), "0 to 40 dB"),
         (("--now", "1"), "future"), (("--plot", "map.bmp"), "map.bmp"), (("--min-rate", "1"), "min_rate"),
         (("--uplink",), "uplink"), (("--weights", "none.csv"), "none.csv"),
     ],
@@ -76,6 +77,13 @@ def test_bad_input_is_one_line_and_exit_code_2(words, said, capsys):
     lines = capsys.readouterr().err.splitlines()
     assert said in lines[-1]
     assert len(lines) == 1
+
+
+def test_levels_of_terminals_are_not_answered_as_those_of_cells(capsys):
+    assert _plan("srs.csv", "cells.csv", "--terminals", "newest") == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "transmit_power_dbm and srs_epre_dbm" in line
+    assert "--uplink" in line
 
 
 def test_a_missing_table_of_cells_is_bad_usage(capsys):

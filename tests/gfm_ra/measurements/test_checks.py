@@ -85,7 +85,38 @@ def test_nothing_usable_says_why():
         network_of([report("t", None, {"a": -80.0})], cells("a"))
 
 
-@pytest.mark.parametrize("wrong", [{"error_db": -1.0}, {"max_age_s": np.nan}, {"noise_figure_db": np.inf}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"error_db": -1.0},
+        {"error_db": 40.1},
+        {"error_db": 1e200},
+        {"error_db": np.nan},
+        {"max_age_s": np.nan},
+        {"noise_figure_db": np.inf},
+        {"noise_figure_db": 1e200},
+    ],
+)
 def test_conditions_out_of_range_are_refused(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
         Conditions(**wrong)
+
+
+def test_levels_that_say_nothing_any_more_are_left_out():
+    # Two values 120 dB apart, as counters may have them: the standard deviation is 60 dB.
+    wide = Report("t", "a", (("a", Level(-80.5)), ("b", Level(-90.0, spread_db=60.0)), ("c", Level(-95.0))))
+    found = _found(wide)
+    assert np.isnan(found.network.gain_db[0, 1])
+    assert np.isinf(found.network.at_most_db[0, 1])
+    assert any("cell b" in line and "uncertain by more than 40 dB" in line for line in found.left_out)
+    assert (found.network.uncertainty_db <= 40.0).all()
+
+
+def test_the_largest_error_is_used():
+    found = network_of([Report("t", "a", (("a", Level(-80.5)),))], cells("a"), Conditions(error_db=40.0))
+    assert found.network.uncertainty_db[0, 0] == 40.0
+
+
+def test_levels_far_beyond_any_are_left_out_and_do_not_stop_the_others():
+    found = _found(report("t", "a", {"a": -80.5, "b": 1e308, "c": -1e308}))
+    assert {line.split(": ")[0][-6:] for line in found.left_out} == {"cell b", "cell c"}

@@ -38,6 +38,13 @@ def test_the_step_is_the_coarsest_that_fits():
     assert step_of([]) == 0.0
 
 
+@pytest.mark.parametrize("huge", [1e308, -1e308, math.inf])
+def test_numbers_that_are_no_levels_do_not_move_the_step(huge):
+    assert step_of([-90.3, huge]) == 0.1
+    assert step_of([-90.0, huge]) == 1.0
+    assert step_of([huge]) == 0.0
+
+
 def test_age_adds_uncertainty_up_to_that_of_two_places():
     ages = [0.0, 1.0, 60.0, 3600.0, 1e9]
     drifts = [drift_db(age) for age in ages]

@@ -87,6 +87,15 @@ def test_several_terminals_per_cell_take_turns_or_one_is_chosen():
         network_of(more, table, given, "best")  # type: ignore[arg-type]
 
 
+def test_choices_for_cells_that_are_not_there_are_refused_or_named():
+    table = cells("a", "b", "c")
+    with pytest.raises(ValueError, match=r"the cell cx: the table of cells has a, b, c"):
+        network_of(THREE, table, terminals={"a": "t", "cx": "u"})
+    found = network_of(THREE[:2], table, terminals={"a": "t", "c": "v"})
+    assert [one.name for one in found.cells] == ["a"]
+    assert any("cell c: no usable report of a terminal that was chosen" in line for line in found.left_out)
+
+
 def test_cells_without_terminals_are_named_and_have_no_link():
     found = network_of(THREE[:2], cells("a", "b", "c"))
     assert [one.name for one in found.cells] == ["a", "b"]

@@ -46,6 +46,7 @@ def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("cells.csv").write_text(CELLS)
     Path("points.csv").write_text(POINTS)
+    Path("one_channel.csv").write_text(POINTS.replace(",149,", ",36,"))
 
 
 def _read(name: str, text: str, cells: str = "cells.csv", **more):
@@ -93,6 +94,8 @@ def test_a_cell_without_rsrp_is_left_out_by_name():
         ('{"RF.serving.RSRP": ' + "1" * 5000 + "}", "no JSON"),
         (json.dumps(REQUEST | {"ueMeasurements": 3}), "ueMeasurements"),
         (json.dumps(KPIMON | {"NeighborCellRF": [{}]}), "CID"),
+        (json.dumps(KPIMON | {"NeighborCellRF": 5}), "NeighborCellRF must be a list"),
+        (json.dumps(KPIMON | {"NeighborCellRF": {}}), "NeighborCellRF must be a list"),
     ],
 )  # fmt: skip
 def test_json_that_cannot_be_used_is_refused(text, said):
@@ -139,6 +142,9 @@ def test_lines_of_another_time_are_another_report():
         ("terminal,serving,cell,rsrp\nu,A,A,-80\n", "rsrp_dbm"),
         ("terminal,serving,cell,rsrp_dbm,samples\nu,A,A,-80,0.5\n", "samples"),
         ("terminal,serving,cell\nu,A,A\n", "none of the columns"),
+        ("terminal,serving,cell,rsrp,rsrp_dbm\nu,A,A,76,\nu,A,B,62,-95\n", "line 3: write either"),
+        ("terminal,serving,cell,rsrp,rsrp_dbm\nu,A,A,,-81\nu,A,B,62,-95\n", "line 3: write either"),
+        ("terminal,serving,cell,rsrp,rsrp_dbm\nu,A,A,76,\nu,A,B,,-95\n", "line 3: write either"),
     ],
 )
 def test_tables_that_cannot_be_used_are_refused(text, said):
@@ -198,6 +204,16 @@ def test_a_scan_refers_to_full_power_and_channels():
     np.testing.assert_allclose(network.uncertainty_db[0, 1], np.sqrt(4 + 1 / 12), rtol=1e-4)
 
 
+def test_stand_ins_are_no_limits_of_what_a_client_does_not_name():
+    # Client x hears only p, and p hears q: what p does not hear may still be strong where x stands.
+    text = "receiver,bssid,level_dbm,connected\nx,p,-50,p\np,q,-75,\ny,q,-55,q\nz,r,-60,r\n"
+    found = _read("s.csv", text, "one_channel.csv")
+    network = network_of(found.reports, found.cells).network
+    assert np.isfinite(network.gain_db[0, 1])
+    assert np.isnan(network.gain_db[0, 2])
+    assert np.isinf(network.at_most_db[0, 2])
+
+
 @pytest.mark.parametrize(
     ("points", "said"),
     [
@@ -230,6 +246,8 @@ def test_access_points_that_cannot_be_used_are_refused(points, said):
         (CELLS + "C,nr,20,30,43,44,43\n", "15.1"), (CELLS + "C,nr,20,30,,15,43\n", "transmit_power_dbm is empty"),
         (CELLS.replace("bandwidth_mhz", "width"), "bandwidth_mhz is missing"), ("", "empty"),
         (CELLS + "C,nr,20,31,43,15,43\n", "15, 30, 60"), (CELLS + "C,nr,20,30,inf,15,43\n", "finite"),
+        (CELLS.replace("power_dbm\n", "noise_figure_db\n") + "C,nr,20,30,43,15,1e200\n", "noise_figure_db is 1e"),
+        (CELLS + "C,nr,20,30,5000,15,43\n", "line 4: transmit_power_dbm is 5000, more than any transmitter"),
     ],
 )  # fmt: skip
 def test_cells_that_cannot_be_used_are_refused(text, said):
@@ -249,6 +267,15 @@ def test_missing_reference_powers_are_said():
 def test_only_tables_of_terminals_have_an_uplink(name, text):
     with pytest.raises(InputError, match="uplink"):
         _read(name, text, "points.csv", uplink=True)
+
+
+@pytest.mark.parametrize("text", [",,\n,,\n", '""\n', ";;\n"])
+def test_tables_without_a_name_of_a_column_are_refused(text):
+    with pytest.raises(InputError, match=r"r\.csv names no column"):
+        _read("r.csv", text)
+    Path("cells.csv").write_text(text)
+    with pytest.raises(InputError, match=r"cells\.csv names no column"):
+        read_cells(Path("cells.csv"))
 
 
 def test_files_that_are_no_text_are_refused():
