@@ -153,7 +153,13 @@ def chosen_gain(path_gain: np.ndarray, links: Links) -> np.ndarray:
 def check_name(what: str, argument: str, given: object, names: tuple[str, ...]) -> None:
     """Raise ValueError unless it is one of the names."""
     if not isinstance(given, str) or given not in names:
-        raise ValueError(f"{what}: {argument} must be one of {', '.join(names)}, got {given!r}")
+        raise ValueError(f"{what}: {argument} must be one of {', '.join(names)}, got {shown(given)}")
+
+
+def shown(given: object) -> str:
+    """An argument as messages show it: on one line, cut where it is long."""
+    text = " ".join(repr(given).split())
+    return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 def _power(h: np.ndarray) -> np.ndarray:

@@ -23,6 +23,7 @@ from gfm_ra.bridges.channels import (
     check_name,
     network_of_response,
     numbers,
+    shown,
 )
 from gfm_ra.network import Network
 
@@ -183,7 +184,9 @@ def _subcarriers(entries: list[Any], given: object, least: int) -> int:
     except TypeError:
         asked = -1
     if asked is not None and asked < least:
-        raise ValueError(f"{_WHAT}: total_subcarriers must be a whole number from {least} on, got {given!r}")
+        raise ValueError(
+            f"{_WHAT}: total_subcarriers must be a whole number from {least} on, got {shown(given)}"
+        )
     total: int = _told(entries, "total_subcarriers", asked, lambda params: int(params["ofdm"]["subcarriers"]))
     if total < least:
         raise ValueError(f"{_WHAT}: the data set says {total} subcarriers, but its channels hold {least}")

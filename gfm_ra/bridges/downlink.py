@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from gfm_ra.bridges.channels import check_name, numbers
+from gfm_ra.bridges.channels import check_name, numbers, shown
 from gfm_ra.goals import LARGEST_ALPHA, AlphaFair, Objective, ProportionalFair, SumRate, Weighted
 from gfm_ra.inference.comparison import Effort
 from gfm_ra.network import Network
@@ -85,14 +85,14 @@ def downlink_power_control(
 def _check_meanings(guaranteed_power_ratio: object, return_lagrangian: object, fairness: object) -> None:
     if not _is_number(guaranteed_power_ratio, 0.0):
         raise ValueError(
-            f"{_WHAT}: guaranteed_power_ratio must be 0, got {guaranteed_power_ratio!r}: users may be silenced for "
-            "others; fairness= protects the weakest"
+            f"{_WHAT}: guaranteed_power_ratio must be 0, got {shown(guaranteed_power_ratio)}: users may be silenced "
+            "for others; fairness= protects the weakest"
         )
     if not isinstance(return_lagrangian, bool | np.bool_) or return_lagrangian:
         raise ValueError(f"{_WHAT}: return_lagrangian must be False: a joint decision has no such multiplier")
     if not _is_number(fairness, LARGEST_ALPHA):
         raise ValueError(
-            f"{_WHAT}: fairness must be one number, at least 0 and at most {LARGEST_ALPHA:g}, got {fairness!r}"
+            f"{_WHAT}: fairness must be one number, at least 0 and at most {LARGEST_ALPHA:g}, got {shown(fairness)}"
         )
 
 

@@ -138,7 +138,7 @@ def test_what_does_not_fit_is_one_line() -> None:
     refused(old, [0, 1, 2], "must be mean", domain="time", antennas="maximum-ratio")
     refused(old, [0, 1, 2], "leave it out", domain="time", total_subcarriers=64)
     refused(old, [0, 1, 2], "from 3 on", domain="frequency", total_subcarriers=2)
-    for none in (True, 64.0, "64", [64]):
+    for none in (True, 64.0, "64", np.full((9, 9), 64)):
         refused(old, [0, 1, 2], "whole number from 3 on", domain="frequency", total_subcarriers=none)
         refused(new, [0, 1, 2], "whole number from 64 on", total_subcarriers=none)
     refused(new, [0, 1, 2], "domain must be one of", domain=["frequency"])

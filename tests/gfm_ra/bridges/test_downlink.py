@@ -134,7 +134,7 @@ def test_an_allocator_of_ones_own_decides() -> None:
     ("changed", "said"),
     [
         ({"guaranteed_power_ratio": 0.5}, "guaranteed_power_ratio must be 0"),
-        ({"guaranteed_power_ratio": np.zeros(2)}, "guaranteed_power_ratio must be 0"),
+        ({"guaranteed_power_ratio": np.zeros((40, 40))}, "guaranteed_power_ratio must be 0"),
         ({"guaranteed_power_ratio": "0"}, "guaranteed_power_ratio must be 0"),
         ({"return_lagrangian": True}, "return_lagrangian must be False"),
         ({"return_lagrangian": np.zeros(2, bool)}, "return_lagrangian must be False"),
@@ -142,7 +142,7 @@ def test_an_allocator_of_ones_own_decides() -> None:
         ({"fairness": "1"}, "fairness must be"),
         ({"fairness": True}, "fairness must be"),
         ({"fairness": np.nan}, "fairness must be"),
-        ({"fairness": np.ones(2)}, "fairness must be"),
+        ({"fairness": np.ones((40, 40))}, "fairness must be"),
         ({"fairness": 10**400}, "fairness must be"),
         ({"fairness": 11.0}, "at most 10"),
         ({"precision": "half"}, "precision must be"),
