@@ -18,24 +18,38 @@ class Links(NamedTuple):
     transmitter: np.ndarray  # [..., L]
 
 
-def strongest(path_gain: Any) -> np.ndarray:  # noqa: ANN401 (whatever NumPy makes an array of)
+def strongest(
+    path_gain: Any = None,  # noqa: ANN401 (whatever NumPy makes an array of)
+    *,
+    path_gain_db: Any = None,  # noqa: ANN401
+) -> np.ndarray:
     """The transmitter that each receiver gets most from, [..., R]; the first one among equals.
 
     Args:
-        path_gain: [..., R, T], linear or in dB; NaN where unknown.
+        path_gain: [..., R, T], linear, 0 where nothing arrives; NaN where unknown. Multiplied by full powers [T] if
+            these differ.
+        path_gain_db: the same in dB, instead; -inf where nothing arrives.
 
     Raises:
-        ValueError: other shapes; a receiver that gets nothing from any transmitter.
+        ValueError: not exactly one of both is given; other shapes; negative linear gains; a receiver that gets nothing
+            from any transmitter.
     """
-    gain = np.asarray(path_gain)
+    if (path_gain is None) == (path_gain_db is None):
+        raise ValueError("association: give either path_gain (linear) or path_gain_db")
+    gain = np.asarray(path_gain if path_gain_db is None else path_gain_db)
     if gain.dtype.kind not in "fiu" or gain.ndim < 2 or 0 in gain.shape:
         raise ValueError(
             f"association: path gains must be real numbers [..., receivers, transmitters], got {gain.dtype} "
             f"{list(gain.shape)}"
         )
+    if path_gain_db is None and (gain < 0).any():
+        raise ValueError(
+            f"association: path_gain holds {gain[gain < 0][0]:g}: linear gains are not negative; is it in dB "
+            "(path_gain_db=)?"
+        )
     ordered = np.where(np.isnan(gain), -np.inf, gain.astype(np.float64))
-    best = ordered.max(-1)
-    nothing = (best == -np.inf) | ((gain >= 0).all(-1) & (best == 0))
+    least = 0.0 if path_gain_db is None else -np.inf
+    nothing = ordered.max(-1) <= least
     if nothing.any():
         raise ValueError(
             f"association: receiver {_place(nothing)} gets nothing from any transmitter: leave it out of the channel"
@@ -43,26 +57,28 @@ def strongest(path_gain: Any) -> np.ndarray:  # noqa: ANN401 (whatever NumPy mak
     return ordered.argmax(-1)
 
 
-def links_of(association: Association, path_gain: np.ndarray) -> Links:
+def links_of(association: Association, received: np.ndarray) -> Links:
     """The links, one per transmitter at most.
 
     Args:
-        association: "strongest", every receiver belongs to the transmitter that it gets most from; whole numbers [R]
-            or [..., R], the transmitter that serves each receiver, -1 for receivers that are left out; or 0 and 1
-            [R, T] for all networks, at most one 1 in a row. Transmitters that serve nobody are left out: silent.
-        path_gain: [..., R, T], linear; NaN where unknown.
+        association: "strongest", every receiver belongs to the transmitter that it gets most from where all send with
+            full power; whole numbers [R] or [..., R], the transmitter that serves each receiver, -1 for receivers that
+            are left out; or 0 and 1 [R, T] for all networks, at most one 1 in a row. Transmitters that serve nobody are
+            left out: silent.
+        received: what arrives from each transmitter at full power, path gain times power, [..., R, T], linear; NaN
+            where unknown.
 
     Raises:
         ValueError: it does not fit, two receivers share a transmitter, or networks differ in how many links they have.
             "strongest" also if a transmitter serves nobody, since nothing says that it is silent.
     """
-    *batch, receivers, transmitters = path_gain.shape
+    *batch, receivers, transmitters = received.shape
     if isinstance(association, str):
         if association != "strongest":
             raise ValueError(
                 f"association: must be 'strongest' or an array, not {association!r}: the transmitter of each receiver"
             )
-        serving = strongest(path_gain)
+        serving = strongest(received)
         if receivers < transmitters:
             raise ValueError(
                 f"association: {transmitters} transmitters and {receivers} receivers: say with association= which "

@@ -32,6 +32,13 @@ class Budget(NamedTuple):
     noise_power_dbm: Any
 
 
+class Powers(NamedTuple):
+    """Powers of all transmitters and receivers of a channel, in watts."""
+
+    sent_w: np.ndarray  # [..., T], full power
+    noise_w: np.ndarray  # [..., R]
+
+
 class Combining(NamedTuple):
     """How antennas, time steps and subcarriers are combined."""
 
@@ -100,7 +107,8 @@ def network_of_response(
     check_name(what, "time", combining.time, get_args(Over))
     check_name(what, "subcarriers", combining.subcarriers, get_args(Over))
     power = _power(h)  # [..., R, T, N, S]
-    links = links_of(association, power.mean((-2, -1)))
+    powers = powers_of(what, budget, power.shape[:-2])
+    links = links_of(association, power.mean((-2, -1)) * powers.sent_w[..., None, :])
     beams = combining.antennas == "maximum-ratio"
     gain = (
         _through_beams(_chosen(h, links, -6, -4)) if beams else _chosen(power, links, -4, -3)
@@ -110,21 +118,30 @@ def network_of_response(
         gain = gain.mean(axis, keepdims=True)
     gain = np.moveaxis(gain, (-2, -1), (-4, -3))  # [..., N or 1, S or 1, L, L]
     gain = gain.squeeze(tuple(axis - 2 for axis, mean in averaged.items() if mean))
-    return network_of_gain(what, gain, links, 2 - sum(averaged.values()), h.shape[-6], h.shape[-4], budget)
+    return network_of_gain(gain, links, 2 - sum(averaged.values()), powers)
 
 
-def network_of_gain(
-    what: str, gain: np.ndarray, links: Links, extra: int, receivers: int, transmitters: int, budget: Budget
-) -> Network:
+def powers_of(what: str, budget: Budget, shape: tuple[int, ...]) -> Powers:
+    """Powers in watts for a channel of the shape [..., R, T].
+
+    Raises:
+        ValueError: not exactly one of a pair is given, or they are not positive or do not fit; what: the bridge's name.
+    """
+    *batch, receivers, transmitters = shape
+    return Powers(
+        _positive(
+            what, "transmit_power", budget.transmit_power_w, budget.transmit_power_dbm, (*batch, transmitters)
+        ),
+        _positive(what, "noise_power", budget.noise_power_w, budget.noise_power_dbm, (*batch, receivers)),
+    )
+
+
+def network_of_gain(gain: np.ndarray, links: Links, extra: int, powers: Powers) -> Network:
     """The network of path gains [..., E..., L, L] of links; extra: how many dimensions E stand before the links."""
     batch = gain.shape[: gain.ndim - 2 - extra]
     between = (1,) * extra
-    sent = _positive(
-        what, "transmit_power", budget.transmit_power_w, budget.transmit_power_dbm, (*batch, transmitters)
-    )
-    noise = _positive(what, "noise_power", budget.noise_power_w, budget.noise_power_dbm, (*batch, receivers))
-    sent = np.take_along_axis(sent, links.transmitter, -1).reshape(*batch, *between, -1)
-    noise = np.take_along_axis(noise, links.receiver, -1).reshape(*batch, *between, -1)
+    sent = np.take_along_axis(powers.sent_w, links.transmitter, -1).reshape(*batch, *between, -1)
+    noise = np.take_along_axis(powers.noise_w, links.receiver, -1).reshape(*batch, *between, -1)
     return Network(gain * sent[..., None, :] / noise[..., :, None], transmit_power_w=sent)
 
 
@@ -135,8 +152,14 @@ def chosen_gain(path_gain: np.ndarray, links: Links) -> np.ndarray:
 
 def check_name(what: str, argument: str, given: object, names: tuple[str, ...]) -> None:
     """Raise ValueError unless it is one of the names."""
-    if given not in names:
-        raise ValueError(f"{what}: {argument} must be one of {', '.join(names)}, got {given!r}")
+    if not isinstance(given, str) or given not in names:
+        raise ValueError(f"{what}: {argument} must be one of {', '.join(names)}, got {shown(given)}")
+
+
+def shown(given: object) -> str:
+    """An argument as messages show it: on one line, cut where it is long."""
+    text = " ".join(repr(given).split())
+    return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 def _power(h: np.ndarray) -> np.ndarray:
@@ -170,7 +193,8 @@ def _positive(what: str, name: str, watts: object, dbm: object, shape: tuple[int
         raise ValueError(f"{what}: give either {name}_w (watts) or {name}_dbm")
     try:
         values = np.asarray(watts if dbm is None else dbm, dtype=np.float64)
-        values = np.broadcast_to(values if dbm is None else dbm_to_w(values), shape)
+        with np.errstate(over="ignore"):  # infinite watts are refused below
+            values = np.broadcast_to(values if dbm is None else dbm_to_w(values), shape)
     except (TypeError, ValueError):
         raise ValueError(f"{what}: {name} must be one number or {list(shape)}") from None
     if not np.isfinite(values).all() or (values <= 0).any():

@@ -9,7 +9,8 @@ transmitter that spreads its full power over the whole band. Sources: DeepMIMOv3
 """
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from operator import index
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -22,6 +23,7 @@ from gfm_ra.bridges.channels import (
     check_name,
     network_of_response,
     numbers,
+    shown,
 )
 from gfm_ra.network import Network
 
@@ -65,6 +67,8 @@ def network_from_deepmimo(
         ValueError: a data set without channels or of other shapes, users of different places; what version 3 does not
             say is missing, or contradicts version 4; the association or powers do not fit.
     """
+    if domain is not None:
+        check_name(_WHAT, "domain", domain, get_args(Domain))
     entries = _entries(dataset, base_stations)
     wanted = np.asarray(users)
     if wanted.ndim != 1 or not wanted.size or wanted.dtype.kind not in "iu":
@@ -78,17 +82,9 @@ def network_from_deepmimo(
             "(base_stations=)"
         )
     domain = _told(entries, "domain", domain, lambda params: "frequency" if params["freq_domain"] else "time")
-    check_name(_WHAT, "domain", domain, ("frequency", "time"))
     h = np.stack(channels, 2)  # [R, A, T, B, S or paths, N]
     if domain == "frequency":
-        total = _told(
-            entries, "total_subcarriers", total_subcarriers, lambda params: int(params["ofdm"]["subcarriers"])
-        )
-        if isinstance(total, bool) or not isinstance(total, int) or total < h.shape[-2]:
-            raise ValueError(
-                f"{_WHAT}: total_subcarriers must be a whole number from {h.shape[-2]} on, got {total!r}"
-            )
-        h = h * np.sqrt(total)
+        h = h * np.sqrt(_subcarriers(entries, total_subcarriers, h.shape[-2]))
     else:
         _check_time_domain(antennas, subcarriers, total_subcarriers)
         # The mean power over a wide band is the sum over paths: one subcarrier with that power.
@@ -178,6 +174,23 @@ def _told(entries: list[Any], name: str, given: Any, read: Any) -> Any:  # noqa:
     if not said and given is None:
         raise ValueError(f"{_WHAT}: {name} is missing: data sets of version 3 do not say it")
     return next(iter(said)) if said else given
+
+
+def _subcarriers(entries: list[Any], given: object, least: int) -> int:
+    """How many subcarriers there are in all, at least those that the channels hold."""
+    try:
+        # True is a whole number to Python, but says nothing here.
+        asked = None if given is None else -1 if isinstance(given, bool) else index(given)  # type: ignore[arg-type]
+    except TypeError:
+        asked = -1
+    if asked is not None and asked < least:
+        raise ValueError(
+            f"{_WHAT}: total_subcarriers must be a whole number from {least} on, got {shown(given)}"
+        )
+    total: int = _told(entries, "total_subcarriers", asked, lambda params: int(params["ofdm"]["subcarriers"]))
+    if total < least:
+        raise ValueError(f"{_WHAT}: the data set says {total} subcarriers, but its channels hold {least}")
+    return total
 
 
 def _check_time_domain(antennas: Antennas, subcarriers: Over, total_subcarriers: int | None) -> None:

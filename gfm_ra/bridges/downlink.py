@@ -8,8 +8,8 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from gfm_ra.bridges.channels import check_name, numbers
-from gfm_ra.goals import AlphaFair, Objective, ProportionalFair, SumRate, Weighted
+from gfm_ra.bridges.channels import check_name, numbers, shown
+from gfm_ra.goals import LARGEST_ALPHA, AlphaFair, Objective, ProportionalFair, SumRate, Weighted
 from gfm_ra.inference.comparison import Effort
 from gfm_ra.network import Network
 from gfm_ra.rates import spectral_efficiency
@@ -82,16 +82,27 @@ def downlink_power_control(
     return power_w.astype(kind), (resources * _NATS_PER_BIT * rate).astype(kind)
 
 
-def _check_meanings(guaranteed_power_ratio: float, return_lagrangian: bool, fairness: float) -> None:
-    if guaranteed_power_ratio != 0:
+def _check_meanings(guaranteed_power_ratio: object, return_lagrangian: object, fairness: object) -> None:
+    if not _is_number(guaranteed_power_ratio, 0.0):
         raise ValueError(
-            f"{_WHAT}: guaranteed_power_ratio must be 0, got {guaranteed_power_ratio!r}: users may be silenced for "
-            "others; fairness= protects the weakest"
+            f"{_WHAT}: guaranteed_power_ratio must be 0, got {shown(guaranteed_power_ratio)}: users may be silenced "
+            "for others; fairness= protects the weakest"
         )
-    if return_lagrangian:
+    if not isinstance(return_lagrangian, bool | np.bool_) or return_lagrangian:
         raise ValueError(f"{_WHAT}: return_lagrangian must be False: a joint decision has no such multiplier")
-    if not (np.isscalar(fairness) and np.isfinite(fairness) and fairness >= 0):  # type: ignore[operator]
-        raise ValueError(f"{_WHAT}: fairness must be one number from 0 on, got {fairness!r}")
+    if not _is_number(fairness, LARGEST_ALPHA):
+        raise ValueError(
+            f"{_WHAT}: fairness must be one number, at least 0 and at most {LARGEST_ALPHA:g}, got {shown(fairness)}"
+        )
+
+
+def _is_number(given: object, most: float) -> bool:
+    """Whether it is one real number from 0 to `most`; no text, array or truth value."""
+    return (
+        isinstance(given, int | float | np.integer | np.floating)
+        and not isinstance(given, bool)
+        and bool(0 <= given <= most)
+    )
 
 
 def _losses(pathloss: Any, pathloss_all: Any) -> tuple[np.ndarray, np.ndarray]:  # noqa: ANN401

@@ -20,6 +20,11 @@ from gfm_ra.files.mat import mat_arrays
 from gfm_ra.network import Network
 from gfm_ra.units import db_to_linear
 
+_QUADRIGA_DIMENSIONS = ("antennas", "antennas", "paths", "snapshots")
+_TOOLBOX_DIMENSIONS = (
+    "snapshots", "paths", "transmit antennas", "receive antennas", "receivers", "transmitters",
+)  # fmt: skip
+
 
 def read_matlab(path: str | Path) -> dict[str, np.ndarray]:
     """All numeric arrays of a .mat file (`save -v6`, `-v7`), complex ones included, by name.
@@ -108,8 +113,10 @@ def network_from_toolbox(
 
     Args:
         path_gains: [N, paths, B, A, R, T] complex, snapshots, paths, transmit and receive antennas as `pathGains` of
-            one pair has them, then receivers and transmitters: `all(:, :, :, :, k, j) = pathGains`.
-        path_loss_db: loss between each pair, [R, T] or one number, for `pathGains` have none; 0 if they do.
+            one pair has them, then receivers and transmitters: `all(:, :, :, :, k, j) = pathGains`. Last dimensions
+            of 1, which MATLAB drops, may be missing: `pathGains` itself is one receiver and one transmitter.
+        path_loss_db: loss between each pair, [R, T] or one number, not negative, for `pathGains` have none; 0 if they
+            do.
         path_delays_s: `info(channel).PathDelays`, [paths]; only with frequencies.
         frequencies_hz: where the response is taken, relative to the carrier, [S]; gains are means over them. Unless
             given, the power of a pair is the sum over its paths, the mean over a wide band.
@@ -125,14 +132,9 @@ def network_from_toolbox(
         ValueError: other shapes or numbers, delays without frequencies or the other way round, beams without
             frequencies, an association or powers that do not fit.
     """
-    gains = numbers("toolbox: path_gains", path_gains, "c")
-    if gains.ndim == 5:  # MATLAB drops a last dimension of 1
-        gains = gains[..., None]
-    if gains.ndim != 6 or 0 in gains.shape:
-        raise ValueError(
-            "toolbox: path_gains must be [snapshots, paths, transmit antennas, receive antennas, receivers, "
-            f"transmitters], got {list(gains.shape)}"
-        )
+    gains = _padded(
+        "toolbox: path_gains", numbers("toolbox: path_gains", path_gains, "c"), _TOOLBOX_DIMENSIONS
+    )
     if (path_delays_s is None) != (frequencies_hz is None):
         raise ValueError("toolbox: path_delays_s and frequencies_hz belong together: give both or none")
     coefficients = gains.transpose(4, 3, 5, 2, 0, 1)  # [R, A, T, B, N, paths]
@@ -148,6 +150,11 @@ def network_from_toolbox(
         raise ValueError(
             f"toolbox: path_loss_db must be one number or {list(gains.shape[-2:])}, got {list(loss_db.shape)}"
         ) from None
+    if (loss_db < 0).any():
+        raise ValueError(
+            f"toolbox: path_loss_db holds {loss_db.min():g}: a receiver gets more than what is sent; losses are "
+            "positive, is it a gain?"
+        )
     amplitude = np.sqrt(db_to_linear(-loss_db))[:, None, :, None, None, None]
     return _network(
         "toolbox",
@@ -178,14 +185,16 @@ def _pair(arrays: Mapping[str, Any], number: int, frequencies_hz: Any) -> np.nda
     name = f"channel_{number:05d}_"
     if f"{name}Coeffs" not in arrays:
         raise ValueError(f"quadriga: {name}Coeffs is missing")
-    coefficients = _padded(numbers(f"quadriga: {name}Coeffs", arrays[f"{name}Coeffs"], "cf"), 4)
+    what = f"quadriga: {name}Coeffs"
+    coefficients = _padded(what, numbers(what, arrays[f"{name}Coeffs"], "cf"), _QUADRIGA_DIMENSIONS)
     delays = None
     if frequencies_hz is not None:
         if f"{name}Delays" not in arrays:
             raise ValueError(f"quadriga: {name}Delays is missing, which frequencies_hz needs")
-        delays = numbers(f"quadriga: {name}Delays", arrays[f"{name}Delays"], "fiu")
+        what = f"quadriga: {name}Delays"
+        delays = numbers(what, arrays[f"{name}Delays"], "fiu")
         common = delays.shape == coefficients.shape[2:]  # [paths, snapshots]
-        delays = delays[None, None] if common else _padded(delays, 4)
+        delays = delays[None, None] if common else _padded(what, delays, _QUADRIGA_DIMENSIONS)
         try:
             delays = np.broadcast_to(delays, coefficients.shape).swapaxes(-1, -2)
         except ValueError:
@@ -195,13 +204,15 @@ def _pair(arrays: Mapping[str, Any], number: int, frequencies_hz: Any) -> np.nda
     return _response(coefficients.swapaxes(-1, -2), delays, frequencies_hz)
 
 
-def _padded(values: np.ndarray, dimensions: int) -> np.ndarray:
-    """With the last dimensions of 1 that MATLAB drops. Raises ValueError for too many dimensions."""
-    if values.ndim > dimensions or 0 in values.shape:
-        raise ValueError(
-            f"quadriga: arrays must be [antennas, antennas, paths, snapshots], got {list(values.shape)}"
-        )
-    return values.reshape(values.shape + (1,) * (dimensions - values.ndim))
+def _padded(what: str, values: np.ndarray, dimensions: tuple[str, ...]) -> np.ndarray:
+    """With the last dimensions of 1 that MATLAB drops.
+
+    Raises:
+        ValueError: too many dimensions, a single one, which no array of MATLAB has, or nothing in it.
+    """
+    if values.ndim == 1 or values.ndim > len(dimensions) or 0 in values.shape:
+        raise ValueError(f"{what} must be [{', '.join(dimensions)}], got {list(values.shape)}")
+    return values.reshape(values.shape + (1,) * (len(dimensions) - values.ndim))
 
 
 def _response(coefficients: np.ndarray, delays_s: np.ndarray | None, frequencies_hz: Any) -> np.ndarray:  # noqa: ANN401
@@ -213,5 +224,7 @@ def _response(coefficients: np.ndarray, delays_s: np.ndarray | None, frequencies
         power = np.square(np.abs(coefficients)).sum(-1, keepdims=True)
         return np.sqrt(power).astype(np.complex128)
     frequencies = numbers("frequencies_hz", frequencies_hz, "fiu").ravel()
+    if not frequencies.size:
+        raise ValueError("frequencies_hz: holds none: say where the response is taken, or leave it out")
     phases = np.exp(-2j * np.pi * delays_s[..., None] * frequencies)  # [paths, S] or [..., N, paths, S]
     return (coefficients[..., None] * phases).sum(-2)

@@ -9,9 +9,12 @@ from typing import Any
 import numpy as np
 
 from gfm_ra.bridges.association import Association, links_of
-from gfm_ra.bridges.channels import Budget, chosen_gain, network_of_gain
+from gfm_ra.bridges.channels import Budget, chosen_gain, network_of_gain, powers_of
 from gfm_ra.network import Network
-from gfm_ra.units import db_to_linear
+from gfm_ra.units import db_to_linear, linear_to_db
+
+# Linear losses all between these numbers are taken for losses in dB: 15 to 25 dB between all pairs are less likely.
+_LEAST_LOSS_DB, _LARGEST_LOSS_DB = 30.0, 300.0
 
 
 def network_from_path_gains(
@@ -40,8 +43,9 @@ def network_from_path_gains(
         noise_power_dbm: the same in dBm, instead.
 
     Raises:
-        ValueError: not exactly one of the gains is given, or they do not fit; a negative gain, or a loss that is not
-            positive; an association that is ambiguous; powers that are missing, given twice, or not positive.
+        ValueError: not exactly one of the gains is given, or they do not fit; a negative gain, or one above 1, 0 dB;
+            linear losses that all look like decibels; an association that is ambiguous; powers that are missing, given
+            twice, or not positive.
     """
     given = {
         "path_gain": path_gain,
@@ -53,10 +57,10 @@ def network_from_path_gains(
     if len(named) != 1:
         raise ValueError(f"path gains: give one of {', '.join(given)}, got {', '.join(named) or 'none'}")
     gain = _linear(named[0], given[named[0]])
-    links = links_of(association, gain)
     budget = Budget(transmit_power_w, transmit_power_dbm, noise_power_w, noise_power_dbm)
-    chosen = chosen_gain(gain, links)
-    return network_of_gain("path gains", chosen, links, 0, gain.shape[-2], gain.shape[-1], budget)
+    powers = powers_of("path gains", budget, gain.shape)
+    links = links_of(association, gain * powers.sent_w[..., None, :])
+    return network_of_gain(chosen_gain(gain, links), links, 0, powers)
 
 
 def _linear(name: str, given: Any) -> np.ndarray:  # noqa: ANN401
@@ -68,14 +72,41 @@ def _linear(name: str, given: Any) -> np.ndarray:  # noqa: ANN401
             f"{list(values.shape)}"
         )
     values = values.astype(np.float64)
-    if name == "path_loss" and (values <= 0).any():
-        raise ValueError(
-            f"path gains: path_loss is {values.min():g}: linear losses are positive; is it in dB?"
-        )
+    _check_passive(name, values)
+    if name == "path_loss":
+        _check_not_decibels(values)
+        return 1.0 / values
     if name.endswith("_db"):
-        values = db_to_linear(values if name == "path_gain_db" else -values)
-    elif name == "path_loss":
-        values = 1.0 / values
-    if (values < 0).any() or (values == np.inf).any():
-        raise ValueError(f"path gains: {name} holds a gain that is negative or infinite; is it in dB?")
+        return db_to_linear(values if name == "path_gain_db" else -values)
     return values
+
+
+def _check_passive(name: str, values: np.ndarray) -> None:
+    """Refuse linear values below 0, and gains above 1: no receiver gets more than what is sent."""
+    linear = not name.endswith("_db")
+    if linear and (values < 0).any():
+        raise ValueError(
+            f"path gains: {name} holds {values[values < 0][0]:g}, which is negative; is it in dB ({name}_db=)?"
+        )
+    is_loss = name.startswith("path_loss")
+    bound = 1.0 if linear else 0.0
+    wrong = values < bound if is_loss else values > bound
+    if wrong.any():
+        other = name.replace("loss", "gain") if is_loss else name.replace("gain", "loss")
+        unit = f"in dB ({name}_db=)" if linear else f"linear ({name.removesuffix('_db')}=)"
+        raise ValueError(
+            f"path gains: {name}{np.argwhere(wrong)[0].tolist()} is {values[wrong][0]:g}: a receiver gets more than "
+            f"what is sent; is it a {'gain' if is_loss else 'loss'} ({other}=), or {unit}? gains over noise are for "
+            "Network"
+        )
+
+
+def _check_not_decibels(loss: np.ndarray) -> None:
+    """Refuse linear losses all of which are numbers as those of losses in dB."""
+    known = loss[np.isfinite(loss)]
+    if known.size and known.min() >= _LEAST_LOSS_DB and known.max() <= _LARGEST_LOSS_DB:
+        raise ValueError(
+            f"path gains: path_loss is {known.min():g} to {known.max():g}: is it in dB (path_loss_db=)? losses of "
+            f"{linear_to_db(known.min()):.1f} to {linear_to_db(known.max()):.1f} dB, if they are meant, are for "
+            "path_loss_db="
+        )

@@ -11,13 +11,30 @@ GAIN = np.array([[1.0, 9.0, 2.0], [8.0, 1.0, 1.0], [0.5, 0.1, 0.7]])
 
 def test_the_strongest_transmitter_is_the_one_with_the_largest_gain() -> None:
     assert strongest(GAIN).tolist() == [1, 0, 2]
-    assert strongest(10 * np.log10(GAIN)).tolist() == [1, 0, 2]
+    assert strongest(path_gain_db=10 * np.log10(GAIN)).tolist() == [1, 0, 2]
     links = links_of("strongest", GAIN)
     assert (links.receiver.tolist(), links.transmitter.tolist()) == ([0, 1, 2], [1, 0, 2])
 
 
 def test_unknown_gains_are_never_the_strongest() -> None:
     assert strongest([[np.nan, 1.0], [2.0, np.nan]]).tolist() == [1, 0]
+
+
+def test_gains_of_0_db_are_gains_and_linear_gains_of_0_are_none() -> None:
+    equal_db = np.array([[0.0, 0.0], [-3.0, 0.0], [-np.inf, 0.0]])
+    assert strongest(path_gain_db=equal_db).tolist() == [0, 1, 1]
+    assert strongest(10 ** (equal_db / 10)).tolist() == [0, 1, 1]
+    for nothing in ({"path_gain": [[0.0, 0.0]]}, {"path_gain_db": [[-np.inf, np.nan]]}):
+        with pytest.raises(ValueError, match="receiver 0 gets nothing"):
+            strongest(**nothing)
+
+
+def test_the_unit_of_gains_is_said_once_and_fits() -> None:
+    with pytest.raises(ValueError, match=r"-90.*path_gain_db="):
+        strongest([[-90.0, -80.0]])
+    for given in ({}, {"path_gain": GAIN, "path_gain_db": GAIN}):
+        with pytest.raises(ValueError, match="either path_gain"):
+            strongest(**given)
 
 
 def test_networks_of_a_batch_have_associations_of_their_own() -> None:

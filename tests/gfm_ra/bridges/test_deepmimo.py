@@ -94,6 +94,18 @@ def test_both_versions_are_the_same_networks() -> None:
     assert new.gain.shape == (SUBCARRIERS, 3, 3)
 
 
+def test_whole_numbers_of_numpy_count_subcarriers() -> None:
+    h = Rays().over_frequency(ALL)
+    for count in (np.int64(SUBCARRIERS), np.asarray(SUBCARRIERS)):
+        old = network_from_deepmimo(
+            version_3(h), [0, 1, 2], domain="frequency", total_subcarriers=count, **POWERS
+        )
+        new = network_from_deepmimo(
+            MacroDataset(h, frequency=True), [0, 1, 2], total_subcarriers=count, **POWERS
+        )
+        np.testing.assert_array_equal(old.gain, new.gain)
+
+
 def test_times_are_averaged() -> None:
     h = Rays().per_path()
     twice = np.stack([h, 3.0 * h], -1)  # powers 1 and 9: mean 5
@@ -126,6 +138,11 @@ def test_what_does_not_fit_is_one_line() -> None:
     refused(old, [0, 1, 2], "must be mean", domain="time", antennas="maximum-ratio")
     refused(old, [0, 1, 2], "leave it out", domain="time", total_subcarriers=64)
     refused(old, [0, 1, 2], "from 3 on", domain="frequency", total_subcarriers=2)
+    for none in (True, 64.0, "64", np.full((9, 9), 64)):
+        refused(old, [0, 1, 2], "whole number from 3 on", domain="frequency", total_subcarriers=none)
+        refused(new, [0, 1, 2], "whole number from 64 on", total_subcarriers=none)
+    refused(new, [0, 1, 2], "domain must be one of", domain=["frequency"])
+    refused(new, [0, 1, 2], "antennas must be one of", antennas=np.array(["mean", "mean"]))
     refused(new, [0, 1, 2], "computed with", domain="time")
     refused(new, [0, 1, 2], "computed with", total_subcarriers=512)
     refused(new, [0, 1, 9], "users are 0 to 4")

@@ -116,6 +116,13 @@ def _utility(power: np.ndarray, loss: np.ndarray) -> np.ndarray:
     return np.log(1 + received.diagonal() / (received.sum(-1) - received.diagonal() + NOISE_W))
 
 
+def test_fairness_of_numpy_is_that_of_python() -> None:
+    expected = decided(losses(), fairness=2.0)
+    for fairness in (np.float32(2.0), np.int64(2), 2):
+        for one, other in zip(decided(losses(), fairness=fairness), expected, strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
 def test_an_allocator_of_ones_own_decides() -> None:
     allocator = load()
     one = decided(losses(), fairness=1.0, allocator=allocator, seed=3)
@@ -127,8 +134,16 @@ def test_an_allocator_of_ones_own_decides() -> None:
     ("changed", "said"),
     [
         ({"guaranteed_power_ratio": 0.5}, "guaranteed_power_ratio must be 0"),
+        ({"guaranteed_power_ratio": np.zeros((40, 40))}, "guaranteed_power_ratio must be 0"),
+        ({"guaranteed_power_ratio": "0"}, "guaranteed_power_ratio must be 0"),
         ({"return_lagrangian": True}, "return_lagrangian must be False"),
+        ({"return_lagrangian": np.zeros(2, bool)}, "return_lagrangian must be False"),
         ({"fairness": -1.0}, "fairness must be"),
+        ({"fairness": "1"}, "fairness must be"),
+        ({"fairness": True}, "fairness must be"),
+        ({"fairness": np.nan}, "fairness must be"),
+        ({"fairness": np.ones((40, 40))}, "fairness must be"),
+        ({"fairness": 10**400}, "fairness must be"),
         ({"fairness": 11.0}, "at most 10"),
         ({"precision": "half"}, "precision must be"),
         ({"pathloss": -own(losses())}, "positive; are these dB"),

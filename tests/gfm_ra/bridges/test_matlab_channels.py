@@ -118,6 +118,18 @@ def test_path_gains_of_a_toolbox_are_normalised_and_get_their_path_loss() -> Non
     np.testing.assert_allclose(found.gain_db, budget.gain_db, atol=1e-9)
 
 
+@pytest.mark.parametrize("kept", [6, 5, 4, 3, 2])
+def test_path_gains_of_one_pair_are_those_with_the_dimensions_that_matlab_drops(kept: int) -> None:
+    """One receiver and one transmitter, with fewer and fewer antennas: dimensions of 1 at the end are missing."""
+    rng = np.random.default_rng(5)
+    shape = tuple(size if axis < kept else 1 for axis, size in enumerate((SNAPSHOTS, PATHS, B, A, 1, 1)))
+    gains = 1e-5 * (rng.normal(size=shape) + 1j * rng.normal(size=shape))
+    given = gains.reshape(shape[:kept])
+    expected = (np.abs(gains) ** 2).sum(1).mean() * 10.0 / 10 ** (-94.0 / 10 - 3)
+    found = network_from_toolbox(given, path_loss_db=0.0, **POWERS)
+    np.testing.assert_allclose(found.gain, [[expected]], rtol=1e-9)
+
+
 def test_a_toolbox_and_quadriga_mean_the_same_paths() -> None:
     h, frequencies = coefficients(), np.array([0.0, 3e6])
     one = network_from_quadriga(saved(h, delays(R, T)), frequencies_hz=frequencies, **POWERS)
@@ -155,7 +167,12 @@ def test_what_does_not_fit_is_one_line(tmp_path: Path) -> None:
     refused("path_delays_s", network_from_toolbox, toolbox(h), path_loss_db=0.0, path_delays_s=[0.0],
             frequencies_hz=[0.0])  # fmt: skip
     refused("path_loss_db must be", network_from_toolbox, toolbox(h), path_loss_db=[1.0, 2.0])
-    refused("receivers", network_from_toolbox, toolbox(h)[0, 0], path_loss_db=0.0)
+    refused("receivers", network_from_toolbox, toolbox(h)[None], path_loss_db=0.0)
+    refused("receivers", network_from_toolbox, toolbox(h)[0, :, 0, 0, 0, 0], path_loss_db=0.0)
+    refused("is it a gain", network_from_toolbox, toolbox(h), path_loss_db=-90.0)
+    refused("frequencies_hz: holds none", network_from_quadriga, good, frequencies_hz=[])
+    refused("frequencies_hz: holds none", network_from_toolbox, toolbox(h), path_loss_db=0.0,
+            path_delays_s=np.zeros(PATHS), frequencies_hz=[])  # fmt: skip
     newer = tmp_path / "newer.mat"
     newer.write_bytes(b"MATLAB 7.3 MAT-file".ljust(512, b" ") + b"\x89HDF\r\n\x1a\n")
     refused("version 7.3", network_from_quadriga, newer)

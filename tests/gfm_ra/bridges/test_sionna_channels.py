@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from gfm_ra import load, network_from_channel, spectral_efficiency
-from gfm_ra.bridges import mean_path_gain, network_from_path_gains, network_from_sionna
+from gfm_ra.bridges import mean_path_gain, network_from_sionna
 
 POWERS = {"transmit_power_dbm": 44.0, "noise_power_dbm": -95.0}
 
@@ -97,6 +97,19 @@ def test_transmitters_in_another_order_change_nothing() -> None:
     np.testing.assert_allclose(other.gain, one.gain, rtol=1e-9)
 
 
+@pytest.mark.parametrize("antennas", ["mean", "maximum-ratio"])
+def test_the_strongest_transmitter_is_that_of_path_gain_and_power(antennas: str) -> None:
+    """Both receivers have the better path to transmitter 1; twice the power gives receiver 1 to transmitter 0."""
+    path_gain = 1e-10 * np.array([[1.0, 10.0], [5.0, 6.0]])
+    h = np.sqrt(path_gain)[:, None, :, None, None, None] + 0j
+    more = {"antennas": antennas, "noise_power_w": 1e-12}
+    found = network_from_sionna(h, transmit_power_w=[2.0, 1.0], **more)
+    np.testing.assert_allclose(found.gain, [[1000.0, 200.0], [600.0, 1000.0]])
+    np.testing.assert_array_equal(found.transmit_power_w, [1.0, 2.0])
+    with pytest.raises(ValueError, match="receivers 0 and 1 both belong to transmitter 1 in network 1"):
+        network_from_sionna(np.stack([h, h]), transmit_power_w=[[2.0, 1.0], [1.0, 1.0]], **more)
+
+
 def test_who_is_left_out_is_not_in_the_network() -> None:
     h = tensor(5, 2, 4, 2, 3, 2)
     found = network_from_sionna(h, association=[0, -1, 2, 3, -1], **POWERS)
@@ -139,6 +152,7 @@ def test_whatever_makes_an_array_is_taken() -> None:
         ({"transmit_power_w": 1.0}, "either transmit_power_w"),
         ({"transmit_power_dbm": [1.0, 2.0]}, r"one number or \[3\]"),
         ({"transmit_power_dbm": None, "transmit_power_w": 0.0}, "positive"),
+        ({"transmit_power_dbm": 5000.0}, "positive and finite"),
     ],
 )
 def test_what_does_not_fit_is_one_line(changed: dict[str, object], said: str) -> None:
@@ -146,40 +160,3 @@ def test_what_does_not_fit_is_one_line(changed: dict[str, object], said: str) ->
     with pytest.raises(ValueError, match=said) as caught:
         network_from_sionna(arguments.pop("h"), **arguments)
     assert "\n" not in str(caught.value)
-
-
-def test_gains_and_losses_linear_and_in_db_are_the_same_network() -> None:
-    gain = np.abs(tensor(4, 3, 1, 3, 1, 1, 1)[:, :, 0, :, 0, 0, 0]) ** 2
-    expected = network_from_path_gains(path_gain=gain, **POWERS)
-    np.testing.assert_allclose(
-        expected.gain_db, 44.0 + 95.0 + 10 * np.log10(gain), rtol=1e-9, err_msg="a link budget"
-    )
-    for name, values in {
-        "path_gain_db": 10 * np.log10(gain),
-        "path_loss": 1 / gain,
-        "path_loss_db": -10 * np.log10(gain),
-    }.items():
-        np.testing.assert_allclose(
-            network_from_path_gains(**{name: values}, **POWERS).gain, expected.gain, rtol=1e-9
-        )
-
-
-def test_unknown_path_gains_stay_unknown_and_infinite_losses_are_none() -> None:
-    loss_db = np.array([[80.0, np.nan], [np.inf, 90.0]])
-    found = network_from_path_gains(path_loss_db=loss_db, **POWERS).gain_db
-    np.testing.assert_allclose(found, [[59.0, np.nan], [-np.inf, 49.0]])
-
-
-@pytest.mark.parametrize(
-    ("gains", "said"),
-    [
-        ({}, "none"),
-        ({"path_gain": np.eye(2), "path_loss": np.eye(2)}, "path_gain, path_loss"),
-        ({"path_gain": -np.eye(2)}, "negative"),
-        ({"path_loss": -80.0 * np.ones((2, 2))}, "in dB"),
-        ({"path_gain": np.eye(2) + 0j}, "real numbers"),
-    ],
-)
-def test_path_gains_that_are_none_are_one_line(gains: dict[str, np.ndarray], said: str) -> None:
-    with pytest.raises(ValueError, match=said):
-        network_from_path_gains(**gains, **POWERS)
