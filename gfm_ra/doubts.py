@@ -1,4 +1,4 @@
-"""What looks wrong about gains but may be meant, judged in one place: for arrays at once, for files part by part."""
+"""What looks wrong about gains but may be meant, judged in one place: arrays at once, files in parts, edges by rows."""
 
 from dataclasses import dataclass
 from math import prod
@@ -7,11 +7,13 @@ import numpy as np
 
 from gfm_ra.core.survey import Survey, survey
 from gfm_ra.network import Network
+from gfm_ra.sparse_network import Rows, SparseNetwork
 from gfm_ra.units import LARGEST_GAIN_DB, LEAST_GAIN_DB, db_to_linear, linear_to_db
 
 LEAST_OWN_DB = -30.0
 """No own gain above this, and gains have hardly been divided by the noise."""
 _LEAST_OWN = float(db_to_linear(LEAST_OWN_DB))
+_LINEAR_LIMITS = (float(db_to_linear(LEAST_GAIN_DB)), float(db_to_linear(LARGEST_GAIN_DB)))
 
 
 @dataclass
@@ -65,10 +67,47 @@ class Findings:
         return 2 * self.best_rows < self.rows
 
 
-def doubts(network: Network) -> list[str]:
+def listed(network: SparseNetwork) -> Findings:
+    """Findings over a sparse network: those of its matrix, in which gains that are not listed are zero.
+
+    Of a far field, only the largest gains in its sums count, where they are known: a receiver of which one is above its
+    own gain does not receive its own transmitter best.
+    """
+    own, rows, columns = network.own, network.by_receiver, network.by_transmitter
+    gains = (own, rows.gain)
+    lower, upper = _LINEAR_LIMITS
+    beaten = _beaten(own, rows)
+    if network.far is not None and network.far.largest is not None:
+        beaten |= network.far.largest.max(-1) > own
+    all_listed = network.edges == network.links**2
+    return Findings(
+        given_db=False,
+        least=float(min(part.min() for part in gains if part.size)) if all_listed else 0.0,
+        largest=float(max(part.max() for part in gains if part.size)),
+        largest_own=float(own.max()),
+        below=sum(int(((part > 0) & (part < lower)).sum()) for part in gains),
+        above=sum(int((part > upper).sum()) for part in gains),
+        rows=network.links,
+        best_rows=network.links - int(beaten.sum()),
+        best_columns=network.links - int(_beaten(own, columns).sum()),
+    )
+
+
+def _beaten(own: np.ndarray, rows: Rows) -> np.ndarray:
+    """Links, bool [K], of which a crossing gain in their row is above their own."""
+    link = np.repeat(np.arange(len(own)), np.diff(rows.start))  # [E]
+    beaten = np.zeros(len(own), dtype=bool)
+    beaten[link[rows.gain > own[link]]] = True
+    return beaten
+
+
+def doubts(network: Network | SparseNetwork) -> list[str]:
     """What looks wrong about a network's gains but may be meant, each in one line."""
-    findings = Findings(network.given_db)
-    findings.add_survey(network.survey, prod(network.shape) * network.links)
+    if isinstance(network, SparseNetwork):
+        findings = listed(network)
+    else:
+        findings = Findings(network.given_db)
+        findings.add_survey(network.survey, prod(network.shape) * network.links)
     found = []
     if findings.not_over_noise:
         found.append(
@@ -83,6 +122,6 @@ def doubts(network: Network) -> list[str]:
     if findings.misplaced:
         found.append(
             f"only {findings.best_rows / findings.rows:.0%} of the receivers get most from their own transmitter: "
-            "are links in the same order in rows and columns?"
+            "are links in the same order among receivers (rows) and transmitters (columns)?"
         )
     return found

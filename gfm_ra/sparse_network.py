@@ -156,7 +156,9 @@ def from_edges(
     crossing = rows != columns
     own = values[~crossing]
     if len(own) < count:
-        missing = int(np.setdiff1d(np.arange(count), rows[~crossing])[0])
+        # These numbers rise, so the first that is not its own place comes after the gap; memory for K is not needed.
+        there = rows[~crossing]
+        missing = int(np.argmax(np.append(there != np.arange(len(there)), True)))
         raise ValueError(
             f"network: link {missing} has no edge to itself: a link's own gain must be there ({count - len(own)} are "
             "missing)"

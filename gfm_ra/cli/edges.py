@@ -8,6 +8,7 @@ import numpy as np
 
 from gfm_ra.cli import question
 from gfm_ra.cli.question import STANDARD, say, without_nan
+from gfm_ra.doubts import doubts
 from gfm_ra.errors import InputError
 from gfm_ra.files.edges import read_edges
 from gfm_ra.files.writers import write_array
@@ -20,12 +21,15 @@ def allocate(chosen: argparse.Namespace, path: Path) -> None:
     """Read the edges, answer, write.
 
     Raises:
-        InputError: an option that means nothing for edges, or edges that are no network.
+        InputError: an option that means nothing for edges, edges that are no network, or gains that look wrong and
+            --strict is said.
     """
     _check(chosen)
     network = read_edges(path)
     name = question.name_of(chosen)
     say(f"{name}: {network.links} links, {network.edges} gains listed, row = receiver of an edge")
+    if chosen.strict and (wrong := doubts(network)):
+        raise InputError(f"{name}: {wrong[0]} (--strict)")
     allocator = load(chosen.model)
     goal = question.goal_for(chosen, allocator.objective, network.links)
     effort: Effort = chosen.effort or "balanced"
@@ -54,7 +58,7 @@ def allocate(chosen: argparse.Namespace, path: Path) -> None:
 def _check(chosen: argparse.Namespace) -> None:
     named = {
         "--unit": chosen.unit, "--db": chosen.db, "--orientation": chosen.orientation,
-        "--explain": chosen.explain, "--strict": chosen.strict,
+        "--explain": chosen.explain,
     }  # fmt: skip
     for option, value in named.items():
         if value:

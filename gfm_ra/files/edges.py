@@ -105,16 +105,28 @@ def _ends(path: Path, arrays: dict[str, np.ndarray]) -> tuple[int, np.ndarray, n
     transmitter = arrays["transmitter"]
     if "receiver" in arrays:
         receiver = arrays["receiver"]
+        if receiver.dtype.kind not in "iu":
+            raise InputError(
+                f"{path}: receiver must be whole numbers, the number of a link per edge, got {receiver.dtype}: write "
+                "links as numbers from 0"
+            )
         # Every link has its own gain, so the last one is the largest number.
         return int(receiver.max(initial=0)) + 1, receiver, transmitter
-    start = arrays["row_start"]
-    steps = np.diff(start) if start.ndim == 1 and start.dtype.kind in "iu" else np.array([-1])
-    if len(start) < 2 or (steps < 0).any() or start[0] != 0 or start[-1] != len(transmitter):
+    start, edges = arrays["row_start"], transmitter.size
+    if not _rises(start, edges):
         raise InputError(
-            f"{path}: row_start must be whole numbers [K + 1] that rise from 0 to the {len(transmitter)} transmitters"
+            f"{path}: row_start must be whole numbers [K + 1] that rise from 0 to the {edges} transmitters"
         )
     links = len(start) - 1
-    return links, np.repeat(np.arange(links), steps), transmitter
+    return links, np.repeat(np.arange(links), np.diff(start.astype(np.int64))), transmitter
+
+
+def _rises(start: np.ndarray, edges: int) -> bool:
+    """Whether these are whole numbers [K + 1] that rise from 0 to the number of edges."""
+    if start.ndim != 1 or start.dtype.kind not in "iu" or len(start) < 2:
+        return False
+    # Compared, not subtracted: differences of unsigned numbers are never negative.
+    return bool((start[1:] >= start[:-1]).all()) and int(start[0]) == 0 and int(start[-1]) == edges
 
 
 def _far(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -79,12 +79,17 @@ class Allocation:
             index: which network of several.
 
         Raises:
-            ValueError: a link or an index that there is not, unknown gains, or a goal without `slope(rates)`.
+            ValueError: a link or an index that there is not, unknown gains, a goal without `slope(rates)`, or the
+                answer to a sparse network of more links than are answered as their matrix.
         """
         from gfm_ra.explain.explanation import explain
 
         if self.network is None:
-            raise ValueError("explain: this answer knows no gains: ask gfm_ra.explain.explanation.explain")
+            raise ValueError(
+                "explain: needs a matrix of gains, which the answer to a sparse network does not hold: if K * K gains "
+                "fit into memory, gfm_ra.explain.explanation.explain(network.dense_gain(), answer.power, answer.goal) "
+                "explains it without the far field"
+            )
         if self.network.is_uncertain:
             raise ValueError("explain: gains are uncertain: explain powers of a network of exact ones")
         flat = self._number(index)

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from gfm_ra import Network
-from gfm_ra.doubts import Findings, doubts
+from gfm_ra.doubts import Findings, doubts, listed
 from gfm_ra.files.gains import open_gains
 from gfm_ra.files.plausibility import survey
+from gfm_ra.sparse_network import SparseNetwork
 
 
 def test_what_looks_wrong_is_said() -> None:
@@ -62,3 +63,38 @@ def test_findings_do_not_depend_on_the_parts() -> None:
     linear = Findings(given_db=False)
     linear.add(10.0 ** (gain_db / 10.0))
     assert (linear.below, linear.above, linear.best_rows) == (whole.below, whole.above, whole.best_rows)
+
+
+def edges_of(gain: np.ndarray, **far: object) -> SparseNetwork:
+    receiver, transmitter = np.nonzero((gain > 0) | np.eye(len(gain), dtype=bool))
+    return Network.from_edges(len(gain), receiver, transmitter, gain[receiver, transmitter], **far)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", [name for name in SUSPECT_DB if name != "unknown"])
+def test_edges_and_their_matrix_are_suspected_of_the_same(name: str, dtype: type) -> None:
+    gain = (10.0 ** (np.array(SUSPECT_DB[name]) / 10.0)).astype(dtype)
+    assert doubts(edges_of(gain)) == doubts(Network(gain))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
+def test_findings_over_edges_are_those_over_their_matrix(share: float, dtype: type) -> None:
+    generator = np.random.default_rng(1)
+    gain = 10.0 ** generator.uniform(-15.0, 23.0, (30, 30))
+    gain = np.where(np.eye(30, dtype=bool) | (generator.random((30, 30)) < share), gain, 0.0).astype(dtype)
+    gain[7, 7] = 0.0
+    matrix = Findings(given_db=False)
+    matrix.add(gain[None])
+    assert listed(edges_of(gain)) == matrix
+    assert min(matrix.below, matrix.above) > 0
+    assert (matrix.best_rows < 30) == (share > 0)
+
+
+def test_a_far_field_counts_by_its_largest_gains_alone() -> None:
+    gain, sums = np.diag([4.0, 5.0, 6.0]), np.full((3, 1), 20.0)
+    assert doubts(edges_of(gain, cell=[0, 0, 0], far_gain=sums)) == []
+    below, above = np.full((3, 1), 4.0), np.array([[10.0], [10.0], [3.0]])
+    assert doubts(edges_of(gain, cell=[0, 0, 0], far_gain=sums, far_largest=below)) == []
+    (line,) = doubts(edges_of(gain, cell=[0, 0, 0], far_gain=sums, far_largest=above))
+    assert line.startswith("only 33% of the receivers")

@@ -1,5 +1,7 @@
 """Networks of edges say the same as matrices of gains, and refuse what a matrix could not hold."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -86,6 +88,20 @@ def test_listed_edges_make_the_network_again() -> None:
 def test_what_is_no_network_is_refused_by_its_edge(change, said) -> None:
     with pytest.raises(ValueError, match=said):
         gfm_ra.Network.from_edges(**(EDGES | change))
+
+
+@pytest.mark.parametrize(
+    ("there", "missing"), [([0], 1), ([1, 2], 0), ([0, 1, 3], 2), ([10**7 - 1], 0), ([], 0)]
+)
+def test_the_first_missing_own_gain_is_named_without_memory_for_all_links(there, missing) -> None:
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError, match=f"link {missing} has no edge.*{10**7 - len(there)} are missing"):
+            gfm_ra.Network.from_edges(10**7, np.array(there, int), np.array(there, int), np.ones(len(there)))
+        peak_bytes = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak_bytes < 2**20
 
 
 def with_far_field(generator, links=40, cells=5):

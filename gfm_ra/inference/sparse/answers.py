@@ -8,6 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 from gfm_ra.candidates import are_powers
+from gfm_ra.doubts import doubts
 from gfm_ra.far_field import FarField
 from gfm_ra.goal_family import is_ours, numbers_of
 from gfm_ra.goals import Objective, QoS, Weighted
@@ -58,7 +59,7 @@ def allocation(
     source = f"{asked.source(found)}, extrapolated" if beyond else asked.source(found)
     utility = np.asarray(goal.utility(found.rate)).sum()
     below = missed(found.rate[None], goal)[0]
-    notes = (*_notes(network, goal, found, beyond), *asked.remarks)
+    notes = (*doubts(network), *_notes(network, goal, found, beyond), *asked.remarks)
     gap = None
     if certify:
         distance = np.maximum(upper(network, goal, threads=threads) - utility, 0.0)

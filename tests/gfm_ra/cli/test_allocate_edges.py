@@ -55,6 +55,23 @@ def test_json_and_the_far_field_of_npz(tmp_path, capsys) -> None:
     assert found["gap"] >= 0
 
 
+@pytest.mark.parametrize("links", [3, 70])
+def test_gains_that_look_wrong_are_said_and_refused_if_strict(tmp_path, capsys, links) -> None:
+    path, numbers = tmp_path / "city.npz", np.arange(links)
+    write_edges(path, gfm_ra.Network.from_edges(links, numbers, numbers, np.full(links, 1e-9)))
+    assert code(["allocate", str(path), "--effort", "fast"]) == 0
+    assert "no own gain is above -30 dB" in capsys.readouterr().err
+    out = tmp_path / "powers.npz"
+    assert code(["allocate", str(path), str(out), "--strict"]) == 2
+    assert "no own gain is above -30 dB" in capsys.readouterr().err.splitlines()[-1]
+    assert not out.exists()
+
+
+def test_gains_that_look_right_are_answered_if_strict(table, capsys) -> None:
+    assert code(["allocate", str(table), "--strict", "--effort", "fast"]) == 0
+    assert len(capsys.readouterr().out.split()) == 3
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [

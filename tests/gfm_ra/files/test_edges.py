@@ -77,6 +77,22 @@ def test_a_column_in_db_says_so_by_its_name(tmp_path) -> None:
             r"city.parquet: network: gain\[0\] is -5",
         ),
         (
+            {"receiver": list("abcde"), "transmitter": TRANSMITTER, "gain": GAIN},
+            "city.parquet: receiver must be whole numbers",
+        ),
+        (
+            {"receiver": [[0], [1], [2], [0], [2]], "transmitter": TRANSMITTER, "gain": GAIN},
+            "receiver must be whole numbers",
+        ),
+        (
+            {"receiver": [0.0, 1.0, np.nan, 0.0, 2.0], "transmitter": TRANSMITTER, "gain": GAIN},
+            "receiver must be whole numbers.* float64",
+        ),
+        (
+            {"receiver": RECEIVER, "transmitter": list("abcde"), "gain": GAIN},
+            "transmitter must be whole numbers",
+        ),
+        (
             {"receiver": RECEIVER + 1, "transmitter": TRANSMITTER, "gain": GAIN},
             "link 0 has no edge to itself",
         ),
@@ -89,7 +105,32 @@ def test_tables_that_are_no_network_are_refused(tmp_path, columns, said) -> None
         read_edges(path)
 
 
-@pytest.mark.parametrize("start", [[0, 2, 3], [0, 2, 1, 5], [1, 2, 3, 5], [0.0, 2, 3, 5], [[0, 2, 3, 5]]])
+@pytest.mark.parametrize("dtype", ["uint8", "uint32", "uint64", "int16", ">i8"])
+def test_whole_numbers_of_any_kind_say_where_rows_start(tmp_path, dtype) -> None:
+    path = tmp_path / "city.npz"
+    write_edges(path, network())
+    stored = dict(np.load(path))
+    for name in ("row_start", "transmitter"):
+        stored[name] = stored[name].astype(dtype)
+    np.savez(path, **stored)
+    np.testing.assert_array_equal(read_edges(path).dense_gain(), network().dense_gain())
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        [0, 2, 3],
+        [0, 2, 1, 5],
+        [1, 2, 3, 5],
+        [0.0, 2, 3, 5],
+        [[0, 2, 3, 5]],
+        3,
+        [],
+        np.array([0, 3, 2, 4, 5], np.uint32),
+        np.array([0, 2**64 - 2, 3, 5], np.uint64),
+        [0, 2**63 - 1, -2, 5],
+    ],
+)
 def test_rows_that_do_not_rise_to_the_end_are_refused(tmp_path, start) -> None:
     path = tmp_path / "city.npz"
     np.savez(path, row_start=start, transmitter=TRANSMITTER, gain=GAIN)

@@ -7,6 +7,7 @@ import gfm_ra
 from components.channel.city import city_scenario, dense_gain, draw_city, sparse_network
 from components.channel.scenario import SCENARIOS
 from components.channel.simulator import simulate
+from gfm_ra.explain.explanation import explain
 from gfm_ra.goals import AlphaFair, ProportionalFair, QoS, SumRate, Weighted
 from gfm_ra.inference.noise import noise
 from gfm_ra.inference.prompts import prompt_of
@@ -176,3 +177,31 @@ def test_full_powers_give_dbm_and_weights_count(allocator) -> None:
 def test_what_is_not_answered_is_refused(allocator, network, options, said) -> None:
     with pytest.raises(ValueError, match=said):
         allocator.allocate(network, **options)
+
+
+# What is said
+
+
+@pytest.mark.parametrize("links", [64, 70])
+def test_gains_that_look_wrong_are_said_at_any_number_of_links(allocator, links) -> None:
+    gain = np.eye(links) * 1e-9
+    gain[0, 1], gain[1, 0] = 1e-8, 1e-11
+    found = allocator.allocate(network_of(gain), effort="fast")
+    assert found.notes == allocator.allocate(gain=gain, effort="fast").notes
+    assert found.notes[0].startswith("no own gain is above -30 dB")
+    assert found.notes[1].startswith("1 gains outside -100 to 200 dB")
+    turned = np.roll(np.eye(links) * 100.0, 1, axis=0) + np.eye(links)
+    (line,) = allocator.allocate(network_of(turned), effort="fast").notes
+    assert line.startswith("only 0% of the receivers get most from their own transmitter")
+
+
+def test_an_explanation_needs_a_matrix_and_the_line_says_how(allocator, city) -> None:
+    network = sparse_network(city)
+    answer = allocator.allocate(network, effort="fast", weights=np.linspace(0.5, 1.0, 400))
+    for link in (None, 3):
+        with pytest.raises(ValueError, match="needs a matrix") as refused:
+            answer.explain(link)
+    words = str(refused.value)
+    assert "explain(network.dense_gain(), answer.power, answer.goal)" in words
+    found = explain(network.dense_gain(), answer.power, answer.goal, 3)
+    assert found.links[0].link == 3
