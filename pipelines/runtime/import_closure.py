@@ -15,6 +15,15 @@ COMPILED = {
     "gfm_ra/inference/efforts.py": (
         "gfm_ra/core/common", "gfm_ra/core/efforts", "gfm_ra/core/network", "gfm_ra/core/solvers",
     ),
+    "gfm_ra/inference/uncertain/posterior.py": (
+        "gfm_ra/core/common", "gfm_ra/core/network", "gfm_ra/core/solvers",
+    ),
+    "gfm_ra/inference/sparse/passes.py": (
+        "gfm_ra/core/common", "gfm_ra/core/efforts", "gfm_ra/core/network", "gfm_ra/core/solvers", "gfm_ra/core/sparse",
+    ),
+    "gfm_ra/solvers/sparse_binding.py": (
+        "gfm_ra/core/common", "gfm_ra/core/efforts", "gfm_ra/core/network", "gfm_ra/core/solvers", "gfm_ra/core/sparse",
+    ),
     "gfm_ra/solvers/branch_and_bound.py": ("gfm_ra/core/exact",),
     "gfm_ra/core/survey.py": ("gfm_ra/core/common",),
 }  # fmt: skip

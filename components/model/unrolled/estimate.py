@@ -8,7 +8,8 @@ assumed of it: the estimate is learnt on all families of networks.
 Every estimate has a standard deviation, learnt from its errors. Of a hidden gain an upper limit may be known (receivers
 report their strongest transmitters only): an estimate above it counts as an error of the same kind, as in Tobin's
 regression with censored observations (Econometrica 1958), and what is reckoned with is the mean below the limit. A
-visible gain may be uncertain: the estimate and it are averaged with the inverses of their variances.
+visible gain may be uncertain: the estimate and it are averaged with the inverses of their variances. The more uncertain
+it is, the less it counts where others are estimated from it.
 
 Shapes: B networks, K links, S width of a link's state here. Row = receiver, column = transmitter.
 """
@@ -31,6 +32,7 @@ _WITHOUT_ANY_DB = 0.0  # mean of the visible gains where none is visible
 _SEEN = 3.0  # so many gains of mean size are added to a link's own when averaged
 _LOG_DEVIATIONS = (math.log(0.5 / SPREAD_DB), math.log(30.0 / SPREAD_DB))
 _FEATURES = 6
+_TINY = 1e-6
 DEVIATION_DB = 8.0
 """Of an estimate from its gain, where nothing has been learnt of it."""
 
@@ -49,7 +51,9 @@ class View(NamedTuple):
     """What of a network's crossing gains is visible."""
 
     hidden: Tensor  # [B, K, K] bool
-    visible: Tensor  # [B, K, K] 1 or 0, empty diagonal
+    visible: (
+        Tensor  # [B, K, K]: how much a gain counts, 1 where it is exact, 0 where hidden and on the diagonal
+    )
     mean_db: Tensor  # [B, 1, 1]: of the visible gains between links
     standard: Tensor  # [B, K, K]: standardised visible gains, 0 where hidden
     own: Tensor  # [B, K]: standardised own gains, 0 where hidden
@@ -115,9 +119,11 @@ def view(
     if link_mask is not None:
         seen = seen & link_mask.unsqueeze(-1) & link_mask.unsqueeze(-2)
     visible = seen.to(gain_db.dtype)
+    if uncertainty_db is not None:
+        visible = visible / (1.0 + (uncertainty_db / DEVIATION_DB).square())
     count = visible.sum((-2, -1), keepdim=True)
-    total_db = torch.where(seen, gain_db, 0.0).sum((-2, -1), keepdim=True)
-    mean_db = torch.where(count > 0, total_db / count.clamp_min(1), _WITHOUT_ANY_DB)
+    total_db = (visible * torch.where(seen, gain_db, 0.0)).sum((-2, -1), keepdim=True)
+    mean_db = torch.where(count > 0, total_db / count.clamp_min(_TINY), _WITHOUT_ANY_DB)
     standard = ((gain_db - mean_db) / SPREAD_DB).clamp(-_LIMIT, _LIMIT)
     own_hidden = hidden.diagonal(dim1=-2, dim2=-1)
     own = torch.where(own_hidden, 0.0, standard.diagonal(dim1=-2, dim2=-1))
@@ -164,7 +170,7 @@ class _Round(nn.Module):
     def forward(self, state: Tensor, passages: "_Passages") -> Tensor:
         value = torch.tanh(self.value(state)).float()
         # Limited, or a wild guess would make the next one wilder.
-        guess = self.guess(state, passages.signed)
+        guess = self.guess(state, passages.weighted)
         error = passages.visible * (passages.signed - guess).clamp(-_LIMIT, _LIMIT)
         if passages.limit is not None:
             error = error + (passages.limit - guess).clamp(-_LIMIT, 0.0)
@@ -178,6 +184,7 @@ class _Passages(NamedTuple):
     """Matrices [B, K, K] along which numbers travel, row by row and column by column, and what they are divided by."""
 
     signed: Tensor  # standardised gains
+    weighted: Tensor  # the same by how much they count
     near: Tensor  # their exponentials: mostly the strongest
     visible: Tensor
     heard: tuple[Tensor, Tensor]  # [B, K, 1]: visible gains of a row and of a column, and one
@@ -188,8 +195,8 @@ class _Passages(NamedTuple):
         """Means of values [B, K, V] that reach a link, its own values, and its mean errors."""
         rows, columns = self.heard
         return (
-            torch.matmul(self.signed, value) / rows,
-            torch.matmul(self.signed.mT, value) / columns,
+            torch.matmul(self.weighted, value) / rows,
+            torch.matmul(self.weighted.mT, value) / columns,
             torch.matmul(self.near, value) / self.nearest[0],
             torch.matmul(self.near.mT, value) / self.nearest[1],
             torch.matmul(self.visible, value) / rows,
@@ -221,7 +228,7 @@ class HiddenGains(nn.Module):
         state = self.start(start).float()
         for one in self.rounds:
             state = one(state, passages)
-        guess = self.guess(state, seen.standard)
+        guess = self.guess(state, passages.weighted)
         # What is learnt of the deviations moves nothing else.
         spread = self.spread(state.detach()).float()
         deviation = (spread[..., :1] + spread[..., 1:].mT).clamp(*_LOG_DEVIATIONS).exp()
@@ -236,9 +243,10 @@ class HiddenGains(nn.Module):
 def _passages(seen: View) -> tuple[_Passages, Tensor]:
     """How numbers travel, and what a link knows at the start, [B, K, 6]."""
     count, sums = [], []
+    weighted = seen.visible * seen.standard
     for dim in (-1, -2):
         count.append(seen.visible.sum(dim))
-        sums.append(seen.standard.sum(dim) / (count[-1] + _SEEN))
+        sums.append(weighted.sum(dim) / (count[-1] + _SEEN))
     near = seen.standard.exp() * seen.visible
     reach = (near.sum(-1), near.sum(-2))
     start = torch.stack(
@@ -246,6 +254,7 @@ def _passages(seen: View) -> tuple[_Passages, Tensor]:
     )
     passages = _Passages(
         seen.standard,
+        weighted,
         near,
         seen.visible,
         ((count[0] + 1.0).unsqueeze(-1), (count[1] + 1.0).unsqueeze(-1)),

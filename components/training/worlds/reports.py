@@ -50,15 +50,14 @@ class ReportMixture(Strict):
         told_db = torch.where(step_db > 0.1, (told_db / step_db).round() * step_db, told_db)
         steps = torch.where(step_db > 0.1, step_db.square() / 12.0, 0.0)
         uncertainty_db = (deviation_db.square() + steps).sqrt()
-        unreported, at_most_db = self._weakest(told_db, generator)
-        crossing = ~torch.eye(links, dtype=torch.bool, device=gain_db.device)
-        unreported = unreported & crossing
-        if hidden is not None:
-            # Nothing is said of what is hidden for another reason.
-            at_most_db = torch.where(hidden, torch.inf, at_most_db)
-            unreported = unreported | hidden
-        at_most_db = torch.where(unreported, at_most_db, torch.inf)
-        return Reports(told_db, unreported, torch.where(unreported, 0.0, uncertainty_db), at_most_db)
+        unreported, weakest_db = self._weakest(told_db, hidden, generator)
+        # Reports are the middle of their step: what is weaker may reach its upper edge.
+        at_most_db = torch.where(
+            unreported, weakest_db + torch.where(step_db > 0.1, step_db / 2.0, 0.0), torch.inf
+        )
+        # Nothing is said of what is hidden for another reason.
+        unknown = unreported if hidden is None else unreported | hidden
+        return Reports(told_db, unknown, torch.where(unknown, 0.0, uncertainty_db), at_most_db)
 
     def _deviations(self, batch: int, links: int, generator: torch.Generator) -> Tensor:
         """Standard deviation of the error of every report, [B, K, K] in dB."""
@@ -72,14 +71,19 @@ class ReportMixture(Strict):
         same = torch.eye(links, dtype=torch.bool, device=found.device)
         return torch.where(same, own * found, found)
 
-    def _weakest(self, told_db: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Gains that receivers do not report, [B, K, K] bool, and the weakest one that they do report."""
+    def _weakest(
+        self, told_db: Tensor, hidden: Tensor | None, generator: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
+        """Gains that receivers do not report although they measure them, [B, K, K] bool, and the weakest one that they
+        do report."""
         batch, links, _ = told_db.shape
         count = self.strongest.draw((batch,), generator).round().long().clamp(1, links)
         every = uniform((batch,), generator) >= self.strongest_share
         count = torch.where(every, links, count)
-        others_db = told_db.masked_fill(torch.eye(links, dtype=torch.bool, device=told_db.device), -torch.inf)
+        same = torch.eye(links, dtype=torch.bool, device=told_db.device)
+        unmeasured = same if hidden is None else same | hidden
+        others_db = told_db.masked_fill(unmeasured, -torch.inf)
         sorted_db = others_db.sort(-1, descending=True).values
         at = (count.clamp_max(max(links - 1, 1)) - 1).reshape(-1, 1, 1).expand(-1, links, 1)
         weakest_db = sorted_db.gather(-1, at)
-        return others_db < weakest_db, weakest_db.expand_as(told_db)
+        return (others_db < weakest_db) & ~unmeasured, weakest_db.expand_as(told_db)

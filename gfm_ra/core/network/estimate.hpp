@@ -23,13 +23,14 @@ struct EstimatorLayers {
 };
 
 constexpr float no_limit = 1e30f;
+constexpr float usual_deviation_db = 8.0f;  // a gain this uncertain counts half where others are estimated from it
 constexpr float least_log2_deviation = -4.906890596f, largest_log2_deviation = 1.0f;  // 0.5 and 30 dB, standardised
 
 template <class F> class HiddenGains {
   public:
     void place(Workspace& memory, const EstimatorLayers& layers, int64_t links, int64_t stride) {
         padded_ = whole_blocks(layers.values);
-        for (float** array : {&signed_, &signed_across_, &near_, &near_across_, &visible_, &visible_across_, &error_,
+        for (float** array : {&weighted_, &weighted_across_, &signed_, &signed_across_, &near_, &near_across_, &visible_, &visible_across_, &error_,
                               &error_across_})
             *array = memory.array(links * stride);
         for (float** array : {&row_count_, &column_count_, &row_near_, &column_near_, &row_sum_, &column_sum_})
@@ -71,8 +72,7 @@ template <class F> class HiddenGains {
   private:
     // Visible gains in units of their spread, 0 where hidden, by rows and by columns.
     void standardise(const NetworkChannel<F>& channel) {
-        float sum = 0.0f;
-        int64_t count = 0;
+        float sum = 0.0f, count = 0.0f;
         for (int64_t k = 0; k < links_; ++k)
             for (int64_t j = 0; j < stride_; j += lanes<F>) {
                 const int64_t at = k * stride_ + j;
@@ -84,14 +84,19 @@ template <class F> class HiddenGains {
         for (int64_t k = 0; k < links_; ++k)
             for (int64_t j = 0; j < links_; ++j) {
                 const bool seen = j != k && channel.unknown[k * stride_ + j] == 0.0f;
-                visible_[k * stride_ + j] = visible_across_[j * stride_ + k] = seen ? 1.0f : 0.0f;
+                float weight = seen ? 1.0f : 0.0f;
+                if (seen && channel.any_uncertain) {
+                    const float deviation = channel.deviation_db[k * stride_ + j] * (1.0f / usual_deviation_db);
+                    weight = 1.0f / (1.0f + deviation * deviation);
+                }
+                visible_[k * stride_ + j] = visible_across_[j * stride_ + k] = weight;
                 if (!seen) continue;
-                sum += signed_[k * stride_ + j];
-                ++count;
+                sum += weight * signed_[k * stride_ + j];
+                count += weight;
             }
         for (int64_t j = 0; j < links_; ++j)
             for (int64_t k = links_; k < stride_; ++k) visible_across_[j * stride_ + k] = 0.0f;
-        mean_db_ = count > 0 ? sum / static_cast<float>(count) : 0.0f;
+        mean_db_ = count > 0.0f ? sum / count : 0.0f;
         for (int64_t k = 0; k < links_; ++k)
             for (int64_t j = 0; j < stride_; ++j) {
                 const bool seen = visible_[k * stride_ + j] > 0.0f;
@@ -99,11 +104,13 @@ template <class F> class HiddenGains {
             }
         for (int64_t at = 0; at < links_ * stride_; at += lanes<F>)
             store(near_ + at, exp2_of(load<F>(signed_ + at) * (1.0f / ln_2)));
-        for (int64_t k = 0; k < links_; ++k)
-            for (int64_t j = 0; j < stride_; ++j)
-                if (visible_[k * stride_ + j] == 0.0f) near_[k * stride_ + j] = 0.0f;
+        for (int64_t at = 0; at < links_ * stride_; at += lanes<F>) {
+            store(near_ + at, load<F>(near_ + at) * load<F>(visible_ + at));
+            store(weighted_ + at, load<F>(signed_ + at) * load<F>(visible_ + at));
+        }
         for (int64_t j = 0; j < links_; ++j)
             for (int64_t k = 0; k < stride_; ++k) {
+                weighted_across_[j * stride_ + k] = k < links_ ? weighted_[k * stride_ + j] : 0.0f;
                 signed_across_[j * stride_ + k] = k < links_ ? signed_[k * stride_ + j] : 0.0f;
                 near_across_[j * stride_ + k] = k < links_ ? near_[k * stride_ + j] : 0.0f;
             }
@@ -135,8 +142,8 @@ template <class F> class HiddenGains {
                 for (int64_t k = 0; k < stride_; k += lanes<F>)
                     store(to + k, load<F>(to + k) + load<F>(matrix + j * stride_ + k));
         };
-        add(row_sum_, signed_across_);
-        add(column_sum_, signed_);
+        add(row_sum_, weighted_across_);
+        add(column_sum_, weighted_);
         add(row_near_, near_across_);
         add(column_near_, near_);
         add(row_count_, visible_across_);
@@ -167,8 +174,8 @@ template <class F> class HiddenGains {
             });
             received += values * stride_;
         };
-        carry(signed_across_, row_count_, 1.0f);
-        carry(signed_, column_count_, 1.0f);
+        carry(weighted_across_, row_count_, 1.0f);
+        carry(weighted_, column_count_, 1.0f);
         carry(near_across_, row_near_, 0.1f);
         carry(near_, column_near_, 0.1f);
         carry(visible_across_, row_count_, 1.0f);
@@ -192,8 +199,8 @@ template <class F> class HiddenGains {
         one_layer<F>(round.receiver, state_, receiver_, stride_, stride_);
         one_layer<F>(round.transmitter, state_, transmitter_, stride_, stride_);
         const int64_t rows = round.receiver.rows;
-        guess(receiver_, transmitter_, signed_across_, round.reverse, rows, error_);
-        guess(transmitter_, receiver_, signed_, round.reverse, rows, error_across_);
+        guess(receiver_, transmitter_, weighted_across_, round.reverse, rows, error_);
+        guess(transmitter_, receiver_, weighted_, round.reverse, rows, error_across_);
         take_errors(error_, signed_, visible_, limit_);
         take_errors(error_across_, signed_across_, visible_across_, limit_across_);
     }
@@ -229,7 +236,7 @@ template <class F> class HiddenGains {
         one_layer<F>(layers.transmitter, state_, transmitter_, stride_, stride_);
         one_layer<F>(layers.excess, state_, excess_, stride_, stride_);
         one_layer<F>(layers.spread, state_, spread_, stride_, stride_);
-        guess(receiver_, transmitter_, signed_across_, layers.reverse, layers.receiver.rows, error_);
+        guess(receiver_, transmitter_, weighted_across_, layers.reverse, layers.receiver.rows, error_);
         if (guesses_ != nullptr) std::memcpy(guesses_, error_, links_ * stride_ * sizeof(float));
         for (int64_t k = 0; k < links_; ++k)
             for (int64_t j = 0; j < stride_; j += lanes<F>) {
@@ -257,7 +264,7 @@ template <class F> class HiddenGains {
     float* guesses_ = nullptr;
     float *limit_, *limit_across_, *spread_, *deviation_;
     float mean_db_ = 0.0f;  // of the visible gains between links
-    float *signed_, *signed_across_, *near_, *near_across_, *visible_, *visible_across_, *error_, *error_across_, *row_count_, *column_count_, *row_near_,
+    float *weighted_, *weighted_across_, *signed_, *signed_across_, *near_, *near_across_, *visible_, *visible_across_, *error_, *error_across_, *row_count_, *column_count_, *row_near_,
         *column_near_, *row_sum_, *column_sum_, *features_, *state_, *sent_, *hidden_, *receiver_, *transmitter_, *excess_;
 };
 
