@@ -20,7 +20,7 @@ from components.channel.worlds.distribution import WorldDistribution
 from components.channel.worlds.ranges import Range
 from gfm_ra.familiarity import fit
 from gfm_ra.familiarity.packaged import HOME, TRAINED, file_name
-from gfm_ra.familiarity.reference import read
+from gfm_ra.familiarity.stored import read
 from gfm_ra.network import Network
 
 SEED = 2**42  # runs, their validation and the validation worlds have other ones
@@ -28,7 +28,7 @@ LINKS = {
     TRAINED: (2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 100),
     HOME: (2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 200),
 }
-"""Numbers of links of each reference; in between it interpolates."""
+"""Numbers of links of each reference, so close that every one in between lies within REACH of one of them."""
 _TOGETHER = 10  # networks of one density, or of one family
 _NETWORKS, _LEAST_NETWORKS, _LINKS_OF_MOST = 8000, 1200, 48
 _PER_KM2 = Range(low=20.0, high=80.0, logarithmic=True)  # D16 has the fewest links in its 1 km2, D20 the most

@@ -40,9 +40,12 @@ def arguments(one: argparse.ArgumentParser) -> None:
 
 def command(chosen: argparse.Namespace) -> int:
     """Compare, or make a reference."""
+    from gfm_ra.cli.question import STANDARD
     from gfm_ra.errors import InputError
     from gfm_ra.familiarity.packaged import TRAINED
 
+    if chosen.format is not None and STANDARD not in chosen.gains:
+        raise InputError("--format is of stdin: the ending of a file says what it is")
     if chosen.fit is None:
         _compare(chosen, chosen.reference or TRAINED)
         return 0
@@ -63,8 +66,10 @@ def _compare(chosen: argparse.Namespace, source: str) -> None:
     found = []
     for network in _networks(chosen):
         if not reference.has(network.links):
-            low, high = reference.own.links[0], reference.own.links[-1]
-            say(f"reference {reference.name} has {low} to {high} links: nothing is known of {network.links}")
+            sizes = ", ".join(map(str, reference.own.links))
+            say(
+                f"reference {reference.name} has networks of about {sizes} links: nothing is known of {network.links}"
+            )
         found.append(np.atleast_1d(reference.familiarity(network)))
         np.savetxt(sys.stdout, found[-1], fmt="%.4g")
     every = np.concatenate(found)

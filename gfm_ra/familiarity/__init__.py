@@ -39,6 +39,7 @@ def of(network: "Network", reference: str = "trained") -> np.ndarray:
 
     Raises:
         InputError: there is no such reference.
+        ValueError: a network of listed gains only (`Network.from_edges`).
     """
     from gfm_ra.familiarity.packaged import load
 

@@ -9,12 +9,15 @@ Ramdas, Rinaldo, arXiv 2203.03532):
 After n networks that are drawn from the reference independently of each other, the mean of M is n. So false alarms come
 at least `run_length` networks apart on the average, and n networks raise one with a probability of at most
 n / run_length. Networks that resemble each other, snapshots of one site, are not independent.
+
+All of this is for familiarity that is exactly uniform. A reference is calibrated with finitely many held-out networks,
+so that the mean bet differs from 1; where it is above 1, false alarms come sooner (docs/familiarity.md has figures).
 """
 
 import math
 
 RUN_LENGTH = 1e6
-"""Networks between false alarms, on the average at least."""
+"""Networks between false alarms, on the average at least, if familiarity is exactly uniform."""
 _LEAST = 1e-6
 
 

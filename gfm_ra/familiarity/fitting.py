@@ -9,9 +9,10 @@ import numpy as np
 
 from gfm_ra.familiarity.gaussians import Gaussians
 from gfm_ra.familiarity.packaged import TRAINED, load
-from gfm_ra.familiarity.reference import LEVELS, REACH, Reference
+from gfm_ra.familiarity.reference import LEVELS, REACH, Reference, refuse_listed
 from gfm_ra.familiarity.statistics import NAMES, statistics
 from gfm_ra.network import Network
+from gfm_ra.sparse_network import SparseNetwork
 
 LEAST = 100
 """Networks of about one size that a reference needs."""
@@ -39,9 +40,10 @@ def fit(
         background: networks of all kinds, to compare with; None for no such comparison.
 
     Raises:
-        ValueError: too few networks of a size.
+        ValueError: too few networks of a size, or networks of listed gains only.
     """
-    given = [each.flattened() for each in ([networks] if isinstance(networks, Network) else networks)]
+    several = [networks] if isinstance(networks, Network | SparseNetwork) else networks
+    given = [_flattened(each) for each in several]
     if not given:
         raise ValueError("familiarity: there are no networks to make a reference of")
     unknown = sum(each.survey.unknown for each in given)
@@ -56,6 +58,11 @@ def fit(
     held_out = [second for _, second in parts]
     reference = Reference(name, own, behind, np.zeros(0), np.array([len(values) for values in held_out]))
     return reference._replace(unusualness=_calibrated(reference, held_out))
+
+
+def _flattened(network: Network) -> Network:
+    refuse_listed(network)
+    return network.flattened()
 
 
 def _seen(network: Network, hidden: Sequence[float], generator: np.random.Generator) -> np.ndarray:

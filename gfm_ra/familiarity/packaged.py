@@ -5,7 +5,8 @@ from functools import cache
 from pathlib import Path
 
 from gfm_ra.errors import InputError
-from gfm_ra.familiarity.reference import Reference, read
+from gfm_ra.familiarity.reference import Reference
+from gfm_ra.familiarity.stored import read
 
 HOME, TRAINED = "home", "trained"
 """The paper's scenarios D16 to D20 at any number of links; all networks that the weights were trained on."""

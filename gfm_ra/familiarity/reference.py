@@ -12,23 +12,21 @@ Shapes: B networks, N numbers of links, H shares of hidden gains, S statistics, 
 import os
 from pathlib import Path
 from typing import NamedTuple
-from zipfile import BadZipFile
 
 import numpy as np
 
-from gfm_ra.errors import InputError
 from gfm_ra.familiarity.gaussians import Gaussians
 from gfm_ra.familiarity.statistics import NAMES, statistics
 from gfm_ra.network import Network
+from gfm_ra.sparse_network import SparseNetwork
 
 FORMAT = 1
 REACH = 1.25
-"""Networks are compared from the least number of links of a reference over this up to the largest times this."""
+"""Networks are compared where the reference has a number of links that differs by this factor at most."""
 LEVELS = np.concatenate([np.linspace(1.0, 0.2, 17), np.geomspace(0.2, 1e-4, 40)[1:]])
 """Shares of the held-out networks, [Q]; for each of them the unusualness is kept that they reach."""
 _BLOCK = 2**19  # gains that are looked at together
-_AGAIN = "make it again with `gfm-ra familiarity --fit`"
-_FLOATS = ("hidden", "mean", "spread", "whitening")
+FLOATS = ("hidden", "mean", "spread", "whitening")
 
 
 class Reference(NamedTuple):
@@ -45,7 +43,11 @@ class Reference(NamedTuple):
 
         NaN where the reference has no networks of about this size (REACH). Never below one over the number of held-out
         networks plus one.
+
+        Raises:
+            ValueError: a network of listed gains only.
         """
+        refuse_listed(network)
         flat = network.flattened()
         if not self.has(network.links):
             return np.full(network.shape, np.nan)[()]
@@ -54,8 +56,9 @@ class Reference(NamedTuple):
         return np.concatenate(parts).reshape(network.shape)[()]
 
     def has(self, links: int) -> bool:
-        """Whether there are networks of about this number of links."""
-        return int(self.own.links[0]) / REACH <= links <= int(self.own.links[-1]) * REACH
+        """Whether there are networks of about this number of links: at most REACH times as many, or as few."""
+        larger, smaller = np.maximum(self.own.links, links), np.minimum(self.own.links, links)
+        return bool((larger <= REACH * smaller).any())
 
     def of(self, gain_db: np.ndarray) -> np.ndarray:
         """`familiarity` of gain_db [B, K, K] of a size that the reference has, NaN where unknown, [B]."""
@@ -80,7 +83,7 @@ class Reference(NamedTuple):
         arrays: dict[str, object] = {}
         for prefix, part in (("", self.own), ("background_", self.background)):
             if part is not None:
-                arrays |= {prefix + name: getattr(part, name).astype(np.float32) for name in _FLOATS}
+                arrays |= {prefix + name: getattr(part, name).astype(np.float32) for name in FLOATS}
                 arrays[f"{prefix}links"] = part.links.astype(np.int32)
                 arrays[f"{prefix}whitening"] = part.whitening.astype(np.float16)
         arrays["unusualness"] = self.unusualness.astype(np.float32)
@@ -98,44 +101,14 @@ class Reference(NamedTuple):
             partial.unlink(missing_ok=True)
 
 
-def read(path: str | Path) -> Reference:
-    """A reference that `Reference.save` wrote.
+def refuse_listed(network: object) -> None:
+    """Refuse networks whose gains are not all told.
 
     Raises:
-        InputError: there is none, or it is damaged, or of another version.
+        ValueError: a network of `Network.from_edges`.
     """
-    try:
-        with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as stored:
-            arrays = {name: np.asarray(stored[name]) for name in stored.files}
-    except FileNotFoundError:
-        raise InputError(
-            f"{path}: there is no such file: name a reference, trained or home, or a file"
-        ) from None
-    # No zip file, one that breaks off, an array of objects, or a single array.
-    except (ValueError, OSError, EOFError, TypeError, BadZipFile) as error:
-        raise InputError(f"{path} is no reference of networks ({error}): {_AGAIN}") from None
-    wanted = {"format", "name", "statistics", "levels", "links", "unusualness", "held_out", *_FLOATS}
-    if missing := wanted - set(arrays):
-        raise InputError(f"{path} is no reference of networks, it holds no {min(missing)}: {_AGAIN}")
-    same = int(arrays["format"]) == FORMAT and tuple(arrays["statistics"].tolist()) == NAMES
-    if not same or arrays["levels"].shape != LEVELS.shape or not np.allclose(arrays["levels"], LEVELS):
-        raise InputError(f"{path} is of another version of gfm-ra: {_AGAIN}")
-    background = _gaussians(arrays, "background_", path) if "background_links" in arrays else None
-    own = _gaussians(arrays, "", path)
-    unusualness, held_out = arrays["unusualness"].astype(np.float64), arrays["held_out"]
-    if unusualness.shape != (*own.mean.shape[:2], len(LEVELS)) or held_out.shape != own.links.shape:
-        raise InputError(f"{path} is damaged: its arrays do not fit each other: {_AGAIN}")
-    return Reference(str(arrays["name"]), own, background, unusualness, held_out)
-
-
-def _gaussians(arrays: dict[str, np.ndarray], prefix: str, path: str | Path) -> Gaussians:
-    try:
-        floats = {name: arrays[prefix + name].astype(np.float64) for name in _FLOATS}
-        found = Gaussians(links=arrays[f"{prefix}links"].astype(np.int64), **floats)
-    except (KeyError, ValueError) as error:
-        raise InputError(f"{path} is damaged ({error}): {_AGAIN}") from None
-    table = (len(found.links), len(found.hidden), len(NAMES))
-    fits = found.mean.shape == found.spread.shape == table and len(found.links) and len(found.hidden)
-    if not fits or found.whitening.shape != (table[0], len(NAMES), len(NAMES)):
-        raise InputError(f"{path} is damaged: its arrays do not fit each other: {_AGAIN}")
-    return found
+    if isinstance(network, SparseNetwork):
+        raise ValueError(
+            "familiarity: a network of from_edges lists some of its gains only: give all of them as a matrix, "
+            "Network(gain_db=...)"
+        )

@@ -57,12 +57,15 @@ class Allocation:
         reference, see `gfm_ra.familiarity`.
 
         Raises:
-            ValueError: this answer knows no gains.
+            ValueError: this answer knows no gains, as answers to large sparse networks do not.
         """
         from gfm_ra import familiarity
 
         if self.network is None:
-            raise ValueError("familiarity: this answer knows no gains: ask gfm_ra.familiarity.of(network)")
+            raise ValueError(
+                "familiarity: this answer knows no gains (answers to large sparse networks do not): give all of them "
+                "as a matrix, gfm_ra.familiarity.of(Network(gain_db=...))"
+            )
         return familiarity.of(self.network)
 
     @overload

@@ -21,8 +21,10 @@ NONE = "none"
 SHARE = 0.01
 """Of a core, at most, for comparing."""
 MOST_GAINS = 2**16
-"""In the queue, which so holds what was answered lately only; one network of 256 links, 26 of 50."""
-_AT_ONCE = 2**14  # gains that are compared together: about a millisecond
+"""In the queue, which so holds what was answered lately only, 26 networks of 50 links; one of any size has room."""
+NETWORKS_AT_ONCE = 64
+"""Networks that are compared together at most, however small: with `_AT_ONCE` a look takes about a millisecond."""
+_AT_ONCE = 2**14  # gains that are compared together, or one network
 _IDLE_S = 0.05
 
 
@@ -59,19 +61,17 @@ class Watch:
         if not self.reference.has(network.links):
             self._other.inc(count)
             return
-        kept = min(count, (MOST_GAINS - self._gains) // each)
+        with self._lock:
+            room = (MOST_GAINS - self._gains) // each
+            # However large, one network is compared where none waits.
+            kept = max(0, min(count, room if self._waiting else max(room, 1)))
+            if kept > 0:
+                # A part of a request is copied: the whole of it must not stay in memory.
+                whole = kept == count
+                self._waiting.append(network if whole else Network(gain_db=network[:kept].gain_db.copy()))
+                self._gains += kept * each
         if kept < count:
             self._skipped.inc(count - kept)
-        if kept > 0:
-            # A part of a request is copied: the whole of it must not stay in memory.
-            self._put(
-                network if kept == count else Network(gain_db=network[:kept].gain_db.copy()), kept * each
-            )
-
-    def _put(self, network: Network, gains: int) -> None:
-        with self._lock:
-            self._waiting.append(network)
-            self._gains += gains
 
     def begin(self) -> None:
         """Start to compare."""
@@ -85,14 +85,16 @@ class Watch:
     def _work(self) -> None:
         rest_s = _IDLE_S
         while not self._ended.wait(rest_s):
-            began = time.thread_time()
+            # Not the thread's own time: matrix products may have threads of their own. What requests use meanwhile
+            # counts too, so that less is compared under load.
+            began = time.process_time()
             try:
                 found = self.look()
             # Whatever a comparison may raise: requests are answered all the same.
             except Exception as error:
                 LOG.error("a comparison with the reference failed", exc_info=error)
                 found = True
-            used_s = time.thread_time() - began
+            used_s = time.process_time() - began
             rest_s = max(used_s * (1.0 / SHARE - 1.0), 0.0 if found else _IDLE_S)
 
     def look(self) -> bool:
@@ -127,14 +129,16 @@ class Watch:
         with self._lock:
             if not self._waiting:
                 return None
-            links, parts, gains = self._waiting[0].links, [], 0
-            while self._waiting and self._waiting[0].links == links and gains < _AT_ONCE:
+            links, parts = self._waiting[0].links, []
+            room = max(1, min(NETWORKS_AT_ONCE, _AT_ONCE // links**2))
+            while room and self._waiting and self._waiting[0].links == links:
                 first = self._waiting.popleft()
-                most = max(1, (_AT_ONCE - gains) // links**2)
-                if len(first) > most:
-                    self._waiting.appendleft(first[most:])
-                    first = first[:most]
-                parts.append(first.gain_db)
-                gains += len(first) * links**2
-            self._gains -= gains
-        return np.concatenate(parts)
+                if len(first) > room:
+                    self._waiting.appendleft(first[room:])
+                    first = first[:room]
+                parts.append(first)
+                room -= len(first)
+                self._gains -= len(first) * links**2
+        return np.concatenate(
+            [each.gain_db for each in parts]
+        )  # in dB outside the lock, which requests take too

@@ -1,5 +1,6 @@
 """`gfm-ra familiarity` says what the library says, and makes references that the library and the server read."""
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -53,7 +54,16 @@ def test_sizes_that_the_reference_lacks_are_said(
     assert ask("familiarity", "large.npz", "--reference", "own.npz") == 0
     told = capsys.readouterr()
     assert set(told.out.split()) == {"nan"}
-    assert "nothing is known of 9" in told.err
+    assert "networks of about 5 links: nothing is known of 9" in told.err
+
+
+def test_the_format_says_what_stdin_is_beside_files(
+    gain_db: np.ndarray, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(Path("one.csv").read_bytes())))
+    assert ask("familiarity", "-", "one.csv", "--db", "--format", "csv") == 0
+    first, second = capsys.readouterr().out.split()
+    assert first == second
 
 
 @pytest.mark.parametrize(
@@ -66,6 +76,8 @@ def test_sizes_that_the_reference_lacks_are_said(
         ("--fit", "own.csv"),
         ("--fit", "many.npz"),
         ("--unit", "linear", "--db"),
+        ("--format", "csv"),
+        ("--format", "csv", "--fit", "own.npz"),
     ],
 )
 def test_bad_input_is_one_line(

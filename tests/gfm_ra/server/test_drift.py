@@ -3,6 +3,7 @@
 import json
 import logging
 import threading
+import time
 from collections.abc import Iterator
 
 import numpy as np
@@ -11,9 +12,10 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from components.evaluation.familiarity import draw
 from gfm_ra import InputError, Network
-from gfm_ra.familiarity import load
+from gfm_ra.familiarity import fit, load
 from gfm_ra.familiarity.packaged import TRAINED
-from gfm_ra.server.drift import MOST_GAINS, Watch
+from gfm_ra.server import drift
+from gfm_ra.server.drift import MOST_GAINS, NETWORKS_AT_ONCE, Watch
 from gfm_ra.server.metrics import Metrics
 from tests.gfm_ra.server.asgi import Served
 
@@ -118,6 +120,72 @@ def test_what_there_is_no_room_for_is_counted() -> None:
     assert told(metrics)["gfm_ra_drift_networks_totalcompared"] == room
     watch.offer(Network(gain_db=usual(room, 100)))
     assert told(metrics)["gfm_ra_drift_networks_totalskipped"] == 6.0
+
+
+def test_a_network_that_is_larger_than_the_queue_is_compared() -> None:
+    links = 300
+    assert links**2 > MOST_GAINS
+    metrics = Metrics()
+    home = load("home")
+    sizes = np.append(home.own.links[:-1], links)
+    watch = Watch(home._replace(own=home.own._replace(links=sizes)), metrics)
+    watch.offer(Network(gain_db=unusual(3, links)))
+    watch.offer(Network(gain_db=unusual(1, links)))
+    assert watch.look()
+    watch.offer(Network(gain_db=unusual(1, links)))
+    assert watch.look()
+    assert not watch.look()
+    found = told(metrics)
+    assert found["gfm_ra_drift_networks_totalcompared"] == 2.0
+    assert found["gfm_ra_drift_networks_totalskipped"] == 3.0
+
+
+def test_sizes_between_those_of_a_reference_are_told_as_another_size() -> None:
+    generator = np.random.default_rng(0)
+    networks = [Network(gain_db=generator.normal(0.0, 8.0, (100, links, links))) for links in (4, 9)]
+    metrics = Metrics()
+    watch = Watch(fit(networks), metrics)
+    watch.offer(Network(gain_db=unusual(2, 6)))
+    assert told(metrics)["gfm_ra_drift_networks_totalother size"] == 2.0
+    assert not watch.look()
+
+
+def test_a_look_takes_a_bounded_number_of_small_networks() -> None:
+    metrics = Metrics()
+    watch = Watch(load("trained"), metrics)
+    count = 2 * NETWORKS_AT_ONCE + 5
+    for gain_db in np.array_split(unusual(count, 2), 7):
+        watch.offer(Network(gain_db=gain_db))
+    compared = []
+    while watch.look():
+        compared.append(told(metrics)["gfm_ra_drift_networks_totalcompared"])
+    assert compared == [NETWORKS_AT_ONCE, 2 * NETWORKS_AT_ONCE, count]
+
+
+def test_the_rest_counts_what_every_thread_of_a_comparison_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    watch = Watch(load("trained"), Metrics())
+    rests: list[float] = []
+
+    def ended(rest_s: float) -> bool:
+        rests.append(rest_s)
+        return len(rests) > 1
+
+    def look() -> bool:
+        worker = threading.Thread(target=_busy, args=(0.05,))
+        worker.start()
+        worker.join()
+        return True
+
+    monkeypatch.setattr(watch, "look", look)
+    monkeypatch.setattr(watch._ended, "wait", ended)
+    watch._work()
+    assert rests[1] >= 0.05 * (1.0 / drift.SHARE - 1.0)
+
+
+def _busy(seconds: float) -> None:
+    began = time.thread_time()
+    while time.thread_time() - began < seconds:
+        pass
 
 
 def test_sizes_do_not_mix_in_one_comparison() -> None:
