@@ -22,6 +22,7 @@ def pages(metrics: Path = METRICS) -> dict[str, dict[str, str]]:
             "packaged": of_worlds.packaged(found, worlds, model),
             "practice": of_worlds.practice(found, worlds, model),
             "peers": of_worlds.peers(found, worlds, model),
+            "rivals": learnt.rivals(json.loads((metrics / "rivals.json").read_text())["rows"]),
             "front": of_worlds.front(json.loads((metrics / "front.json").read_text())["points"]),
         },
         "design.md": {
