@@ -10,6 +10,7 @@ from gfm_ra.allocator import Allocator as Allocator
 from gfm_ra.energy import EnergyEfficiency as EnergyEfficiency
 from gfm_ra.errors import InputError as InputError
 from gfm_ra.errors import UserError as UserError
+from gfm_ra.gains.sparse_network import SparseNetwork as SparseNetwork
 from gfm_ra.goals import AlphaFair as AlphaFair
 from gfm_ra.goals import ProportionalFair as ProportionalFair
 from gfm_ra.goals import QoS as QoS
@@ -20,6 +21,5 @@ from gfm_ra.loading import load as load
 from gfm_ra.network import Network as Network
 from gfm_ra.network import network_from_channel as network_from_channel
 from gfm_ra.rates import spectral_efficiency as spectral_efficiency
-from gfm_ra.sparse_network import SparseNetwork as SparseNetwork
 
 __version__: str

@@ -7,6 +7,7 @@ import numpy as np
 
 from gfm_ra.doubts import doubts
 from gfm_ra.energy import Kind, energy_goal
+from gfm_ra.gains.sparse_network import SparseNetwork
 from gfm_ra.goal_family import GOAL_OF_NUMBER, is_ours, numbers_of, utility_of
 from gfm_ra.goals import Objective, SumRate, Weighted
 from gfm_ra.inference import proven
@@ -22,7 +23,6 @@ from gfm_ra.inference.unrolled import CIRCUIT_POWER, UnrolledNetwork
 from gfm_ra.inference.whole_numbers import whole
 from gfm_ra.network import Network, Orientation
 from gfm_ra.notes import Remarks
-from gfm_ra.sparse_network import SparseNetwork
 
 _PART_GAINS = 2**19
 """Gains that are worked on at a time: what bounds the memory, however many networks come."""

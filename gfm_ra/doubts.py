@@ -6,8 +6,8 @@ from math import prod
 import numpy as np
 
 from gfm_ra.core.survey import Survey, survey
+from gfm_ra.gains.sparse_network import Rows, SparseNetwork
 from gfm_ra.network import Network
-from gfm_ra.sparse_network import Rows, SparseNetwork
 from gfm_ra.units import LARGEST_GAIN_DB, LEAST_GAIN_DB, db_to_linear, linear_to_db
 
 LEAST_OWN_DB = -30.0

@@ -6,9 +6,9 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from gfm_ra.core.survey import Survey, survey
-from gfm_ra.full_powers import full_powers, positive
-from gfm_ra.partial import limits_of_unknown, uncertainties
-from gfm_ra.sparse_network import from_edges
+from gfm_ra.gains.full_powers import full_powers, positive
+from gfm_ra.gains.partial import limits_of_unknown, uncertainties
+from gfm_ra.gains.sparse_network import from_edges
 from gfm_ra.units import LARGEST_GAIN, db_to_linear, linear_to_db
 
 Orientation = Literal["rows-are-receivers", "rows-are-transmitters"]

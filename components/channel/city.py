@@ -13,8 +13,8 @@ from components.channel.path_loss import CLAMP_M, path_loss
 from components.channel.placement import LAYOUT_REDRAWS, RECEIVER_REDRAWS
 from components.channel.rng import stream
 from components.channel.scenario import Scenario
+from gfm_ra.gains.sparse_network import SparseNetwork
 from gfm_ra.network import Network
-from gfm_ra.sparse_network import SparseNetwork
 from gfm_ra.units import NEPERS_PER_DB, db_to_linear
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)

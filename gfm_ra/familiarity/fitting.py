@@ -11,8 +11,8 @@ from gfm_ra.familiarity.gaussians import Gaussians
 from gfm_ra.familiarity.packaged import TRAINED, load
 from gfm_ra.familiarity.reference import LEVELS, REACH, Reference, refuse_listed
 from gfm_ra.familiarity.statistics import NAMES, statistics
+from gfm_ra.gains.sparse_network import SparseNetwork
 from gfm_ra.network import Network
-from gfm_ra.sparse_network import SparseNetwork
 
 LEAST = 100
 """Networks of about one size that a reference needs."""

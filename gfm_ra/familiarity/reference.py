@@ -17,8 +17,8 @@ import numpy as np
 
 from gfm_ra.familiarity.gaussians import Gaussians
 from gfm_ra.familiarity.statistics import NAMES, statistics
+from gfm_ra.gains.sparse_network import SparseNetwork
 from gfm_ra.network import Network
-from gfm_ra.sparse_network import SparseNetwork
 
 FORMAT = 1
 REACH = 1.25

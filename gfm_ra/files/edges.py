@@ -18,7 +18,7 @@ from gfm_ra.files.extras import needed
 from gfm_ra.files.npy import npz_source
 from gfm_ra.files.parquet import parquet_source
 from gfm_ra.files.paths import check_output
-from gfm_ra.sparse_network import SparseNetwork, from_edges
+from gfm_ra.gains.sparse_network import SparseNetwork, from_edges
 
 _TABLE = ("receiver", "transmitter")
 _ROWS = ("row_start", "transmitter")

@@ -9,11 +9,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from gfm_ra.gains.sparse_network import SparseNetwork
 from gfm_ra.goals import Objective, SumRate
 from gfm_ra.solvers.inputs import as_count, as_powers, as_threads, as_tolerance, compiled_form
 from gfm_ra.solvers.sparse_binding import Solver
 from gfm_ra.solvers.threads import spread
-from gfm_ra.sparse_network import SparseNetwork
 
 GROUP = 16
 """Starts that are solved side by side, whatever the processor."""

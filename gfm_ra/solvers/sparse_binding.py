@@ -8,10 +8,10 @@ import numpy as np
 
 from gfm_ra.core import loader
 from gfm_ra.core.loader import address
-from gfm_ra.far_field import FarField
+from gfm_ra.gains.far_field import FarField
+from gfm_ra.gains.sparse_network import Rows, SparseNetwork
 from gfm_ra.solvers import binding
 from gfm_ra.solvers.binding import CompiledGoal
-from gfm_ra.sparse_network import Rows, SparseNetwork
 
 _UNIT = np.float32(2.0**-32)  # noise in the kernels' own unit, gfm_ra/core/solvers/links.hpp
 _LEAST = np.float32(1e-37)  # smaller gains in that unit count as 0

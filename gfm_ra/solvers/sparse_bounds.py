@@ -8,10 +8,10 @@ from collections import defaultdict
 import numpy as np
 
 from gfm_ra.energy import energy_goal
+from gfm_ra.gains.sparse_network import SparseNetwork
 from gfm_ra.goals import Objective, SumRate
 from gfm_ra.solvers.certificate import plain_of, weights_of
 from gfm_ra.solvers.upper_bounds import GROUP, bounds_of_parts
-from gfm_ra.sparse_network import SparseNetwork
 
 _SLACK = 1e-12
 """Relative: more than the rounding of sums in double precision."""

@@ -9,7 +9,7 @@ from gfm_ra import Network
 from gfm_ra.doubts import Findings, doubts, listed
 from gfm_ra.files.gains import open_gains
 from gfm_ra.files.plausibility import survey
-from gfm_ra.sparse_network import SparseNetwork
+from gfm_ra.gains.sparse_network import SparseNetwork
 
 
 def test_what_looks_wrong_is_said() -> None:

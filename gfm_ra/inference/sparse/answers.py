@@ -9,7 +9,8 @@ import numpy as np
 
 from gfm_ra.candidates import are_powers
 from gfm_ra.doubts import doubts
-from gfm_ra.far_field import FarField
+from gfm_ra.gains.far_field import FarField
+from gfm_ra.gains.sparse_network import SparseNetwork
 from gfm_ra.goal_family import is_ours, numbers_of
 from gfm_ra.goals import Objective, QoS, Weighted
 from gfm_ra.inference.allocation import Allocation, missed
@@ -25,7 +26,6 @@ from gfm_ra.solvers.sparse import GROUP, Answer, best_of, work_of
 from gfm_ra.solvers.sparse_binding import Solver
 from gfm_ra.solvers.sparse_bounds import upper
 from gfm_ra.solvers.threads import spread
-from gfm_ra.sparse_network import SparseNetwork
 
 
 def allocation(

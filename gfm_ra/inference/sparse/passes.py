@@ -7,11 +7,11 @@ import numpy as np
 
 from gfm_ra.core import loader
 from gfm_ra.core.loader import address
+from gfm_ra.gains.sparse_network import SparseNetwork
 from gfm_ra.inference.network_task import NetworkTask
 from gfm_ra.inference.prompts import Prompt
 from gfm_ra.inference.unrolled import UnrolledNetwork
 from gfm_ra.solvers.sparse_binding import CompiledFar, CompiledRows, compiled_rows, padded
-from gfm_ra.sparse_network import SparseNetwork
 from gfm_ra.units import LARGEST_GAIN_DB, LEAST_GAIN_DB, db_to_linear
 
 _LEAST, _LARGEST = (np.float32(db_to_linear(limit)) for limit in (LEAST_GAIN_DB, LARGEST_GAIN_DB))

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gfm_ra.far_field import FarField, far_field
-from gfm_ra.full_powers import full_powers
+from gfm_ra.gains.far_field import FarField, far_field
+from gfm_ra.gains.full_powers import full_powers
 from gfm_ra.units import LARGEST_GAIN, db_to_linear, linear_to_db
 
 MOST_LINKS = 2**31 - 1

@@ -1,0 +1,1 @@
+"""What networks are made of beside a matrix: listed gains with a far field, deviations and limits, full powers."""
