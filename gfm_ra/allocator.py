@@ -14,12 +14,12 @@ from gfm_ra.inference import proven
 from gfm_ra.inference.allocation import Allocation, missed
 from gfm_ra.inference.answers import PowerNetwork, Question, compiled, composed
 from gfm_ra.inference.comparison import EFFORTS, Effort
-from gfm_ra.inference.contract import Contract
 from gfm_ra.inference.knowledge import check_known
+from gfm_ra.inference.network.contract import Contract
+from gfm_ra.inference.network.unrolled import CIRCUIT_POWER, UnrolledNetwork
 from gfm_ra.inference.parts import together
 from gfm_ra.inference.prompts import goal_of, part_of
 from gfm_ra.inference.uncertain.expected import SAMPLES, expected
-from gfm_ra.inference.unrolled import CIRCUIT_POWER, UnrolledNetwork
 from gfm_ra.inference.whole_numbers import whole
 from gfm_ra.network import Network, Orientation
 from gfm_ra.notes import Remarks

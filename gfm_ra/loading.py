@@ -7,7 +7,7 @@ from typing import Any
 from gfm_ra.allocator import Allocator
 from gfm_ra.errors import InputError
 from gfm_ra.extensions import ALLOCATORS, added, goal_kind, loaded
-from gfm_ra.inference import unrolled
+from gfm_ra.inference.network import unrolled
 from gfm_ra.inference.onnx_graph import OnnxGraph
 from gfm_ra.weights import catalogue
 from gfm_ra.weights.card import NAME, Card, check_bytes, read_card

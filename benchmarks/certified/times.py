@@ -22,7 +22,7 @@ from gfm_ra.bounds import upper
 from gfm_ra.core.loader import instruction_set
 from gfm_ra.exact import optimum
 from gfm_ra.goals import Objective
-from gfm_ra.solvers.certificate import scale_of, utility_of
+from gfm_ra.solvers.proofs.certificate import scale_of, utility_of
 from gfm_ra.solvers.weighted_mmse import wmmse
 
 SEED = 2

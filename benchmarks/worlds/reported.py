@@ -22,9 +22,9 @@ from components.data.shards import json_text
 from components.evaluation.scores import score_of_rates
 from components.intervals import ratio_of_means
 from gfm_ra.goals import STANDARD, Objective
-from gfm_ra.inference.contract import Contract
+from gfm_ra.inference.network.contract import Contract
+from gfm_ra.inference.network.unrolled import UnrolledNetwork
 from gfm_ra.inference.uncertain.posterior import Posterior, posterior
-from gfm_ra.inference.unrolled import UnrolledNetwork
 from gfm_ra.rates import spectral_efficiency
 from gfm_ra.solvers import wmmse
 from gfm_ra.solvers.stochastic_mmse import stochastic_wmmse

@@ -10,11 +10,11 @@ from gfm_ra.goal_family import is_ours
 from gfm_ra.goals import Objective
 from gfm_ra.inference import efforts
 from gfm_ra.inference.comparison import Effort, best_draw, compared, draws_of, refined
-from gfm_ra.inference.contract import contract_of
+from gfm_ra.inference.network.contract import contract_of
+from gfm_ra.inference.network.unrolled import ENERGY_EFFICIENCY, UnrolledNetwork
 from gfm_ra.inference.noise import noise
 from gfm_ra.inference.onnx_graph import OnnxGraph
 from gfm_ra.inference.prompts import Prompt, part_of, prompt_of, selected
-from gfm_ra.inference.unrolled import ENERGY_EFFICIENCY, UnrolledNetwork
 from gfm_ra.network import Network
 from gfm_ra.rates import spectral_efficiency
 from gfm_ra.units import LARGEST_GAIN_DB, LEAST_GAIN_DB

@@ -16,8 +16,8 @@ from gfm_ra.core import loader
 from gfm_ra.core.loader import address
 from gfm_ra.goal_family import numbers_of
 from gfm_ra.goals import Objective
-from gfm_ra.inference import unrolled
 from gfm_ra.inference.comparison import ITERATIONS, REFINEMENT_ITERATIONS, STARTS, Effort, draws_of
+from gfm_ra.inference.network import unrolled
 from gfm_ra.inference.noise import noise
 from gfm_ra.inference.prompts import Prompt
 from gfm_ra.solvers import binding

@@ -5,7 +5,7 @@ from gfm_ra.goal_family import is_ours
 from gfm_ra.goals import Objective
 from gfm_ra.inference.answers import PowerNetwork
 from gfm_ra.inference.comparison import Effort
-from gfm_ra.inference.unrolled import ENERGY_EFFICIENCY, UNCERTAINTY, UnrolledNetwork
+from gfm_ra.inference.network.unrolled import ENERGY_EFFICIENCY, UNCERTAINTY, UnrolledNetwork
 
 
 def check_known(

@@ -14,10 +14,11 @@ from gfm_ra.inference.answers import Answers
 from gfm_ra.inference.prompts import selected
 from gfm_ra.network import Network
 from gfm_ra.rates import spectral_efficiency
-from gfm_ra.solvers import fair_optimum, wmmse
-from gfm_ra.solvers.certificate import Certificate, scale_of, utility_of
-from gfm_ra.solvers.optimum import optimum
-from gfm_ra.solvers.upper_bounds import upper
+from gfm_ra.solvers import wmmse
+from gfm_ra.solvers.proofs import fair_optimum
+from gfm_ra.solvers.proofs.certificate import Certificate, scale_of, utility_of
+from gfm_ra.solvers.proofs.optimum import optimum
+from gfm_ra.solvers.proofs.upper_bounds import upper
 
 SOURCE = "exact"
 """Where powers come from that branch and bound or Newton's method found."""

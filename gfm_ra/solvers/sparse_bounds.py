@@ -1,4 +1,4 @@
-"""Upper bounds of a goal's utility over all powers of a sparse network: those of gfm_ra/solvers/upper_bounds.py.
+"""Upper bounds of a goal's utility over all powers of a sparse network: those of gfm_ra/solvers/proofs/upper_bounds.py.
 
 Interference that is left out only raises a bound: of the far field, of links in other groups, of gains not listed.
 """
@@ -10,8 +10,8 @@ import numpy as np
 from gfm_ra.energy import energy_goal
 from gfm_ra.gains.sparse_network import SparseNetwork
 from gfm_ra.goals import Objective, SumRate
-from gfm_ra.solvers.certificate import plain_of, weights_of
-from gfm_ra.solvers.upper_bounds import GROUP, bounds_of_parts
+from gfm_ra.solvers.proofs.certificate import plain_of, weights_of
+from gfm_ra.solvers.proofs.upper_bounds import GROUP, bounds_of_parts
 
 _SLACK = 1e-12
 """Relative: more than the rounding of sums in double precision."""

@@ -11,7 +11,7 @@ STAGE_ROOMS = ("pipelines.stages", "pipelines.studies")
 # Compiled sources that a module calls without importing them: folders of C++ below gfm_ra/core.
 COMPILED = {
     "gfm_ra/solvers/binding.py": ("gfm_ra/core/common", "gfm_ra/core/solvers"),
-    "gfm_ra/inference/unrolled.py": ("gfm_ra/core/common", "gfm_ra/core/network", "gfm_ra/core/solvers"),
+    "gfm_ra/inference/network/unrolled.py": ("gfm_ra/core/common", "gfm_ra/core/network", "gfm_ra/core/solvers"),
     "gfm_ra/inference/efforts.py": (
         "gfm_ra/core/common", "gfm_ra/core/efforts", "gfm_ra/core/network", "gfm_ra/core/solvers",
     ),
@@ -24,7 +24,7 @@ COMPILED = {
     "gfm_ra/solvers/sparse_binding.py": (
         "gfm_ra/core/common", "gfm_ra/core/efforts", "gfm_ra/core/network", "gfm_ra/core/solvers", "gfm_ra/core/sparse",
     ),
-    "gfm_ra/solvers/branch_and_bound.py": ("gfm_ra/core/exact",),
+    "gfm_ra/solvers/proofs/branch_and_bound.py": ("gfm_ra/core/exact",),
     "gfm_ra/core/survey.py": ("gfm_ra/core/common",),
 }  # fmt: skip
 COMPILED_SUFFIXES = (".cpp", ".hpp")

@@ -20,7 +20,7 @@ from components.training.worlds.config import WorldsConfig
 from components.training.worlds.folder import envelope_of
 from gfm_ra.goals import OBJECTIVES, by_name
 from gfm_ra.inference.comparison import STARTS, Effort
-from gfm_ra.inference.unrolled import CIRCUIT_POWER, ENERGY_EFFICIENCY, UNCERTAINTY
+from gfm_ra.inference.network.unrolled import CIRCUIT_POWER, ENERGY_EFFICIENCY, UNCERTAINTY
 from gfm_ra.loading import load
 from gfm_ra.solvers import wmmse
 from gfm_ra.units import LARGEST_GAIN_DB, LEAST_GAIN_DB, to_gain_db

@@ -24,7 +24,7 @@ from components.model.unrolled.single_draw import SEED, SingleDraw
 from components.training.checkpoint import load_card
 from components.training.worlds.folder import NETWORK_NAME, load_any_goal_model, load_unrolled_card
 from gfm_ra.goals import OBJECTIVES, Objective, SumRate, by_name
-from gfm_ra.inference import unrolled
+from gfm_ra.inference.network import unrolled
 from gfm_ra.inference.noise import noise
 from gfm_ra.inference.prompts import prompt_of
 from gfm_ra.latency import measure

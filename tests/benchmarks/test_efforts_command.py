@@ -12,8 +12,8 @@ from benchmarks import efforts
 from gfm_ra.allocator import Allocator
 from gfm_ra.core import loader
 from gfm_ra.goals import ProportionalFair
-from gfm_ra.inference.architecture import Architecture, EstimatorSizes
-from gfm_ra.inference.unrolled import UnrolledNetwork
+from gfm_ra.inference.network.architecture import Architecture, EstimatorSizes
+from gfm_ra.inference.network.unrolled import UnrolledNetwork
 
 METHODS = {efforts.RUN, efforts.BEST, "fast", "balanced", "best"}
 

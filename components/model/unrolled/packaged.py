@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from components.model.unrolled.network import UnrolledConfig, UnrolledNetwork
-from gfm_ra.inference import unrolled
+from gfm_ra.inference.network import unrolled
 from gfm_ra.weights.card import Card
 
 

@@ -20,8 +20,8 @@ from components.training.determinism import deterministic
 from gfm_ra.allocator import Allocator
 from gfm_ra.goal_family import GOAL_OF_NUMBER, Numbers, numbers_of
 from gfm_ra.goals import Objective, SumRate, Weighted
-from gfm_ra.inference import unrolled
-from gfm_ra.inference.architecture import sizes_of
+from gfm_ra.inference.network import unrolled
+from gfm_ra.inference.network.architecture import sizes_of
 from gfm_ra.inference.prompts import goal_of
 from gfm_ra.units import LARGEST_GAIN_DB, LEAST_GAIN_DB, to_gain
 from gfm_ra.weights import catalogue

@@ -7,7 +7,7 @@
 
 namespace gfm_ra {
 
-// As `gfm_ra/solvers/branch_and_bound.py` numbers them: beta(R) = R, log(R), R - penalty max(0, min_rate - R),
+// As `gfm_ra/solvers/proofs/branch_and_bound.py` numbers them: beta(R) = R, log(R), R - penalty max(0, min_rate - R),
 // R^(1 - alpha) / (1 - alpha). All are concave and increase.
 enum class Shape : int32_t { linear = 0, logarithm = 1, qos = 2, power = 3 };
 

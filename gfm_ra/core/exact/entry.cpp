@@ -1,4 +1,4 @@
-// Exact answers as C functions: what `gfm_ra/solvers/branch_and_bound.py` calls.
+// Exact answers as C functions: what `gfm_ra/solvers/proofs/branch_and_bound.py` calls.
 #include "exact/search.hpp"
 
 using namespace gfm_ra;

@@ -9,7 +9,7 @@
 
 namespace gfm_ra {
 
-// What `gfm_ra/solvers/branch_and_bound.py` passes on: N searches over networks of K links.
+// What `gfm_ra/solvers/proofs/branch_and_bound.py` passes on: N searches over networks of K links.
 struct ExactTask {
     const double* gain;     // [N, K, K], or one [K, K] for all where `one` is set
     const double* weights;  // [N, K]

@@ -1,4 +1,4 @@
-// The unrolled network as C functions: what `gfm_ra/inference/unrolled.py` calls.
+// The unrolled network as C functions: what `gfm_ra/inference/network/unrolled.py` calls.
 #include "network/pass.hpp"
 #include "network/posterior.hpp"
 #include "solvers/wmmse.hpp"

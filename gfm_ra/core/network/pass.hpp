@@ -15,7 +15,7 @@ struct StepLayers {
     Layer power, value, into, outof;
 };
 
-// What `gfm_ra/inference/unrolled.py` passes on.
+// What `gfm_ra/inference/network/unrolled.py` passes on.
 struct NetworkTask {
     const float* gain;        // [B, K, K], linear; NaN = not known
     const float* parameters;  // [B, 3]: alpha, least rate, penalty
@@ -75,10 +75,9 @@ template <class F, class Channel = NetworkChannel<F>> class Pass {
         } else {
             channel_.read(task_.gain);
         }
-        circuit_power_ = task_.circuit_power == nullptr ? -1.0f : task_.circuit_power[index];
-        each_ = circuit_power_ >= 0.0f && task_.each[index] != 0.0f;
         const float* given = task_.parameters + 3 * index;
-        goal_ = {given[0], given[1], given[2], -1.0f};
+        goal_ = {given[0], given[1], given[2], task_.circuit_power == nullptr ? -1.0f : task_.circuit_power[index]};
+        each_ = goal_.circuit_power >= 0.0f && task_.each[index] != 0.0f;
         reach_ = exp2_less_one_of(all<Float4>(goal_.min_rate))[0];
         const float* weights = task_.weights + (task_.weight_rows > 1 ? index : 0) * task_.links;
         std::memcpy(weight_, weights, task_.links * sizeof(float));
@@ -118,8 +117,8 @@ template <class F, class Channel = NetworkChannel<F>> class Pass {
             const F priority = natural_log((load<F>(weight_ + k) + network_tiny) / (mean + network_tiny)) * 0.5f;
             keep(8, within(priority, -largest_feature, largest_feature));
             for (int feature = 9; feature < start_feature_count; ++feature) keep(feature, all<F>(0.0f));
-            if (circuit_power_ >= 0.0f) {
-                const float told = scalar_log(1.0f + circuit_power_) + 0.1f;
+            if (goal_.circuit_power >= 0.0f) {
+                const float told = scalar_log(1.0f + goal_.circuit_power) + 0.1f;
                 keep(10, within(all<F>(each_ ? -told : told), -largest_feature, largest_feature));
             }
         }
@@ -226,7 +225,7 @@ template <class F, class Channel = NetworkChannel<F>> class Pass {
             store(pressure_ + k, worth * load<F>(sinr_ + k));
         }
         channel_.hear_back(pressure_, harm_);
-        const float per_power = circuit_power_ >= 0.0f ? stake_per_power() : 0.0f;
+        const float per_power = goal_.circuit_power >= 0.0f ? stake_per_power() : 0.0f;
         for (int64_t k = 0; k < stride; k += lanes<F>) {
             F harm = load<F>(harm_ + k);
             if (each_) harm = harm + load<F>(stake_ + k) / spent_by(load<F>(power_ + k));
@@ -243,14 +242,14 @@ template <class F, class Channel = NetworkChannel<F>> class Pass {
         receive(feature, value, feature + feature_count * across_);
     }
 
-    F spent_by(F power) const { return larger(power + circuit_power_, all<F>(network_tiny)); }
+    F spent_by(F power) const { return larger(power + goal_.circuit_power, all<F>(network_tiny)); }
 
     // What a full power costs where all rates count per all power: the stake that the mean power brings.
     float stake_per_power() const {
         if (each_) return 0.0f;
         float stake = 0.0f, spent = 0.0f;
         for (int64_t k = 0; k < task_.links; ++k) {
-            const float own = power_[k] + circuit_power_;
+            const float own = power_[k] + goal_.circuit_power;
             stake += stake_[k];
             spent += own > network_tiny ? own : network_tiny;
         }
@@ -295,7 +294,7 @@ template <class F, class Channel = NetworkChannel<F>> class Pass {
     Channel channel_;
     HiddenGains<F> estimate_;
     Prompt goal_{};
-    float reach_ = 0.0f, circuit_power_ = -1.0f;
+    float reach_ = 0.0f;
     bool each_ = false;
     float *start_, *input_, *weight_, *power_, *interference_, *rate_, *sinr_, *total_, *slope_, *stake_, *pressure_,
         *harm_, *benefit_, *near_stake_, *heard_, *harmed_, *near_, *value_, *hidden_;

@@ -15,13 +15,13 @@ from gfm_ra.goal_family import is_ours, numbers_of
 from gfm_ra.goals import Objective, QoS, Weighted
 from gfm_ra.inference.allocation import Allocation, missed
 from gfm_ra.inference.comparison import ITERATIONS, REFINEMENT_ITERATIONS, STARTS, Effort, draws_of
+from gfm_ra.inference.network.unrolled import UnrolledNetwork
 from gfm_ra.inference.noise import noise
 from gfm_ra.inference.prompts import prompt_of
 from gfm_ra.inference.sparse.passes import SparsePass
-from gfm_ra.inference.unrolled import UnrolledNetwork
 from gfm_ra.inference.whole_numbers import whole
-from gfm_ra.solvers.certificate import scale_of
 from gfm_ra.solvers.inputs import compiled_form
+from gfm_ra.solvers.proofs.certificate import scale_of
 from gfm_ra.solvers.sparse import GROUP, Answer, best_of, work_of
 from gfm_ra.solvers.sparse_binding import Solver
 from gfm_ra.solvers.sparse_bounds import upper

@@ -8,9 +8,9 @@ import numpy as np
 from gfm_ra.core import loader
 from gfm_ra.core.loader import address
 from gfm_ra.gains.sparse_network import SparseNetwork
-from gfm_ra.inference.network_task import NetworkTask
+from gfm_ra.inference.network.network_task import NetworkTask
+from gfm_ra.inference.network.unrolled import UnrolledNetwork
 from gfm_ra.inference.prompts import Prompt
-from gfm_ra.inference.unrolled import UnrolledNetwork
 from gfm_ra.solvers.sparse_binding import CompiledFar, CompiledRows, compiled_rows, padded
 from gfm_ra.units import LARGEST_GAIN_DB, LEAST_GAIN_DB, db_to_linear
 

@@ -12,11 +12,11 @@ from gfm_ra.energy import energy_goal
 from gfm_ra.goal_family import utility_of
 from gfm_ra.goals import Objective
 from gfm_ra.inference.comparison import STARTS, Effort, draws_of
-from gfm_ra.inference.contract import Contract, contract_of
+from gfm_ra.inference.network.contract import Contract, contract_of
+from gfm_ra.inference.network.unrolled import UnrolledNetwork
 from gfm_ra.inference.noise import noise
 from gfm_ra.inference.prompts import part_of, prompt_of
 from gfm_ra.inference.uncertain.posterior import Posterior, posterior
-from gfm_ra.inference.unrolled import UnrolledNetwork
 from gfm_ra.rates import spectral_efficiency
 from gfm_ra.solvers.energy_efficiency import energy_efficient
 from gfm_ra.solvers.stochastic_mmse import stochastic_wmmse

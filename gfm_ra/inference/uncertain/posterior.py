@@ -11,10 +11,10 @@ import numpy as np
 
 from gfm_ra.core import loader
 from gfm_ra.core.loader import address
-from gfm_ra.inference.contract import Contract
+from gfm_ra.inference.network.contract import Contract
+from gfm_ra.inference.network.unrolled import UnrolledNetwork
 from gfm_ra.inference.noise import noise
 from gfm_ra.inference.prompts import Prompt
-from gfm_ra.inference.unrolled import UnrolledNetwork
 from gfm_ra.units import LARGEST_GAIN_DB, LEAST_GAIN_DB, db_to_linear
 
 _ROUNDS = 6

@@ -19,7 +19,7 @@ from gfm_ra.inference.comparison import (
     compared,
     draws_of,
 )
-from gfm_ra.inference.network_task import NetworkTask
+from gfm_ra.inference.network.network_task import NetworkTask
 from gfm_ra.inference.prompts import Prompt, prompt_of
 from gfm_ra.rates import spectral_efficiency
 from gfm_ra.solvers import full_reuse, wmmse

@@ -6,9 +6,9 @@ import pytest
 from gfm_ra.core import loader, objects
 from gfm_ra.goals import AlphaFair, Objective, ProportionalFair, QoS, SumRate, Weighted
 from gfm_ra.inference.answers import Question, compiled, composed
-from gfm_ra.inference.architecture import Architecture, EstimatorSizes
 from gfm_ra.inference.comparison import EFFORTS, Effort
-from gfm_ra.inference.unrolled import UnrolledNetwork
+from gfm_ra.inference.network.architecture import Architecture, EstimatorSizes
+from gfm_ra.inference.network.unrolled import UnrolledNetwork
 from gfm_ra.network import Network
 from gfm_ra.rates import spectral_efficiency
 

@@ -7,10 +7,10 @@ import pytest
 
 from gfm_ra.allocator import Allocator
 from gfm_ra.goals import AlphaFair, Objective, ProportionalFair, QoS, SumRate
-from gfm_ra.inference.architecture import Architecture, EstimatorSizes
 from gfm_ra.inference.comparison import EFFORTS, REFINEMENT_ITERATIONS, Effort, compared, draws_of
+from gfm_ra.inference.network.architecture import Architecture, EstimatorSizes
+from gfm_ra.inference.network.unrolled import UnrolledNetwork, noise
 from gfm_ra.inference.prompts import prompt_of
-from gfm_ra.inference.unrolled import UnrolledNetwork, noise
 from gfm_ra.rates import spectral_efficiency
 from gfm_ra.solvers import full_reuse, wmmse
 

@@ -7,8 +7,8 @@ import gfm_ra
 from gfm_ra.exact import optimum
 from gfm_ra.goals import AlphaFair, ProportionalFair, QoS, SumRate, Weighted
 from gfm_ra.inference.proven import improved
-from gfm_ra.solvers.certificate import scale_of, utility_of
-from tests.gfm_ra.solvers.test_exact import networks
+from gfm_ra.solvers.proofs.certificate import scale_of, utility_of
+from tests.gfm_ra.solvers.proofs.test_exact import networks
 
 GOALS = [SumRate(), ProportionalFair(), QoS(), AlphaFair(0.5), AlphaFair(2.0)]
 

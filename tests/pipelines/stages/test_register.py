@@ -22,8 +22,8 @@ from components.training.checkpoint import CONFIG_NAME, MODEL_NAME, ModelCard, l
 from components.training.worlds.config import WorldsConfig
 from components.training.worlds.folder import save_unrolled
 from gfm_ra.goals import OBJECTIVES, AlphaFair, Objective, ProportionalFair, QoS, SumRate, Weighted
+from gfm_ra.inference.network.unrolled import UnrolledNetwork as CompiledNetwork
 from gfm_ra.inference.noise import noise
-from gfm_ra.inference.unrolled import UnrolledNetwork as CompiledNetwork
 from pipelines.registry import aliases, pyfunc_program, versions
 from pipelines.runtime import paths, runs
 from pipelines.runtime.provenance import dvc_hash

@@ -10,7 +10,7 @@ from components.model.unrolled import packaged
 from components.model.unrolled.network import UnrolledConfig, UnrolledNetwork
 from components.model.unrolled.single_draw import SEED, SingleDraw, SingleDrawOfGoal
 from gfm_ra.goals import ProportionalFair, QoS
-from gfm_ra.inference import unrolled
+from gfm_ra.inference.network import unrolled
 from gfm_ra.inference.noise import noise
 from gfm_ra.inference.prompts import prompt_of
 

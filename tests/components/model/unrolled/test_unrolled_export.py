@@ -15,8 +15,8 @@ from components.model.export import AGREEMENT, export_onnx
 from components.model.unrolled import packaged
 from components.model.unrolled.network import UnrolledNetwork
 from gfm_ra.goals import AlphaFair, Objective, ProportionalFair, QoS, SumRate, Weighted
-from gfm_ra.inference import unrolled
 from gfm_ra.inference.names import INPUT, NOISE_INPUT, OUTPUT, PROMPT_INPUTS
+from gfm_ra.inference.network import unrolled
 from gfm_ra.inference.prompts import Prompt
 from tests.exported import export_once, lively_unrolled
 

@@ -18,7 +18,7 @@ from components.training.adaptation.samples import FewSamplesConfig
 from components.training.adaptation.utility import OwnUtility
 from gfm_ra.errors import InputError
 from gfm_ra.goals import AlphaFair
-from gfm_ra.inference import unrolled
+from gfm_ra.inference.network import unrolled
 from gfm_ra.inference.noise import noise
 from gfm_ra.inference.prompts import prompt_of
 from gfm_ra.weights import catalogue

@@ -14,7 +14,7 @@ from gfm_ra.inference.prompts import prompt_of
 from gfm_ra.inference.sparse.passes import SparsePass
 from gfm_ra.rates import spectral_efficiency
 from gfm_ra.solvers import sparse
-from gfm_ra.solvers.certificate import scale_of
+from gfm_ra.solvers.proofs.certificate import scale_of
 from gfm_ra.solvers.sparse_bounds import upper
 
 GOALS = [SumRate(), ProportionalFair(), QoS(), AlphaFair(0.5), AlphaFair(2.0)]

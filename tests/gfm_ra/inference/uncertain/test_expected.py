@@ -12,10 +12,10 @@ from components.channel.worlds.distribution import WorldDistribution
 from components.model.unrolled import packaged
 from components.model.unrolled.estimate import view
 from gfm_ra.goals import Objective, ProportionalFair, QoS, SumRate
-from gfm_ra.inference.contract import Contract
+from gfm_ra.inference.network.contract import Contract
+from gfm_ra.inference.network.unrolled import ENERGY_EFFICIENCY, UNCERTAINTY, UnrolledNetwork
 from gfm_ra.inference.uncertain.expected import SAMPLES
 from gfm_ra.inference.uncertain.posterior import Posterior, posterior
-from gfm_ra.inference.unrolled import ENERGY_EFFICIENCY, UNCERTAINTY, UnrolledNetwork
 from gfm_ra.rates import spectral_efficiency
 from gfm_ra.solvers import energy_efficient
 from gfm_ra.units import to_gain

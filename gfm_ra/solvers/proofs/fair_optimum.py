@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from gfm_ra.goals import RATE_FLOOR, AlphaFair, Objective, ProportionalFair
-from gfm_ra.solvers.certificate import plain_of, utility_of, weights_of
+from gfm_ra.solvers.proofs.certificate import plain_of, utility_of, weights_of
 
 _LN_2 = np.log(2.0)
 _SLOW = -10.0

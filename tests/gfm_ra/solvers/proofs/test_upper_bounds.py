@@ -7,8 +7,8 @@ from gfm_ra.bounds import bounds, upper
 from gfm_ra.exact import optimum
 from gfm_ra.goals import ProportionalFair, SumRate
 from gfm_ra.solvers import wmmse
-from gfm_ra.solvers.certificate import utility_of
-from tests.gfm_ra.solvers.test_exact import GOALS, networks, strong, weighted
+from gfm_ra.solvers.proofs.certificate import utility_of
+from tests.gfm_ra.solvers.proofs.test_exact import GOALS, networks, strong, weighted
 
 
 @pytest.mark.parametrize("goal", GOALS, ids=repr)

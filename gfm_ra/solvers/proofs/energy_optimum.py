@@ -11,9 +11,9 @@ import numpy as np
 
 from gfm_ra.energy import EnergyEfficiency, energy_goal
 from gfm_ra.goals import Objective, Weighted
-from gfm_ra.solvers.branch_and_bound import Aim, Allowance, Shape, search
-from gfm_ra.solvers.certificate import utility_of, weights_of
 from gfm_ra.solvers.energy_efficiency import energy_efficient
+from gfm_ra.solvers.proofs.branch_and_bound import Aim, Allowance, Shape, search
+from gfm_ra.solvers.proofs.certificate import utility_of, weights_of
 
 _STARTS, _ROUNDS, _STEPS = 30, 12, 60
 _LN_2 = np.log(2.0)

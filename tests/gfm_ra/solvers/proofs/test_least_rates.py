@@ -6,7 +6,7 @@ import pytest
 from gfm_ra.exact import feasible, max_min, optimum
 from gfm_ra.goals import QoS
 from gfm_ra.rates import spectral_efficiency
-from tests.gfm_ra.solvers.test_exact import networks
+from tests.gfm_ra.solvers.proofs.test_exact import networks
 
 
 def radius(gain, rates):

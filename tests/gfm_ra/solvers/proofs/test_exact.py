@@ -10,7 +10,7 @@ from gfm_ra.exact import optimum
 from gfm_ra.goals import AlphaFair, ProportionalFair, QoS, SumRate, Weighted
 from gfm_ra.rates import spectral_efficiency
 from gfm_ra.solvers import wmmse
-from gfm_ra.solvers.certificate import scale_of, utility_of
+from gfm_ra.solvers.proofs.certificate import scale_of, utility_of
 
 GOALS = [
     SumRate(),

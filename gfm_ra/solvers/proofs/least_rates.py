@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from gfm_ra.rates import spectral_efficiency
-from gfm_ra.solvers.optimum import known_gains
+from gfm_ra.solvers.proofs.optimum import known_gains
 
 _HALVINGS = 100
 _ROUNDING = 1e-10

@@ -7,8 +7,8 @@ import numpy as np
 from gfm_ra.energy import energy_goal
 from gfm_ra.goals import AlphaFair, Objective, ProportionalFair, QoS, SumRate
 from gfm_ra.network import Network
-from gfm_ra.solvers import energy_optimum, fair_optimum
-from gfm_ra.solvers.branch_and_bound import (
+from gfm_ra.solvers.proofs import energy_optimum, fair_optimum
+from gfm_ra.solvers.proofs.branch_and_bound import (
     MOST_LINKS,
     Aim,
     Allowance,
@@ -16,7 +16,7 @@ from gfm_ra.solvers.branch_and_bound import (
     deadline,
     search,
 )
-from gfm_ra.solvers.certificate import Certificate, plain_of, scale_of, utility_of, weights_of
+from gfm_ra.solvers.proofs.certificate import Certificate, plain_of, scale_of, utility_of, weights_of
 from gfm_ra.solvers.weighted_mmse import wmmse
 
 SEARCHED, FAIR_SEARCHED = 12, 5
@@ -43,7 +43,7 @@ def optimum(
     """The best powers for gain [..., K, K], linear, to a tolerance, and the proof that none are better.
 
     goal: sum rate unless given; any of the package, weighted or not. tolerance: largest `Certificate.gap`, in the unit
-    that `gfm_ra.solvers.certificate.scale_of` says. time_limit_s, most_boxes: of the call, and of each network; where
+    that `certificate.scale_of` says. time_limit_s, most_boxes: of the call, and of each network; where
     one of them ends the search, the bounds reached by then are answered. initial_power: [..., K], powers to begin with
     instead of WMMSE's. threads: all cores unless given; answers do not depend on it unless time runs out. cut: whether
     a single network is cut into parts for threads; otherwise it gets the answer that it would get among others.

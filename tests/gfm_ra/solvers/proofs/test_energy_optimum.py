@@ -11,8 +11,8 @@ from gfm_ra.energy import EnergyEfficiency
 from gfm_ra.exact import optimum
 from gfm_ra.goals import Weighted
 from gfm_ra.solvers import energy_efficient
-from gfm_ra.solvers.certificate import utility_of
-from tests.gfm_ra.solvers.test_exact import networks
+from gfm_ra.solvers.proofs.certificate import utility_of
+from tests.gfm_ra.solvers.proofs.test_exact import networks
 
 GOALS = [EnergyEfficiency(0.5), EnergyEfficiency(0.05, 0.8), EnergyEfficiency(0.5, kind="weighted-sum")]
 LEVELS = {1: 2000, 2: 160, 3: 40}

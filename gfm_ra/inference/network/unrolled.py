@@ -13,9 +13,9 @@ from gfm_ra.core import loader
 from gfm_ra.core.loader import address
 from gfm_ra.errors import InputError
 from gfm_ra.goal_family import Numbers
-from gfm_ra.inference.architecture import Architecture, sizes_of
-from gfm_ra.inference.contract import NOTHING, Contract
-from gfm_ra.inference.network_task import Estimator, Layer, NetworkTask, Round, Step
+from gfm_ra.inference.network.architecture import Architecture, sizes_of
+from gfm_ra.inference.network.contract import NOTHING, Contract
+from gfm_ra.inference.network.network_task import Estimator, Layer, NetworkTask, Round, Step
 from gfm_ra.inference.noise import noise
 from gfm_ra.inference.prompts import Prompt
 from gfm_ra.solvers.threads import spread

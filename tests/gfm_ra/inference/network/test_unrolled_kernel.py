@@ -20,9 +20,9 @@ from components.training.worlds.goals import GoalMixture
 from components.training.worlds.reports import ReportMixture
 from gfm_ra.core import loader, objects
 from gfm_ra.errors import InputError
-from gfm_ra.inference.contract import Contract as Told
+from gfm_ra.inference.network.contract import Contract as Told
+from gfm_ra.inference.network.unrolled import UnrolledNetwork, noise, read
 from gfm_ra.inference.prompts import Prompt
-from gfm_ra.inference.unrolled import UnrolledNetwork, noise, read
 
 SIZES = (
     UnrolledConfig(),

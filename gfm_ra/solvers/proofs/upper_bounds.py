@@ -6,10 +6,10 @@ import numpy as np
 
 from gfm_ra.energy import energy_goal
 from gfm_ra.goals import Objective, SumRate
-from gfm_ra.solvers import energy_optimum, fair_optimum
-from gfm_ra.solvers.branch_and_bound import search
-from gfm_ra.solvers.certificate import plain_of, weights_of
-from gfm_ra.solvers.optimum import aim_of, allowance_of, flat_goal, known_gains
+from gfm_ra.solvers.proofs import energy_optimum, fair_optimum
+from gfm_ra.solvers.proofs.branch_and_bound import search
+from gfm_ra.solvers.proofs.certificate import plain_of, weights_of
+from gfm_ra.solvers.proofs.optimum import aim_of, allowance_of, flat_goal, known_gains
 from gfm_ra.solvers.weighted_mmse import wmmse
 
 GROUP = 4

@@ -1,0 +1,1 @@
+"""The unrolled network in the compiled core: its sizes, weights and passes."""
