@@ -114,6 +114,8 @@ class Allocator:
             raise ValueError(f"allocate: effort must be one of {', '.join(EFFORTS)}, got {effort!r}")
         if isinstance(network, SparseNetwork) and network.far is None and network.links <= _MATRIX_LINKS:
             network = Network(network.dense_gain(), transmit_power_w=network.transmit_power_w)
+        if isinstance(network, Network) and network.limits is not None:
+            raise ValueError("allocate: bands, limits and budgets are not answered yet")
         shape = (*network.shape, network.links)
         chosen = goal_of(
             (self.objective or SumRate.name) if goal is None else goal,

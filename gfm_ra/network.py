@@ -8,6 +8,7 @@ import numpy as np
 from gfm_ra.core.survey import Survey, survey
 from gfm_ra.gains.full_powers import full_powers, positive
 from gfm_ra.gains.partial import limits_of_unknown, uncertainties
+from gfm_ra.gains.power_limits import PowerLimits, power_limits
 from gfm_ra.gains.sparse_network import from_edges
 from gfm_ra.units import LARGEST_GAIN, db_to_linear, linear_to_db
 
@@ -17,10 +18,12 @@ ORIENTATIONS: tuple[Orientation, ...] = get_args(Orientation)
 
 
 class Network:
-    """Gains of one network, [K, K], or of several of the same size, [..., K, K].
+    """Gains of one network, [K, K], or of several of the same size, [..., K, K]; of F bands, [..., F, K, K].
 
     Row = receiver, column = transmitter; the diagonal holds the links' own gains. Gains are in units of noise at full
     power: what the receiver gets from that transmitter at full power, divided by the receiver's noise. NaN = unknown.
+    With bands, noise is that of the band, and full power is all of it in that band: powers are [..., F, K], parts of
+    full power whose sum over bands is limited; a link's rate is the sum over bands.
     """
 
     from_edges = staticmethod(from_edges)
@@ -35,8 +38,12 @@ class Network:
         transmit_power_dbm: Any = None,  # noqa: ANN401
         uncertainty_db: Any = None,  # noqa: ANN401
         at_most_db: Any = None,  # noqa: ANN401
+        bands: bool = False,
         limit: Any = None,  # noqa: ANN401
+        band_limit: Any = None,  # noqa: ANN401
         groups: Any = None,  # noqa: ANN401
+        group_limit: Any = None,  # noqa: ANN401
+        exclusive: Any = None,  # noqa: ANN401
     ) -> None:
         """A network of linear gains or of gains in dB.
 
@@ -52,13 +59,20 @@ class Network:
             at_most_db: what an unknown gain is at most, in dB over noise, [..., K, K]: a receiver that reports its
                 strongest transmitters says that of the others. NaN or inf where nothing is known; must be that where
                 the gain itself is known.
-            limit: largest allowed part of full power per link; only 1 is possible so far.
-            groups: links that share a budget; not possible so far.
+            bands: whether the gains are [..., F, K, K], of F bands.
+            limit: largest part of full power of each link, over all bands; one number or [..., K] in [0, 1].
+            band_limit: the same in each band; one number or [..., F, K].
+            groups: links that share a budget, as the users of a base station: the number of each link's group, [K],
+                -1 for none, or lists of links.
+            group_limit: largest sum of the powers of a group over its links and bands, in units of a link's full
+                power; one number or [..., G], 1 unless given. Links of a group have the same full power.
+            exclusive: links that share a receiver or a transmitter orthogonally, given as `groups`: at most one of
+                them has power in each band.
 
         Raises:
             ValueError: not exactly one of the gains is given, or they are not real numbers of that shape, infinite,
-                negative (linear) or unknown on the diagonal; powers that do not fit; an unknown orientation; limits
-                below 1 or groups; uncertainties or limits of unknown gains that do not fit.
+                negative (linear) or unknown on the diagonal; powers that do not fit; an unknown orientation;
+                uncertainties, limits of unknown gains, or limits of powers that do not fit.
         """
         if (gain is None) == (gain_db is None):
             raise ValueError("network: give either gain (linear) or gain_db (dB over noise)")
@@ -74,8 +88,11 @@ class Network:
         self._values = values
         self.survey = survey(values, self.given_db)
         _check_gains(values, self.given_db, self.survey)
-        _check_not_possible_yet(limit, groups)
-        self.transmit_power_w = full_powers(transmit_power_w, transmit_power_dbm, values.shape[:-1])
+        self.bands = _bands(bands, values)
+        powers = (*self.shape, self.links)
+        self.transmit_power_w = full_powers(transmit_power_w, transmit_power_dbm, powers)
+        self.limits = power_limits(powers, self.bands, limit, band_limit, groups, group_limit, exclusive)
+        _check_same_transmitter(self.transmit_power_w, groups, self.limits)
         self.uncertainty_db = uncertainties(uncertainty_db, values, turned)
         self.at_most_db = limits_of_unknown(at_most_db, values, turned)
 
@@ -87,7 +104,7 @@ class Network:
     @property
     def shape(self) -> tuple[int, ...]:
         """Leading dimensions: () for a single network."""
-        return self._values.shape[:-2]
+        return self._values.shape[: -2 if self.bands is None else -3]
 
     @property
     def is_uncertain(self) -> bool:
@@ -107,24 +124,27 @@ class Network:
         return linear_to_db(self._values)
 
     def __getitem__(self, index: slice) -> "Network":
-        """Some of several networks that lie in one row, [B, K, K]."""
+        """Some of several networks that lie in one row, [B, K, K] or [B, F, K, K]."""
         return self._with(lambda array, _: array[index])
 
     def flattened(self) -> "Network":
-        """The same networks in one row, [B, K, K]."""
-        return self._with(lambda array, trailing: array.reshape(-1, *array.shape[-trailing:]))
+        """The same networks in one row, [B, K, K] or [B, F, K, K]."""
+        count = int(np.prod(self.shape))
+        return self._with(lambda array, trailing: array.reshape(count, *array.shape[-trailing:]))
 
     def _with(self, change: Callable[[np.ndarray, int], np.ndarray]) -> "Network":
-        """A network of changed arrays; `change` gets each one, and how many of its dimensions are links."""
+        """A network of changed arrays; `change` gets each one, and how many of its dimensions are links or bands."""
         part = object.__new__(Network)
-        part.given_db, part._values = self.given_db, change(self._values, 2)
+        gains = 2 if self.bands is None else 3
+        part.given_db, part._values, part.bands = self.given_db, change(self._values, gains), self.bands
         same = part._values.size == self._values.size
         part.survey = self.survey if same else survey(part._values, part.given_db)
         power = self.transmit_power_w
         part.transmit_power_w = None if power is None else change(power, 1)
         for name in ("uncertainty_db", "at_most_db"):
             array = getattr(self, name)
-            setattr(part, name, None if array is None else change(array, 2))
+            setattr(part, name, None if array is None else change(array, gains))
+        part.limits = None if self.limits is None else self.limits.changed(change)
         return part
 
     def __len__(self) -> int:
@@ -134,7 +154,8 @@ class Network:
     def __repr__(self) -> str:
         """Size and unit."""
         count = int(np.prod(self.shape))
-        return f"Network({count} x {self.links} links, given {'in dB' if self.given_db else 'linear'})"
+        bands = "" if self.bands is None else f" in {self.bands} bands"
+        return f"Network({count} x {self.links} links{bands}, given {'in dB' if self.given_db else 'linear'})"
 
 
 def network_from_channel(
@@ -215,11 +236,30 @@ def _place(wrong: np.ndarray) -> str:
     return f"{link}" + (f" of network {', '.join(map(str, network))}" if network else "")
 
 
-def _check_not_possible_yet(limit: object, groups: object) -> None:
-    if limit is not None and not np.all(np.asarray(limit) == 1):
-        raise ValueError("network: limits other than 1, full power, are not possible yet")
-    if groups is not None:
-        raise ValueError("network: budgets of groups are not possible yet")
+def _bands(bands: bool, values: np.ndarray) -> int | None:
+    """F of gains [..., F, K, K]; None where there are no bands."""
+    if not isinstance(bands, bool | np.bool_):
+        raise ValueError(
+            f"network: bands says whether gains are [..., F, K, K]: True or False, not {bands!r}"
+        )
+    if not bands:
+        return None
+    if values.ndim < 3 or values.shape[-3] == 0:
+        raise ValueError(f"network: with bands, gains must be [..., F, K, K], got shape {list(values.shape)}")
+    return values.shape[-3]
+
+
+def _check_same_transmitter(
+    full_power_w: np.ndarray | None, groups: object, limits: PowerLimits | None
+) -> None:
+    if full_power_w is None or groups is None or limits is None:
+        return
+    for number in range(limits.groups):
+        powers = full_power_w[..., limits.group == number]
+        if (powers != powers[..., :1]).any():
+            raise ValueError(
+                f"network: links of group {number} differ in full power: a budget is in units of their common one"
+            )
 
 
 def _required(name: str, watts: object, dbm: object, shape: tuple[int, ...]) -> np.ndarray:

@@ -71,8 +71,6 @@ def test_dbm_and_watts_are_the_same_power() -> None:
         ({"gain": [[1.0, 2.0], [0.0, np.nan]]}, "link 1 itself is unknown"),
         ({"gain_db": [[300.0, 0.0], [0.0, 20.0]]}, "are these linear"),
         ({"gain": GAIN, "orientation": "columns"}, "rows-are-receivers"),
-        ({"gain": GAIN, "limit": 0.5}, "not possible yet"),
-        ({"gain": GAIN, "groups": [[0, 1]]}, "not possible yet"),
         ({"gain": GAIN, "transmit_power_w": [1.0, 2.0, 3.0]}, "one per link"),
         ({"gain": GAIN, "transmit_power_w": 0.0}, "positive"),
         ({"gain": GAIN, "transmit_power_w": 1.0, "transmit_power_dbm": 30.0}, "not both"),
