@@ -3,14 +3,15 @@
     python -m benchmarks.robustness --out robustness.json    # minutes
     python -m benchmarks.robustness --goals qos --count 5
 
-Networks of D18 with 20 links at its density. Methods are torch forms, so that gradients pass through them: one pass of
-the packaged network; the same ended by 20 WMMSE iterations, as effort fast ends (of one draw); and 20 WMMSE iterations
-from full power. Disturbances (`benchmarks.disturbances`): every gain wrong within +-1 or +-3 dB, by chance or by
-projected gradient ascent on the loss; one gain wrong by 30 dB, the mean and the worst over all gains and both signs;
-one link that reports nothing, its row and column unknown but for its own gain, the mean and the worst over all links.
-With unknown gains the network answers in one pass, and WMMSE takes the 75 % quantile of the known ones. Loss: of the
-score at the true gains, in percent of the same method's without disturbance; sum rate, geometric mean of rates, QoS
-utility above that of a silent network. Intervals: 95 %, over networks.
+Networks of D18 with 20 links at its density. Methods are torch forms, so that gradients pass through them: one pass
+of the packaged network; the same told that every gain is off by up to 3 dB, as a standard deviation; the same,
+untold, ended by 20 WMMSE iterations, as effort fast ends (of one draw); and 20 WMMSE iterations from full power.
+Disturbances (`benchmarks.disturbances`): every gain wrong within +-1 or +-3 dB, by chance or by projected gradient
+ascent on the loss; one gain wrong by 30 dB, the mean and the worst over all gains and both signs; one link that
+reports nothing, its row and column unknown but for its own gain, the mean and the worst over all links. With unknown
+gains the network answers in one pass, and WMMSE takes the 75 % quantile of the known ones. Loss: of the score at the
+true gains, in percent of the same method's without disturbance; sum rate, geometric mean of rates, QoS utility above
+that of a silent network. Intervals: 95 %, over networks.
 """
 
 import argparse
@@ -37,8 +38,9 @@ from components.intervals import Interval, ratio_of_means
 from components.model.conditioning import goals_of
 from components.model.rates import spectral_efficiency
 from components.model.unrolled import packaged
+from components.model.unrolled.consequences import Contract
 from components.model.unrolled.network import UnrolledNetwork
-from components.model.unrolled.single_draw import SingleDraw
+from components.model.unrolled.single_draw import SingleDraw, first_draw
 from gfm_ra.errors import InputError, UserError, one_line
 from gfm_ra.goals import OBJECTIVES, Objective, ProportionalFair, QoS, by_name
 from gfm_ra.inference.comparison import REFINEMENT_ITERATIONS
@@ -46,7 +48,8 @@ from gfm_ra.units import db_to_linear, to_gain_db
 from gfm_ra.weights import catalogue
 
 SCENARIO, LINKS, NETWORKS, SEED = "D18", 20, 50, 1
-METHODS = PASS, FAST, WMMSE = "one pass", "pass and WMMSE", "WMMSE"
+METHODS = PASS, TOLD, FAST, WMMSE = "one pass", "one pass, told", "pass and WMMSE", "WMMSE"
+TOLD_DB = 3.0 / 3.0**0.5  # standard deviation of errors uniform within +-3 dB
 NONE = "none"
 
 
@@ -88,6 +91,12 @@ def methods_of(goal: Objective, network: UnrolledNetwork) -> dict[str, Method]:
         goals = goals_of(goal, len(gain_db), gain_db.shape[-1])
         return model(gain_db.float(), goals, hidden).double()
 
+    def told(gain_db: Tensor, hidden: Tensor | None) -> Tensor:
+        goals = goals_of(goal, len(gain_db), gain_db.shape[-1])
+        contract = Contract(uncertainty_db=torch.full_like(gain_db, TOLD_DB, dtype=torch.float32))
+        given = gain_db.float()
+        return network(given, goals, first_draw(given), hidden, contract=contract).power.squeeze(-1).double()
+
     def fast(gain_db: Tensor, hidden: Tensor | None) -> Tensor:
         power = one_pass(gain_db, hidden)
         if hidden is not None:
@@ -101,7 +110,7 @@ def methods_of(goal: Objective, network: UnrolledNetwork) -> dict[str, Method]:
             gain = torch.from_numpy(fill_quantile(gain.numpy(), hidden.numpy()))
         return wmmse(gain, goal, iterations=REFINEMENT_ITERATIONS)
 
-    return {PASS: one_pass, FAST: fast, WMMSE: classical}
+    return {PASS: one_pass, TOLD: told, FAST: fast, WMMSE: classical}
 
 
 def worth_of(goal: Objective) -> Worth:
@@ -161,7 +170,7 @@ def main(words: list[str] | None = None) -> None:
     parser.add_argument("--model", help="packaged weights or a folder of such (default: the newest)")
     parser.add_argument("--count", type=int, default=NETWORKS, help="networks (50)")
     parser.add_argument("--goals", nargs="+", choices=OBJECTIVES, default=OBJECTIVES, help="all three")
-    parser.add_argument("--methods", nargs="+", choices=METHODS, default=METHODS, help="all three")
+    parser.add_argument("--methods", nargs="+", choices=METHODS, default=METHODS, help="all of them")
     parser.add_argument("--out", type=Path, help="the rows as JSON")
     given = parser.parse_args(words)
     if given.count < 2:

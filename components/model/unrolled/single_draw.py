@@ -30,10 +30,14 @@ class SingleDraw(nn.Module):
         link_mask: Tensor | None = None,
     ) -> Tensor:
         """Map gain_db [B, K, K] to power [B, K] in [0, 1]; masks as in `UnrolledNetwork.forward`."""
-        batch, links, _ = gain_db.shape
-        drawn = torch.from_numpy(noise(SEED, 1, links).copy()).to(gain_db.device)  # [1, K, 2]
-        given = drawn.transpose(0, 1).expand(batch, -1, -1, -1)  # [B, K, 1, 2]
-        return self.network(gain_db, goals, given, edge_mask, link_mask).power.squeeze(-1)
+        return self.network(gain_db, goals, first_draw(gain_db), edge_mask, link_mask).power.squeeze(-1)
+
+
+def first_draw(gain_db: Tensor) -> Tensor:
+    """Noise of the first draw for gains [B, K, K], [B, K, 1, 2]."""
+    batch, links, _ = gain_db.shape
+    drawn = torch.from_numpy(noise(SEED, 1, links).copy()).to(gain_db.device)  # [1, K, 2]
+    return drawn.transpose(0, 1).expand(batch, -1, -1, -1)
 
 
 class SingleDrawOfGoal(nn.Module):
