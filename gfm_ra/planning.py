@@ -11,6 +11,8 @@ import numpy as np
 from gfm_ra.allocator import Allocator
 from gfm_ra.inference.allocation import Allocation
 from gfm_ra.inference.comparison import Effort
+from gfm_ra.inference.network.unrolled import UNCERTAINTY, UnrolledNetwork
+from gfm_ra.inference.uncertain.expected import mean_rates
 from gfm_ra.measurements.expected import estimated_gains_db, expected_rates
 from gfm_ra.measurements.measured import Measured
 from gfm_ra.network import Network
@@ -52,8 +54,9 @@ def plan(
 ) -> Plan:
     """Powers for a measured network.
 
-    Rates are means over networks drawn from the measurements, the same ones before and after:
-    `gfm_ra.measurements.expected`.
+    Rates are means over networks that fit the measurements, the same ones before and after: drawn from what the
+    allocator's network says that the gains may be, or, where it knows nothing of uncertain gains, from the reported
+    gains alone, `gfm_ra.measurements.expected`.
 
     Args:
         allocator: what sets the powers: `gfm_ra.load()`.
@@ -69,7 +72,7 @@ def plan(
     today = measured.today
     powers = [power, np.ones_like(power)]
     powers += [] if today is None else [np.broadcast_to(today, power.shape)]
-    rate, rate_full, *rate_today = expected_rates(network, np.stack(powers), DRAWS)  # [R, K] each
+    rate, rate_full, *rate_today = _rates(allocator, network, np.stack(powers))  # [R, K] each
     power_dbm = measured.full_dbm + linear_to_db(power)
     return Plan(
         measured,
@@ -82,6 +85,14 @@ def plan(
         tuple(map(str, np.atleast_1d(answer.source))),
         (*notes, *answer.notes),
     )
+
+
+def _rates(allocator: Allocator, network: Network, powers: np.ndarray) -> np.ndarray:
+    """Expected rates of powers [P, R, K], [P, R, K]."""
+    model = allocator.network
+    if network.is_uncertain and isinstance(model, UnrolledNetwork) and UNCERTAINTY in model.knows:
+        return mean_rates(model, network, powers, DRAWS)
+    return expected_rates(network, powers, DRAWS)
 
 
 def _answer(allocator: Allocator, network: Network, **question: Any) -> tuple[Allocation, list[str]]:  # noqa: ANN401

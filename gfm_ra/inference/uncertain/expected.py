@@ -17,6 +17,7 @@ from gfm_ra.inference.network.unrolled import UnrolledNetwork
 from gfm_ra.inference.noise import noise
 from gfm_ra.inference.prompts import part_of, prompt_of
 from gfm_ra.inference.uncertain.posterior import Posterior, posterior
+from gfm_ra.network import Network
 from gfm_ra.rates import spectral_efficiency
 from gfm_ra.solvers.energy_efficiency import energy_efficient
 from gfm_ra.solvers.stochastic_mmse import stochastic_wmmse
@@ -74,6 +75,26 @@ def expected(
         aim = part_of(goal, rows.start, rows.stop)
         parts.append(_answered(model, gain[rows], some, aim, effort, seed, first_index + begin, threads))
     return ExpectedAnswers(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+
+
+def mean_rates(
+    model: UnrolledNetwork, network: Network, powers: np.ndarray, count: int, seed: int = 0
+) -> np.ndarray:
+    """Mean rates of powers [P, R, K] over samples of what the model says that uncertain gains may be, [P, R, K].
+
+    network: R networks, leading dimensions in one row; count: samples, the same ones for all powers.
+    """
+    flat = network.flattened()
+    found = np.empty(powers.shape)
+    step = max(1, _PART_GAINS // (count * flat.links**2))
+    for begin in range(0, len(flat), step):
+        some = flat[begin : begin + step]
+        known = posterior(model, some.gain, Contract(some.uncertainty_db, some.at_most_db))
+        samples = known.samples(count, seed).astype(np.float64)  # [S, B, K, K]
+        for mean, power in zip(found, powers, strict=True):
+            part = np.broadcast_to(power[begin : begin + step], samples.shape[:-1])
+            mean[begin : begin + step] = spectral_efficiency(part, samples).mean(0)
+    return found
 
 
 def _answered(

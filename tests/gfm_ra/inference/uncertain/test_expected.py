@@ -14,7 +14,7 @@ from components.model.unrolled.estimate import view
 from gfm_ra.goals import Objective, ProportionalFair, QoS, SumRate
 from gfm_ra.inference.network.contract import Contract
 from gfm_ra.inference.network.unrolled import ENERGY_EFFICIENCY, UNCERTAINTY, UnrolledNetwork
-from gfm_ra.inference.uncertain.expected import SAMPLES
+from gfm_ra.inference.uncertain.expected import SAMPLES, mean_rates
 from gfm_ra.inference.uncertain.posterior import Posterior, posterior
 from gfm_ra.rates import spectral_efficiency
 from gfm_ra.solvers import energy_efficient
@@ -107,6 +107,15 @@ def test_more_effort_is_never_worse_on_the_samples(allocator: gfm_ra.Allocator, 
     assert {str(name).partition(", ")[2] for name in balanced.source} == {"expected"}
     assert np.isfinite(balanced.rate).all()
     assert any("means over 32 samples" in note for note in balanced.notes)
+
+
+def test_rates_of_any_powers_are_those_that_answers_tell(allocator: gfm_ra.Allocator) -> None:
+    assert isinstance(allocator.network, UnrolledNetwork)
+    answer = allocator.allocate(network())
+    powers = np.stack([answer.power, np.ones_like(answer.power)])
+    rates = mean_rates(allocator.network, network(), powers, SAMPLES["balanced"])
+    np.testing.assert_allclose(rates[0], answer.rate, rtol=1e-6)
+    assert (rates[1].sum(-1) < rates[0].sum(-1)).all()
 
 
 def test_gains_that_are_said_to_be_exact_are_answered_as_such(allocator: gfm_ra.Allocator) -> None:
