@@ -1,6 +1,6 @@
 """The references of familiarity that come with the weights: the paper's scenarios, and all networks of the training.
 
-    python -m components.evaluation.familiarity gfm_ra/weights/any-world-3
+    python -m components.evaluation.familiarity gfm_ra/weights/any-world-4
 
 Shapes: n networks, K links; gain_db [n, K, K] float32.
 """

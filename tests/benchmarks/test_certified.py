@@ -54,9 +54,9 @@ def test_both_commands(tmp_path, capsys):
     ratios.main([str(archive), "--efforts", "fast", "best", "--metrics", str(metrics)])
     kept = json.loads(metrics.read_text())
     table = kept["ratios"]["sum-rate"]
-    assert table["any-world-3 best"]["all solved"]["worst"] > 0.998
+    assert table["any-world-4 best"]["all solved"]["worst"] > 0.998
     assert table["full power"]["all solved"]["mean"] < 0.95
-    assert set(kept["ratios"]["energy-efficiency"]) == {"any-world-3 best", "solver, 1 start", "full power"}
+    assert set(kept["ratios"]["energy-efficiency"]) == {"any-world-4 best", "solver, 1 start", "full power"}
     with np.load(archive) as stored:
         gain = to_gain(stored["3/gain_db"]).astype(np.float64)
         rates = spectral_efficiency(stored["3/sum-rate/power"].astype(np.float64), gain)

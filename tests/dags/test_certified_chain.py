@@ -66,7 +66,7 @@ def test_the_set_needs_nothing_but_its_own_chain(tmp_path: Path) -> None:
     run(folder, "dvc", "repro", "dags/certified/dvc.yaml")
     kept = json.loads((folder / "metrics/certified.json").read_text())
     assert set(kept["sha256"]) == {"2", "4"}
-    best = kept["ratios"]["sum-rate"]["any-world-3 best"]["all solved"]
+    best = kept["ratios"]["sum-rate"]["any-world-4 best"]["all solved"]
     assert best["networks"] == 42
     assert best["worst"] > 0.998
     with np.load(folder / "artifacts/certified/optima.npz") as stored:

@@ -12,6 +12,7 @@ import gfm_ra
 from gfm_ra.cli.main import run
 
 SCRIPT = (sys.executable, "-c", "from gfm_ra.cli import main; main()")
+OLDER = ("--model", "any-world-3")  # knows nothing of energy efficiency
 
 
 def ask(*words: str) -> int:
@@ -104,9 +105,19 @@ def test_stdin_is_read_and_a_closed_pipe_is_no_trouble(gains: np.ndarray) -> Non
             "--energy-kind",
             "harmonic",
         ),
-        ("allocate", "g.npz", "--goal", "energy-efficiency", "--circuit-power", "1", "--effort", "fast"),
+        (
+            "allocate",
+            "g.npz",
+            "--goal",
+            "energy-efficiency",
+            "--circuit-power",
+            "1",
+            "--effort",
+            "fast",
+            *OLDER,
+        ),
         ("allocate", "g.npz", "--goal", "energy-efficiency", "--circuit-power", "1", "--alpha", "1"),
-        ("allocate", "unknown.npz", "--goal", "energy-efficiency", "--circuit-power", "1"),
+        ("allocate", "unknown.npz", "--goal", "energy-efficiency", "--circuit-power", "1", *OLDER),
         ("allocate", "g.npz", "--circuit-power", "1"),
         ("allocate", "g.npz", "--goal", "qos", "--energy-kind", "global"),
         ("allocate", "g.npz", "out.npy", "--format", "csv"),

@@ -43,12 +43,12 @@ def test_powers_are_the_library_s_by_every_road(served: Served) -> None:
     gain_db = gains(2, 6)
     expected = gfm_ra.load().allocate(gain_db=gain_db, goal="qos", min_rate=0.5).power
     one = served.post("/allocate", {"gain_db": gain_db.tolist(), "goal": "qos", "min_rate": 0.5})
-    assert one.json["model"] == "any-world-3"
+    assert one.json["model"] == "any-world-4"
     np.testing.assert_allclose(one.json["power"], expected, atol=1e-6)
     other = served.ask("POST", "/allocate?goal=qos&min_rate=0.5", npy(gain_db), content_type=NPY)
     np.testing.assert_array_equal(np.load(io.BytesIO(other.body)), expected)
     assert other.headers["content-type"] == NPY
-    assert other.headers["gfm-ra-model"] == "any-world-3"
+    assert other.headers["gfm-ra-model"] == "any-world-4"
     tensor = {"name": "gain_db", "shape": [2, 6, 6], "datatype": "FP32", "data": gain_db.tolist()}
     third = served.post(
         "/v2/models/gfm-ra/infer", {"inputs": [tensor], "parameters": {"goal": "qos", "min_rate": 0.5}}
@@ -204,7 +204,7 @@ def test_metrics_count_what_happens() -> None:
     assert 'gfm_ra_http_requests_total{method="POST",route="/allocate",status="422"} 1.0' in text
     assert 'gfm_ra_http_requests_total{method="GET",route="other",status="404"} 2.0' in text
     assert 'gfm_ra_networks_total{effort="balanced",goal="qos"} 3.0' in text
-    assert 'gfm_ra_model_info{model="any-world-3",version="3"} 1.0' in text
+    assert 'gfm_ra_model_info{model="any-world-4",version="3"} 1.0' in text
     names = re.findall(r"# TYPE (\\S+) (\\S+)", text)
     assert all(name.startswith("gfm_ra_") for name, _ in names)
     assert all(name.endswith("_total") for name, kind in names if kind == "counter")

@@ -277,7 +277,7 @@ def test_logs_are_lines_of_json(root: Path, tmp_path: Path) -> None:
     finally:
         server.end()
     first, *lines = server.log.read_text().splitlines()
-    assert first.startswith("any-world-3 at http://127.0.0.1:")
+    assert first.startswith("any-world-4 at http://127.0.0.1:")
     found = [json.loads(line) for line in lines]
     assert [(each["path"], each["status"]) for each in found if each["path"] == "/allocate"] == [
         ("/allocate", 200), ("/allocate", 400),
