@@ -9,7 +9,7 @@ from gfm_ra.goals import Objective, Weighted
 from gfm_ra.slices.admission import admitted
 from gfm_ra.slices.ascent import Best, climb
 from gfm_ra.slices.channel import Channel
-from gfm_ra.slices.goal import Sliced
+from gfm_ra.slices.goal import Sliced, share_missing
 from gfm_ra.slices.repair import Requirements
 from gfm_ra.solvers import wmmse
 from gfm_ra.solvers.proofs.least_rates import feasible
@@ -43,38 +43,70 @@ class Found(NamedTuple):
 
 def powers(gain: np.ndarray, goal: Sliced, ask: Ask, plan: Plan, seed: int, indices: np.ndarray) -> Found:
     """Powers for networks gain [B, K, K], all known; indices : [B], which key random starts."""
+    count, links, _ = gain.shape
+    if count == 0:
+        return Found(np.zeros((0, links), np.float32), np.zeros(0, dtype=object), np.zeros(0))
     channel, least = Channel(gain), goal.least
     targets, relaxation = _targets(channel.gain, least, goal)
     # A link whose least rate cannot be met counts as best effort would.
     weights = np.where((least > 0) & (targets == 0), np.maximum(goal.weights, 1.0), goal.weights)
-    aim = Sliced(goal.slices, goal.parts, np.broadcast_to(weights, targets.shape))
-    asked = np.flatnonzero(least > 0)
+    aim = Sliced(goal.slices, goal.parts, weights)
+    asked, (members, shares) = np.flatnonzero(least > 0), goal.shares
     worth = bool((goal.weights[..., asked] > 0).any())
-    required = Requirements(channel, targets, asked, *goal.shares, raises=worth)
-    best = Best(required, aim)
-    source = np.full(len(gain), "feasible", dtype=object)
+    every_share = np.broadcast_to(shares, (count, len(shares)))
+    search = _Search(Requirements(channel, targets, asked, members, every_share, worth), aim, plan.iterations)
+    search.prompts(ask, plan.prompts)
+    if plan.compared:
+        search.start(wmmse(gain, search.first_prompt, iterations=100).astype(np.float64), "wmmse")
+        search.start(np.ones_like(targets), "full-reuse")
+    drawn = uniform(seed, indices, np.arange(1, plan.random + 1), links).astype(np.float64)
+    for start in np.swapaxes(drawn, 0, 1):
+        search.start(start, "random")
+    search.drop_shares()
+    search.best.silence()
+    return Found(search.best.power.astype(np.float32), search.source, relaxation)
 
-    def from_start(start: np.ndarray, name: str) -> np.ndarray:
-        taken = best.repaired(start)
-        climbed = climb(required, aim, start, plan.iterations)
-        source[taken | best.consider(climbed.power)] = name
+
+class _Search:
+    """Starts, what they lead to, and the best of it."""
+
+    def __init__(self, required: Requirements, goal: Sliced, iterations: int) -> None:
+        self._required, self._goal, self._iterations = required, goal, iterations
+        self._starts: list[tuple[np.ndarray, str]] = []
+        self.best = Best(required, goal)
+        self.source = np.full(len(required.targets), "feasible", dtype=object)
+        rates = required.channel.rates(np.ones_like(required.targets))
+        self.first_prompt = prompt_for(goal, goal.slope(rates), rates)
+        self.best.repaired(required.least_power)
+
+    def prompts(self, ask: Ask, rounds: int) -> None:
+        """Start from what the network answers, then from its answers to the weights that the ascent ended with."""
+        prompt = self.first_prompt
+        for number in range(rounds):
+            slopes = self.start(ask(prompt).astype(np.float64), "refined")
+            if number + 1 < rounds:
+                prompt = prompt_for(self._goal, slopes, self._required.channel.rates(self.best.power))
+
+    def start(self, power: np.ndarray, name: str) -> np.ndarray:
+        """Start from powers [B, K]; returns the weights of the rates [B, K] at the end."""
+        self._starts.append((power, name))
+        taken = self.best.repaired(power)
+        climbed = climb(self._required, self._goal, power, self._iterations)
+        self.source[taken | self.best.consider(climbed.power)] = name
         return climbed.weights
 
-    best.repaired(required.least_power)
-    rates = channel.rates(np.ones_like(targets))
-    first = prompt = prompt_for(aim, aim.slope(rates), rates)
-    for number in range(plan.prompts):
-        slopes = from_start(ask(prompt).astype(np.float64), "refined")
-        if number + 1 < plan.prompts:
-            prompt = prompt_for(aim, slopes, channel.rates(best.power))
-    if plan.compared:
-        from_start(wmmse(gain, first, iterations=100).astype(np.float64), "wmmse")
-        from_start(np.ones_like(targets), "full-reuse")
-    drawn = uniform(seed, indices, np.arange(1, plan.random + 1), targets.shape[-1]).astype(np.float64)
-    for start in np.swapaxes(drawn, 0, 1):
-        from_start(start, "random")
-    best.silence()
-    return Found(best.power.astype(np.float32), source, relaxation)
+    def drop_shares(self) -> None:
+        """Start again without the shares that nothing has met: they would drive all other links to silence."""
+        rates = self._required.channel.rates(self.best.power)
+        missed = share_missing(rates, self._required.members, self._required.shares) > 0
+        rows = np.flatnonzero(missed.any(-1))
+        if not rows.size:
+            return
+        required, goal = self._required[rows].without(missed[rows]), self._goal.of(rows)
+        for power, name in self._starts:
+            found = self.best.power.copy()
+            found[rows] = climb(required, goal, power[rows], self._iterations).power
+            self.source[self.best.consider(found)] = name
 
 
 def prompt_for(goal: Sliced, slopes: np.ndarray, rates: np.ndarray) -> Weighted:

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gfm_ra.goals import RATE_FLOOR
+from gfm_ra.goals import RATE_FLOOR, AlphaFair, Objective, QoS
 from gfm_ra.slices.goal import Sliced, sums
 from gfm_ra.slices.repair import Requirements
 
@@ -44,7 +44,7 @@ class Climbed(NamedTuple):
 
 
 class Best:
-    """The best powers of B networks so far: fewest links below their target, then shares, then utility."""
+    """The best powers of B networks so far: fewest links below target, then fewest shares missed, then utility."""
 
     def __init__(self, required: Requirements, goal: Sliced) -> None:
         """Nothing yet."""
@@ -71,8 +71,11 @@ class Best:
         return better
 
     def repaired(self, power: np.ndarray) -> np.ndarray:
-        """Take powers [B, K] as they are or repaired where they are better; returns where, [B]."""
-        taken = [self.consider(each) for each in (power, *self._required.met(power))]
+        """Take powers [B, K] repaired or as they are where they are better; returns where, [B].
+
+        Of powers that are worth the same, the repaired ones are the smaller ones.
+        """
+        taken = [self.consider(each) for each in (*self._required.met(power), power)]
         return np.logical_or.reduce(taken)
 
     def silence(self) -> None:
@@ -111,8 +114,11 @@ class _Multipliers:
         self._required, self._goal = required, goal
         self._asked = required.targets > 0
         self._sinr = np.expm1(required.targets * np.log(2.0))
+        self._damping = np.ones(required.targets.shape[-1])  # [K]
+        for each, links in goal.parts:
+            self._damping[links] = _damping(each)
         self._own = np.where(self._asked, _FIRST, 0.0)  # [B, K]
-        self._share = np.full((len(self._asked), len(required.shares)), _FIRST_SHARE)  # [B, S]
+        self._share = np.full(required.shares.shape, _FIRST_SHARE)  # [B, S]
 
     def step(self, power: np.ndarray) -> np.ndarray:
         """The next powers, [B, K]."""
@@ -131,7 +137,7 @@ class _Multipliers:
         price = channel.at_transmitters(marginal / disturbance)
         with np.errstate(over="ignore", under="ignore"):
             wanted = np.where(price > 0, marginal / np.where(price > 0, price, 1.0), 1.0)
-        return np.clip(wanted, _LEAST_POWER, 1.0)
+        return np.clip(power * (wanted / power) ** self._damping, _LEAST_POWER, 1.0)
 
     def weights(self, power: np.ndarray) -> np.ndarray:
         """Weights of rates whose sum has the same derivatives at powers [B, K]."""
@@ -145,10 +151,21 @@ class _Multipliers:
         part = sums(rates, self._required.members)  # [B, S]
         wanted = self._required.shares * rates.sum(-1, keepdims=True)
         ratio = np.clip(wanted / np.maximum(part, 1e-12), 1 / _STEP, _STEP) ** _SHARE_POWER
-        return np.clip(self._share * ratio, unit / _SHARE_RANGE, unit * _SHARE_RANGE)
+        found = np.clip(self._share * ratio, unit / _SHARE_RANGE, unit * _SHARE_RANGE)
+        return np.where(self._required.shares > 0, found, 0.0)
 
     def _charged(self, slopes: np.ndarray) -> np.ndarray:
         """Slopes [B, K] with what a rate is worth for the shares, and costs them; not below 0."""
         required = self._required
         worth = (self._share[..., None] * required.members).sum(1)  # [B, K]
         return np.maximum(slopes + worth - (self._share * required.shares).sum(-1, keepdims=True), 0.0)
+
+
+def _damping(goal: Objective) -> float:
+    """Exponent of steps under a goal: slopes that fall faster than 1 / R would overshoot."""
+    match goal:
+        case AlphaFair(alpha):
+            return 1.0 / max(1.0, alpha) ** 2
+        case QoS():
+            return 0.5
+    return 1.0

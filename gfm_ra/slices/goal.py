@@ -91,7 +91,7 @@ def sums(rates: np.ndarray, links: np.ndarray) -> np.ndarray:
 
 
 def share_missing(rates: np.ndarray, links: np.ndarray, shares: np.ndarray) -> np.ndarray:
-    """What is missing to shares [S] of the sum of rates [..., K], [..., S]; 0 where it is rounding.
+    """What is missing to shares [..., S] of the sum of rates [..., K], [..., S]; 0 where it is rounding.
 
     Where nobody has a rate, all of a share is missing.
     """

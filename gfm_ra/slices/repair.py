@@ -32,8 +32,8 @@ class Requirements:
         """Requirements on networks.
 
         targets : float64 [B, K], least rates that can be met together, 0 for none; asked : [U], links of which a least
-        rate is asked at all; members, shares : bool [S, K] and [S], slices with a share; raises : whether rates above
-        the least ones may be worth something.
+        rate is asked at all; members, shares : bool [S, K] and [B, S], slices with a share, 0 where it was dropped;
+        raises : whether rates above the least ones may be worth something.
         """
         self.channel, self.targets, self.members, self.shares = channel, targets, members, shares
         self._raises, self.fixed = raises, asked
@@ -50,7 +50,7 @@ class Requirements:
     def __getitem__(self, rows: np.ndarray) -> "Requirements":
         """Those of some networks."""
         return Requirements(
-            self.channel[rows], self.targets[rows], self.fixed, self.members, self.shares, self._raises
+            self.channel[rows], self.targets[rows], self.fixed, self.members, self.shares[rows], self._raises
         )
 
     @property
@@ -59,8 +59,14 @@ class Requirements:
         return self._with_least(np.zeros_like(self.targets))
 
     def missed(self, rates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """How many links miss their target, [B], and what is missing to all shares, [B], under rates [B, K]."""
-        return below(rates, self.targets).sum(-1), share_missing(rates, self.members, self.shares).sum(-1)
+        """How many links miss their target, [B], and how many slices their share, [B], under rates [B, K]."""
+        missing = share_missing(rates, self.members, self.shares)
+        return below(rates, self.targets).sum(-1), (missing > 0).sum(-1)
+
+    def without(self, missed: np.ndarray) -> "Requirements":
+        """The same without the shares that are missed, bool [B, S]."""
+        shares = np.where(missed, 0.0, self.shares)
+        return Requirements(self.channel, self.targets, self.fixed, self.members, shares, self._raises)
 
     def met(self, power: np.ndarray) -> list[np.ndarray]:
         """Candidates [B, K] from powers [B, K] that meet the least rates, and the shares where scaling can."""
@@ -98,15 +104,14 @@ class Requirements:
     def _shared(self, power: np.ndarray) -> np.ndarray:
         """Powers [B, K] with all links outside the slices that lack scaled down as far as the shares need."""
         power = power.copy()
-        for _ in range(len(self.shares) + 1):
+        for _ in range(len(self.members) + 1):
             missing = share_missing(self.channel.rates(power), self.members, self.shares)  # [B, S]
             rows = np.flatnonzero(missing.any(-1))
             if not rows.size:
                 break
-            lacking = ((missing[rows] > 0)[..., None] & self.members).any(
-                1
-            )  # [R, K], links of slices that lack
-            power[rows] = self[rows]._scaled(power[rows], lacking)
+            short = missing[rows] > 0
+            kept = np.asarray((short[..., None] & self.members).any(1))  # [R, K], links of slices that lack
+            power[rows] = self[rows]._scaled(power[rows], kept)
         return power
 
     def _scaled(self, power: np.ndarray, kept: np.ndarray) -> np.ndarray:
@@ -118,7 +123,7 @@ class Requirements:
             middle = 0.5 * (low + high)
             tried = self._with_least(np.where(kept, power, middle[:, None] * power))
             missing = share_missing(self.channel.rates(tried), self.members, self.shares)
-            enough = ~((missing > 0) & before).any(-1)
+            enough = np.asarray(~((missing > 0) & before).any(-1))
             low, high = np.where(enough, middle, low), np.where(enough, high, middle)
             found = np.where(enough[:, None], tried, found)
         return found
