@@ -14,7 +14,7 @@ _HOMES = {
     "Allocator": "allocator", "Allocation": "inference.allocation",
     "Network": "network", "network_from_channel": "network", "SparseNetwork": "sparse_network",
     "SumRate": "goals", "ProportionalFair": "goals", "AlphaFair": "goals", "QoS": "goals", "Weighted": "goals",
-    "EnergyEfficiency": "energy",
+    "EnergyEfficiency": "energy", "Slice": "slices.slice", "SliceAnswer": "slices.status",
     "spectral_efficiency": "rates",
     "UserError": "errors", "InputError": "errors",
 }  # fmt: skip

@@ -21,5 +21,7 @@ from gfm_ra.loading import load as load
 from gfm_ra.network import Network as Network
 from gfm_ra.network import network_from_channel as network_from_channel
 from gfm_ra.rates import spectral_efficiency as spectral_efficiency
+from gfm_ra.slices.slice import Slice as Slice
+from gfm_ra.slices.status import SliceAnswer as SliceAnswer
 
 __version__: str

@@ -1,6 +1,6 @@
 """From gains to powers: the network's answer, refined and compared with classical ones by its true utility."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,19 +14,21 @@ from gfm_ra.inference import proven
 from gfm_ra.inference.allocation import Allocation, missed
 from gfm_ra.inference.answers import PowerNetwork, Question, compiled, composed
 from gfm_ra.inference.comparison import EFFORTS, Effort
+from gfm_ra.inference.given import one_network
 from gfm_ra.inference.knowledge import check_known
 from gfm_ra.inference.network.contract import Contract
 from gfm_ra.inference.network.unrolled import CIRCUIT_POWER, UnrolledNetwork
 from gfm_ra.inference.parts import together
 from gfm_ra.inference.prompts import goal_of, part_of
+from gfm_ra.inference.sliced import with_slices
 from gfm_ra.inference.uncertain.expected import SAMPLES, expected
 from gfm_ra.inference.whole_numbers import whole
 from gfm_ra.network import Network, Orientation
 from gfm_ra.notes import Remarks
+from gfm_ra.slices.slice import Slice
 
 _PART_GAINS = 2**19
 """Gains that are worked on at a time: what bounds the memory, however many networks come."""
-
 
 _MATRIX_LINKS = 64
 """Links up to which a sparse network without a far field is answered as its matrix, which is quicker there."""
@@ -77,6 +79,7 @@ class Allocator:
         first_index: int = 0,
         threads: int | None = None,
         certify: bool = False,
+        slices: Sequence[Slice] | None = None,
     ) -> Allocation:
         """Powers for one network or for many of the same size.
 
@@ -104,12 +107,14 @@ class Allocator:
             threads: as many as the work is worth unless given.
             certify: answer `gap` too, how far the utility is from a proven upper bound; exact up to 6 links, where it
                 may take some 0.1 s a network and end in better powers, and for fairness of alpha >= 1.
+            slices: groups of links with least rates, shares and goals of their own; `goal` is of the links in none,
+                the answer's `slices` says what each gets.
 
         Raises:
-            ValueError: gains, goal, numbers, weights, effort, orientation, seed, first_index or threads that do not
-                fit, or unknown gains or a foreign goal to certify; one line says what.
+            ValueError: gains, goal, numbers, weights, effort, orientation, seed, first_index, threads or slices that
+                do not fit, or unknown gains or a foreign goal to certify; one line says what.
         """
-        network = _one_network(network, gain, gain_db, orientation)
+        network = one_network(network, gain, gain_db, orientation)
         if effort not in EFFORTS:
             raise ValueError(f"allocate: effort must be one of {', '.join(EFFORTS)}, got {effort!r}")
         if isinstance(network, SparseNetwork) and network.far is None and network.links <= _MATRIX_LINKS:
@@ -128,6 +133,12 @@ class Allocator:
             amplifier_efficiency=amplifier_efficiency,
             energy_kind=energy_kind,
         )
+        if slices is not None:
+            return with_slices(
+                self.allocate, network, slices, chosen, goal is not None, effort, certify,
+                lambda: self.remarks(chosen, effort).lines(single=not network.shape),
+                seed=seed, first_index=first_index, threads=threads,
+            )  # fmt: skip
         if isinstance(network, SparseNetwork):
             from gfm_ra.inference.sparse.answers import allocation  # only where it is needed
 
@@ -274,21 +285,3 @@ class Allocator:
 
 def _extrapolated(source: np.ndarray) -> np.ndarray:
     return np.array([f"{name}, extrapolated" for name in source], dtype=object)
-
-
-def _one_network(
-    network: Network | SparseNetwork | None,
-    gain: Any,  # noqa: ANN401
-    gain_db: Any,  # noqa: ANN401
-    orientation: Orientation,
-) -> Network | SparseNetwork:
-    """The network that was given, or that of the gains that were given instead."""
-    if network is None:
-        return Network(gain, gain_db=gain_db, orientation=orientation)
-    if not isinstance(network, Network | SparseNetwork):
-        raise ValueError("allocate: give gains by name, gain= (linear) or gain_db=, or a gfm_ra.Network")
-    if gain is not None or gain_db is not None:
-        raise ValueError("allocate: give a network or gains, not both")
-    if orientation != "rows-are-receivers":
-        raise ValueError("allocate: say the orientation where the Network is made")
-    return network

@@ -37,6 +37,7 @@ def pages(metrics: Path = METRICS) -> dict[str, dict[str, str]]:
         "reliability.md": {
             "robustness": others.robustness(json.loads((metrics / "robustness.json").read_text())["rows"])
         },
+        "slices.md": {"slices": others.slices(json.loads((metrics / "slices.json").read_text())["rows"])},
         "familiarity.md": {"foreign": others.foreign(json.loads((metrics / "familiarity.json").read_text()))},
         "performance.md": {
             "certified": others.certified(json.loads((metrics / "certified.json").read_text())["ratios"]),

@@ -1,4 +1,4 @@
-"""Tables beside the suite of worlds: the optimum, joint downlink powers, robustness, familiarity."""
+"""Tables beside the suite of worlds: the optimum, joint downlink powers, slices, robustness, familiarity."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -28,6 +28,30 @@ def downlink(rows: Sequence[dict[str, Any]]) -> str:
         table.append([f"{row['fairness']:g}", row["method"], f"{row['power']:.0%}", *values, *ratios])
     told = ("mean", "5th percentile", "geometric mean")
     return markdown_table(["fairness", "method", "power", *told, *(f"{name} / rule" for name in told)], table)
+
+
+def slices(rows: Sequence[dict[str, Any]]) -> str:
+    """Networks whose least rates are met and can be, and what the eMBB slice gets over each reference."""
+    table = []
+    for row in rows:
+        shares = [f"{row[name]:.1%}" for name in ("can_be_met", "met")]
+        names = ("in_time", "in_band", "best_partition", "oracle")
+        ratios = ["{:.3f} [{:.3f}, {:.3f}]".format(*row[name]) for name in names]
+        table.append(
+            [
+                str(row["links"]),
+                f"{row['least_rate']:g}",
+                row["effort"],
+                *shares,
+                *ratios,
+                f"{row['ceiling']:.3f}",
+            ]
+        )
+    told = ("in time", "in band", "the better, 100 starts", "oracle")
+    return markdown_table(
+        ["links", "least rate", "effort", "can be met", "met", *(f"/ {name}" for name in told), "ceiling"],
+        table,
+    )
 
 
 def robustness(rows: Sequence[dict[str, Any]]) -> str:

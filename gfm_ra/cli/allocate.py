@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from gfm_ra.cli import edges, question
+from gfm_ra.cli import edges, question, slices
 from gfm_ra.cli.explain import Explanations
 from gfm_ra.cli.question import STANDARD, say, without_nan
 from gfm_ra.errors import InputError
@@ -22,6 +22,7 @@ from gfm_ra.inference.allocation import Allocation
 from gfm_ra.inference.comparison import Effort
 from gfm_ra.inference.proven import check_certifiable
 from gfm_ra.loading import load
+from gfm_ra.slices.status import notes as slice_notes
 
 _OUTPUT_FORMATS = ("csv", "tsv", "json")
 
@@ -44,6 +45,7 @@ def command(chosen: argparse.Namespace) -> int:
         asked = question.looked_at(chosen, path, gains)
         effort: Effort = chosen.effort or "balanced"
         allocator.check(goal, effort, asked.unknown > 0)
+        groups = slices.of(chosen, gains.links, asked.unknown)
         if chosen.certify:
             check_certifiable(asked.unknown, goal)
         explanations = Explanations(asked, chosen.json) if chosen.explain else None
@@ -56,20 +58,29 @@ def command(chosen: argparse.Namespace) -> int:
         answers: list[Allocation] = []
         summary = _Summary()
         seed, certify = chosen.seed or 0, bool(chosen.certify)
-        for answer in allocator.parts(asked.networks(), goal, effort, remarks, seed, certify=certify):
+        if groups:
+            parts = slices.parts(allocator, asked.networks(), groups, chosen, effort)
+        else:
+            parts = allocator.parts(asked.networks(), goal, effort, remarks, seed, certify=certify)
+        for answer in parts:
             if write is not None:
                 write(answer.power[0] if gains.single else answer.power)
             summary.add(answer)
             if explanations:
                 explanations.add(answer)
-            answers += [replace(answer, network=None)] if chosen.json else []  # gains take more than answers
-    notes = remarks.lines(gains.single)
+            # Gains take more memory than answers.
+            answers += [replace(answer, network=None)] if chosen.json or groups else []
+    told = slices.together(answers)
+    notes = [*remarks.lines(gains.single), *slice_notes(told, gains.single)]
     if chosen.json:
         found = _as_json(answers, gains.single) | {"notes": [*asked.notes, *notes]}
+        found |= {"slices": slices.as_json(told, gains.single)} if groups else {}
         print(json.dumps(found | (explanations.as_json() if explanations else {})))  # noqa: T201
     for note in notes:
         say(note)
     say(f"{out or 'stdout'}: {summary.line(gains)}")
+    if groups and not chosen.json:
+        print(slices.text(told), file=sys.stderr)  # noqa: T201
     if explanations and not chosen.json:
         print(explanations.text(), file=sys.stderr)  # noqa: T201
     return 0

@@ -97,6 +97,7 @@ def _allocate(commands: "argparse._SubParsersAction[_Parser]") -> None:
         "  gfm-ra allocate gains.csv powers.csv\n"
         "  gfm-ra allocate gains_db.xyz.csv powers.csv --db --goal qos --min-rate 0.5\n"
         "  gfm-ra allocate gains.npz powers.npz --goal proportional-fair --effort best\n"
+        "  gfm-ra allocate gains.csv --slice urllc:0-3:least_rate=1 --slice embb:4-19\n"
         "  gfm-ra allocate - --format csv < gains.csv > powers.csv",
     )  # fmt: skip
     one.add_argument("gains", metavar="FILE", help="gains, K x K or many of them; `-` reads stdin")
@@ -114,6 +115,9 @@ def _allocate(commands: "argparse._SubParsersAction[_Parser]") -> None:
     one.add_argument(
         "--certify", action="store_true", help="say how far the answer is from a proven bound of the optimum"
     )
+    one.add_argument("--slice", action="append", metavar="SLICE",
+                     help="NAME:LINKS[:KEY=VALUE...], repeatable: links from 0 like 0-3,7; keys least_rate, share, "
+                     "priority, goal; names embb, urllc, miot are presets; --goal is of the other links")  # fmt: skip
     one.add_argument("--polish", type=int, help=argparse.SUPPRESS)
     one.add_argument("--guard", action="store_true", help=argparse.SUPPRESS)
     one.set_defaults(module="allocate")

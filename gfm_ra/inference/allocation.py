@@ -9,6 +9,7 @@ import numpy as np
 from gfm_ra.goals import Objective, QoS, Weighted
 from gfm_ra.inference.prompts import selected
 from gfm_ra.network import Network
+from gfm_ra.slices.status import SliceAnswer
 from gfm_ra.units import w_to_dbm
 
 if TYPE_CHECKING:
@@ -28,7 +29,8 @@ class Allocation:
     """[...], of the goal; NaN for networks with unknown gains; the mean over samples where they are uncertain."""
     source: np.ndarray
     """[...], where the powers come from: model, refined, wmmse, energy-efficient, full-reuse or exact; "model,
-    unchecked" with unknown gains, "..., expected" with uncertain ones."""
+    unchecked" with unknown gains, "..., expected" with uncertain ones. With slices, where the iterations
+    started: refined, wmmse, full-reuse, random, or feasible, the least powers that meet all least rates."""
     below_min_rate: np.ndarray
     """[...], how many links stay below the goal's least rate; 0 for goals without one."""
     notes: tuple[str, ...] = ()
@@ -42,6 +44,8 @@ class Allocation:
     gap: np.ndarray | None = None
     """[...], how far the utility is from a proven upper bound, if asked for (`certify`): relative; for proportional
     fairness in mean log rate, for QoS relative to the utility above that of a silent network."""
+    slices: tuple[SliceAnswer, ...] = ()
+    """What every slice gets, in the order in which they were given; empty without slices."""
 
     @property
     def power_dbm(self) -> np.ndarray | None:

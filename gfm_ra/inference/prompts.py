@@ -10,6 +10,7 @@ from gfm_ra.energy import KIND_OPTION, NUMBERS, EnergyEfficiency
 from gfm_ra.extensions import goal_kind, goal_names
 from gfm_ra.goal_family import GOAL_OF_NUMBER, Numbers, numbers_of
 from gfm_ra.goals import Objective, Weighted, normalised_weights
+from gfm_ra.slices.goal import Sliced
 
 GOAL_OF_OPTION = GOAL_OF_NUMBER | dict.fromkeys((*NUMBERS, KIND_OPTION), EnergyEfficiency.name)
 """What goals are told beside their name, and the goal that each belongs to."""
@@ -106,6 +107,8 @@ def part_of(goal: Objective, begin: int, end: int) -> Objective:
 
 def selected(goal: Objective, chosen: np.ndarray) -> Objective:
     """The goal of the networks that an array of bool or of indices chooses."""
+    if isinstance(goal, Sliced):
+        return goal.of(chosen)
     if isinstance(goal, Weighted) and np.ndim(goal.weights) == 2 and len(goal.weights) > 1:
         return Weighted(goal.objective, goal.weights[chosen])
     return goal

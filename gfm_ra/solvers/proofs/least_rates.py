@@ -39,7 +39,7 @@ def feasible(gain: Any, min_rate: Any) -> Feasibility:  # noqa: ANN401 (whatever
     """
     batch, shape = known_gains(gain, "feasible")
     rates = _rates(min_rate, shape, batch.shape[-1])
-    power, met = _least_powers(batch, rates)
+    power, met = least_powers(batch, rates)
     factor, relaxed = _largest_factor(batch, rates)
     factor = np.where(met, np.maximum(factor, 1.0), np.minimum(factor, 1.0))
     power = np.where(met[:, None], power, relaxed)
@@ -68,13 +68,16 @@ def _rates(given: Any, shape: tuple[int, ...], links: int) -> np.ndarray:  # noq
     return rates
 
 
-def _least_powers(batch: np.ndarray, rates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The least powers [B, K] that meet rates [B, K], and whether they are powers [B]."""
+def needed_powers(batch: np.ndarray, rates: np.ndarray) -> np.ndarray:
+    """Powers [B, K] that meet rates [B, K] without interference: least SINRs over own gains; 0 where the rate is."""
     direct = np.diagonal(batch, axis1=-2, axis2=-1)
     with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
-        needed = np.where(
-            rates > 0.0, np.expm1(rates * np.log(2.0)) / direct, 0.0
-        )  # power without interference
+        return np.where(rates > 0.0, np.expm1(rates * np.log(2.0)) / direct, 0.0)
+
+
+def least_powers(batch: np.ndarray, rates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The least powers [B, K] that meet rates [B, K], and whether they are powers [B]."""
+    needed = needed_powers(batch, rates)
     met = np.asarray((needed <= 1.0 + _ROUNDING).all(-1))  # not where it is no number
     needed = np.where(met[:, None], needed, 0.0)
     others = batch * (1.0 - np.eye(batch.shape[-1]))
@@ -107,7 +110,7 @@ def _largest_factor(batch: np.ndarray, rates: np.ndarray) -> tuple[np.ndarray, n
     power = np.zeros_like(rates)
     for _ in range(_HALVINGS):
         middle = 0.5 * (low + high)
-        tried, met = _least_powers(batch, middle[:, None] * rates)
+        tried, met = least_powers(batch, middle[:, None] * rates)
         low, high = np.where(met, middle, low), np.where(met, high, middle)
         power = np.where(met[:, None], tried, power)
         if ((high - low) <= 1e-13 * high).all():
