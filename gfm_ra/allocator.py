@@ -20,9 +20,11 @@ from gfm_ra.inference.network.unrolled import CIRCUIT_POWER, UnrolledNetwork
 from gfm_ra.inference.parts import together
 from gfm_ra.inference.prompts import goal_of, part_of
 from gfm_ra.inference.uncertain.expected import SAMPLES, expected
+from gfm_ra.inference.under_rules import bounds_of, ruled
 from gfm_ra.inference.whole_numbers import whole
 from gfm_ra.network import Network, Orientation
 from gfm_ra.notes import Remarks
+from gfm_ra.rules.hard_rules import Rules
 
 _PART_GAINS = 2**19
 """Gains that are worked on at a time: what bounds the memory, however many networks come."""
@@ -77,6 +79,7 @@ class Allocator:
         first_index: int = 0,
         threads: int | None = None,
         certify: bool = False,
+        rules: Rules | None = None,
     ) -> Allocation:
         """Powers for one network or for many of the same size.
 
@@ -104,14 +107,16 @@ class Allocator:
             threads: as many as the work is worth unless given.
             certify: answer `gap` too, how far the utility is from a proven upper bound; exact up to 6 links, where it
                 may take some 0.1 s a network and end in better powers, and for fairness of alpha >= 1.
+            rules: what powers must obey, whatever their source; `price` says what it costs.
 
         Raises:
             ValueError: gains, goal, numbers, weights, effort, orientation, seed, first_index or threads that do not
-                fit, or unknown gains or a foreign goal to certify; one line says what.
+                fit, unknown gains or a foreign goal to certify, or rules that contradict something; one line says what.
         """
         network = _one_network(network, gain, gain_db, orientation)
         if effort not in EFFORTS:
             raise ValueError(f"allocate: effort must be one of {', '.join(EFFORTS)}, got {effort!r}")
+        bounds = bounds_of(rules, network, certify)
         if isinstance(network, SparseNetwork) and network.far is None and network.links <= _MATRIX_LINKS:
             network = Network(network.dense_gain(), transmit_power_w=network.transmit_power_w)
         if isinstance(network, Network) and network.limits is not None:
@@ -144,7 +149,7 @@ class Allocator:
             proven.check_certifiable(network.survey.unknown, chosen, network.is_uncertain)
         parts = list(self.parts(rows, chosen, effort, remarks, seed, first_index, threads, certify))
         notes = (*doubts(network), *remarks.lines(single=not network.shape))
-        return together(parts, network, notes, chosen)
+        return ruled(together(parts, network, notes, chosen), bounds, self.network, effort, seed)
 
     def remarks(self, goal: Objective, effort: Effort) -> Remarks:
         """Where `parts` collects what is to be said about its answers."""

@@ -1,6 +1,6 @@
 """Random networks with random limits and rules that some powers obey, and powers from bad sources."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -69,7 +69,7 @@ def _loose(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
 
 def _rules(rng: np.random.Generator, witness: np.ndarray) -> Rules:
     count, bands, links = witness.shape
-    told: dict[str, object] = {}
+    told: dict[str, Any] = {}
     total = witness.sum(-2)
     if rng.random() < 0.6:
         floor = witness if bands > 1 and rng.random() < 0.3 else total
@@ -88,12 +88,10 @@ def _rules(rng: np.random.Generator, witness: np.ndarray) -> Rules:
         ramp = rng.choice([0.01, 0.1, 0.5])
         told["previous_power"] = np.clip(before + rng.uniform(-ramp, ramp, before.shape), 0.0, 1.0)
         told["ramp"] = ramp
-    cells = (
-        [np.flatnonzero(_numbers(rng, links) == 0).tolist() for _ in range(1)] if rng.random() < 0.5 else []
-    )
-    cells = [cell for cell in cells if cell]
+    number = _numbers(rng, links)
+    cells = [np.flatnonzero(number == cell).tolist() for cell in range(number.max() + 1)]
     least = [float(witness[..., cell].sum((-2, -1)).min()) for cell in cells]
-    if cells and min(least) > 1e-6:
+    if cells and rng.random() < 0.5 and min(least) > 1e-6:
         told |= {
             "never_silent": cells,
             "never_silent_power": [most * rng.uniform(0.1, 1.0) for most in least],
@@ -102,7 +100,7 @@ def _rules(rng: np.random.Generator, witness: np.ndarray) -> Rules:
 
 
 def _powers(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-    """Powers of a kind that differs from network to network: random, full, none, NaN, infinite, negative, far too large."""
+    """Powers whose kind differs from network to network: random, full, none, NaN, infinite, negative, too large."""
     count = shape[0]
     power = rng.random(shape) ** rng.choice([1.0, 6.0])
     kind = rng.integers(0, 8, count)[:, None, None]
@@ -111,4 +109,4 @@ def _powers(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
     some = rng.random(shape) < 0.3
     power = np.where((kind == 4) & some | (kind == 5), bad, power)
     power = np.where(kind == 6, np.where(rng.random(shape) < 0.5, 1.0, 0.0), power)
-    return power.astype(rng.choice([np.float32, np.float64]))
+    return power.astype(np.float32 if rng.random() < 0.5 else np.float64)

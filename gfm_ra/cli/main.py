@@ -114,6 +114,7 @@ def _allocate(commands: "argparse._SubParsersAction[_Parser]") -> None:
     one.add_argument(
         "--certify", action="store_true", help="say how far the answer is from a proven bound of the optimum"
     )
+    one.add_argument("--rules", metavar="FILE", help="JSON of hard rules, docs/rules.md; says their price")
     one.add_argument("--polish", type=int, help=argparse.SUPPRESS)
     one.add_argument("--guard", action="store_true", help=argparse.SUPPRESS)
     one.set_defaults(module="allocate")

@@ -42,6 +42,9 @@ class Allocation:
     gap: np.ndarray | None = None
     """[...], how far the utility is from a proven upper bound, if asked for (`certify`): relative; for proportional
     fairness in mean log rate, for QoS relative to the utility above that of a silent network."""
+    price: np.ndarray | None = None
+    """[...], what hard rules cost, if given (`rules`): the utility of the answer without them, of the same effort, less
+    that of this one; NaN where utilities are. Negative where the search under the rules found better powers."""
 
     @property
     def power_dbm(self) -> np.ndarray | None:

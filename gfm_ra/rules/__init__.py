@@ -1,7 +1,7 @@
 """Hard rules of powers as data, and the repair step that makes powers from any source obey limits and rules.
 
-`Rules` says what is demanded; `bound` checks it against a network's limits; `enforced` repairs powers and `improved` uses
-what the rules leave.
+`Rules` says what is demanded; `bound` checks it against a network's limits; `enforced` repairs powers and `improved`
+uses what the rules leave.
 """
 
 from importlib import import_module

@@ -49,6 +49,8 @@ def _combined(row: PowerBounds) -> np.ndarray:
     within = [_within(row, np.flatnonzero(members), rng) for members in row.sharing]
     sizes = [len(each) for each in within]
     total = float(np.prod(np.array(sizes, dtype=np.float64)))
+    if total == 0:
+        return np.empty((0, *row.high.shape[1:]), bool)
     count = int(min(total, _COMBINED))
     opened = np.ones((count, *row.high.shape[1:]), bool)
     if total <= _COMBINED:

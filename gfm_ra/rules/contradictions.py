@@ -58,11 +58,14 @@ def check_sums(bounds: PowerBounds, size: Size) -> None:
     needed = np.maximum(bounds.low_total, bounds.low.sum(-2))  # [B, K]
     for number, members in enumerate(bounds.group):
         least, most = needed[:, members].sum(-1), bounds.group_total[:, number]
-        _check(least, most, f"floors and ramps of the links of group {number}", "its group_limit", size)
+        what = f"floors and ramps of the links of group {number}{{where}} want {{least}}, its group_limit is {{most}}"
+        _check(least, most, what, size)
     found = interference(bounds.low, bounds)
     for number in range(bounds.cap.shape[-1]):
-        what = "floors and ramps: what they leave at protected receiver"
-        _check(found[:, number], bounds.cap[:, number], f"{what} {number}", "its interference_cap", size)
+        what = f"floors and ramps alone give protected receiver {number}{{where}} an I/N of {{least}}"
+        _check(
+            found[:, number], bounds.cap[:, number], what + ", its interference_cap is {most} (linear)", size
+        )
     reach = np.minimum(bounds.high.sum(-2), bounds.high_total)
     short = needed > reach * _SLACK
     if short.any():
@@ -73,15 +76,15 @@ def check_sums(bounds: PowerBounds, size: Size) -> None:
         )
     for number, members in enumerate(bounds.cell):
         least, most = bounds.cell_least[:, number], reach[:, members].sum(-1)
-        _check(
-            least, most, f"never_silent[{number}]", "limits, ramps and interference_cap of its links", size
-        )
+        what = f"never_silent[{number}]{{where}} wants {{least}}, limits, ramps and interference_cap of its links allow"
+        _check(least, most, what + " {most}", size)
 
 
 def refuse_together(conflict: list[str], network: int, size: Size, sharing: bool) -> NoReturn:
     """Refuse rules of which no two alone contradict each other, but several together do."""
-    where = _of_network(network, size).replace(" of", "", 1)
+    where = f" in{_of_network(network, size).removeprefix(' of')}" if size.leading else ""
     how = " with the bands that sharing leaves" if sharing else ""
+    conflict = conflict or ["floors, ramps and exclusive"]
     raise ValueError(
         f"rules:{where} no powers obey {' and '.join(conflict)} together{how}: change one of them"
     )
@@ -89,7 +92,7 @@ def refuse_together(conflict: list[str], network: int, size: Size, sharing: bool
 
 def _check_sharing(bounds: PowerBounds, size: Size) -> None:
     bands = bounds.low.shape[-2]
-    for number, members in enumerate(bounds.sharing):
+    for members in bounds.sharing:
         both = (bounds.low[..., members] > 0).sum(-1) > 1  # [B, F]
         if both.any():
             network, band = (int(index) for index in np.argwhere(both)[0])
@@ -100,12 +103,10 @@ def _check_sharing(bounds: PowerBounds, size: Size) -> None:
             network = int(np.flatnonzero(many)[0])
             links = np.flatnonzero(members & (bounds.low_total[network] > 0))
             what = f"all must have power, in {bands} band{'s' * (bands > 1)}"
-            _refuse_sharing(links, what, network, size, number)
+            _refuse_sharing(links, what, network, size)
 
 
-def _refuse_sharing(
-    links: np.ndarray, what: str, network: int, size: Size, number: int | None = None
-) -> NoReturn:
+def _refuse_sharing(links: np.ndarray, what: str, network: int, size: Size) -> NoReturn:
     who = f"links {', '.join(map(str, links[:8]))}{_of_network(network, size)}"
     raise ValueError(
         f"rules: {who}: by floor or ramp {what}, but exclusive lets one of them have power in each band: change one "
@@ -113,14 +114,14 @@ def _refuse_sharing(
     )
 
 
-def _check(least: np.ndarray, most: np.ndarray, lower: str, upper: str, size: Size) -> None:
+def _check(least: np.ndarray, most: np.ndarray, what: str, size: Size) -> None:
     wrong = least > most * _SLACK
     if wrong.any():
         network = int(np.flatnonzero(wrong)[0])
-        raise ValueError(
-            f"rules: {lower}{_of_network(network, size)} need at least {least[network]:.6g}, {upper} allow at most "
-            f"{most[network]:.6g}: change one of them"
+        said = what.format(
+            least=f"{least[network]:.6g}", most=f"{most[network]:.6g}", where=_of_network(network, size)
         )
+        raise ValueError(f"rules: {said}: change one of them")
 
 
 def _of_network(network: int, size: Size) -> str:

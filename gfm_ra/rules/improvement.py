@@ -62,7 +62,12 @@ def improved(
 
 
 def _starts(
-    power: np.ndarray, wanted: np.ndarray, bounds: PowerBounds, gain: np.ndarray, goal: Any, count: int  # noqa: ANN401
+    power: np.ndarray,
+    wanted: np.ndarray,
+    bounds: PowerBounds,
+    gain: np.ndarray,
+    goal: Any,  # noqa: ANN401
+    count: int,
 ) -> list[np.ndarray]:
     """The best `count` starts of every network, best first."""
     sound = np.clip(np.nan_to_num(wanted.astype(np.float64), nan=0.0), 0.0, 1.0)
@@ -82,9 +87,13 @@ def _starts(
 
 
 def _climbed(
-    power: np.ndarray, bounds: PowerBounds, gain: np.ndarray, goal: Any, rounds: int  # noqa: ANN401
+    power: np.ndarray,
+    bounds: PowerBounds,
+    gain: np.ndarray,
+    goal: Any,  # noqa: ANN401
+    rounds: int,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Ascent by turns along the gradient and along that of the logarithms of the powers, and what it reaches [B].
+    """Ascent by turns in the ways of `_asked`, and what it reaches [B].
 
     Every network has its own step lengths: longer after a step that was better, shorter after one that was not.
     """
@@ -136,7 +145,11 @@ def _largest(slope: np.ndarray) -> np.ndarray:
 
 
 def _tried(
-    power: np.ndarray, bounds: PowerBounds, gain: np.ndarray, goal: Any, rounds: int  # noqa: ANN401
+    power: np.ndarray,
+    bounds: PowerBounds,
+    gain: np.ndarray,
+    goal: Any,  # noqa: ANN401
+    rounds: int,
 ) -> tuple[np.ndarray, np.ndarray]:
     """One power at a time set to 0, to half, to twice and to all, kept where that is better; a tenth of the rounds."""
     best, reached = power, worth(power, gain, goal)

@@ -78,8 +78,8 @@ def _strongest(wanted: np.ndarray, has: np.ndarray, free: np.ndarray, bounds: Po
     """Bands that nobody has yet go to the strongest of those that may have them."""
     has = has.copy()
     for members in bounds.sharing:
-        nobody = ~has[..., members].any(-1)  # [B, F]
+        nobody = np.asarray(~has[..., members].any(-1))  # [B, F]
         score = np.where(free[..., members], np.minimum(wanted, bounds.high)[..., members], -1.0)
-        first = np.arange(members.sum()) == score.argmax(-1)[..., None]
+        first = np.arange(np.count_nonzero(members)) == np.asarray(score.argmax(-1))[..., None]
         has[..., members] |= first & nobody[..., None]
     return has

@@ -51,7 +51,7 @@ class _Sides(NamedTuple):
 
 def _parts(limits: PowerLimits, rules: Rules, size: Size) -> tuple[_Sides, _Sides]:
     """What bounds sums over bands [B, K], and what bounds powers [B, F, K]."""
-    count, (_, bands, links) = size.count, size
+    count, (_, bands, links) = size.networks, size
     total = _Sides([], [Part("limit", limits.total.reshape(count, links))])
     each = _Sides([], [Part("limit", limits.per_band.reshape(count, bands, links))])
     for sides, value in zip((total, each), per_link("floor", rules.floor, size), strict=True):
@@ -87,7 +87,7 @@ def _bounds(
     cell_least: np.ndarray,
 ) -> PowerBounds:
     total, each = parts
-    count, (_, bands, links) = size.count, size
+    count, (_, bands, links) = size.networks, size
     shape = (count, bands, links)
     low, low_total = _largest(each.lower, shape), _largest(total.lower, (count, links))
     high, high_total = _smallest(each.upper), _smallest(total.upper)

@@ -15,7 +15,7 @@ class Size(NamedTuple):
     links: int  # K
 
     @property
-    def count(self) -> int:
+    def networks(self) -> int:
         """Number of networks, B."""
         return int(np.prod(self.leading))
 
@@ -43,8 +43,8 @@ def protected(rules: Rules, size: Size) -> tuple[np.ndarray, np.ndarray]:
     leading, bands, links = size
     gain, cap = rules.gain, rules.cap
     if gain is None or cap is None:
-        return np.zeros((size.count, 0, bands, links)), np.zeros((size.count, 0))
-    depth = gain.ndim - len(leading)
+        return np.zeros((size.networks, 0, bands, links)), np.zeros((size.networks, 0))
+    given, depth = gain, gain.ndim - len(leading)
     if gain.ndim == 2 or (depth == 2 and bands == 1):
         gain = gain[..., None, :]  # the same in every band
         gain = np.broadcast_to(gain, (*gain.shape[:-2], bands, links)) if gain.shape[-1] == links else gain
@@ -53,7 +53,7 @@ def protected(rules: Rules, size: Size) -> tuple[np.ndarray, np.ndarray]:
         wanted = f"[R, {bands}, {links}] or " if bands > 1 else ""
         raise ValueError(
             f"rules: protected_gain must be {wanted}[R, {links}], R protected receivers, with or without the "
-            f"networks' leading dimensions {list(leading)}, got {list(np.shape(rules.gain))}"
+            f"networks' leading dimensions {list(leading)}, got {list(given.shape)}"
         )
     receivers = gain.shape[-3]
     if cap.shape not in ((), (receivers,), (*leading, receivers)):
@@ -75,7 +75,7 @@ def cells(rules: Rules, size: Size) -> tuple[np.ndarray, np.ndarray]:
                 )
             member[number, link] = True
     least = np.asarray(rules.never_silent_power, dtype=np.float64)
-    return member, np.broadcast_to(least, (size.count, len(member)))
+    return member, np.broadcast_to(least, (size.networks, len(member)))
 
 
 def _rows(values: np.ndarray, leading: tuple[int, ...], shape: tuple[int, ...]) -> np.ndarray:

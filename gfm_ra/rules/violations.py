@@ -14,7 +14,7 @@ def violation(power: np.ndarray, bounds: PowerBounds) -> np.ndarray:
     0 where everything holds; inf where a bound of 0, or orthogonal sharing, is broken, or a power is negative or not
     finite.
     """
-    wrong = ~(np.isfinite(power) & (power >= 0)).all((-2, -1))  # [B]
+    wrong = np.asarray(~(np.isfinite(power) & (power >= 0)).all((-2, -1)))  # [B]
     exact = np.where(wrong[:, None, None], 0.0, power.astype(np.float64))
     total = exact.sum(-2)
     found = np.maximum(_above(exact, bounds.high).max((-2, -1)), _above(total, bounds.high_total).max(-1))

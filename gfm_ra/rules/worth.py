@@ -7,7 +7,7 @@ import numpy as np
 
 from gfm_ra.energy import energy_goal
 from gfm_ra.goal_family import utility_of
-from gfm_ra.goals import QOS_RAMP, Objective, QoS, Weighted
+from gfm_ra.goals import Objective, Weighted
 from gfm_ra.rates import spectral_efficiency
 
 
@@ -56,18 +56,8 @@ def _slopes(goal: Any, rates: np.ndarray, total: np.ndarray) -> tuple[np.ndarray
         weights = goal.weights if isinstance(goal, Weighted) else None
         per_rate, per_power = energy.gradients(rates, total, weights)
     else:
-        per_rate, per_power = np.asarray(_smooth_slope(goal, rates), np.float64), np.zeros_like(rates)
+        per_rate, per_power = np.asarray(goal.slope(rates), np.float64), np.zeros_like(rates)
     per_rate = np.nan_to_num(per_rate, nan=0.0, posinf=1e150, neginf=0.0)
     largest = np.abs(per_rate).max(-1, keepdims=True)
     unit = np.where(largest > 0, largest, 1.0)
     return per_rate / unit, per_power / unit
-
-
-def _smooth_slope(goal: Any, rates: np.ndarray) -> np.ndarray:  # noqa: ANN401
-    """The goal's slope; that of QoS falls over a part of the least rate: with a jump, steps swing about it."""
-    plain = goal.objective if isinstance(goal, Weighted) else goal
-    if not isinstance(plain, QoS) or plain.min_rate == 0:
-        return goal.slope(rates)
-    ramp = QOS_RAMP * plain.min_rate
-    slope = 1.0 + plain.penalty * np.clip((plain.min_rate + ramp - rates) / ramp, 0.0, 1.0)
-    return slope * goal.weights if isinstance(goal, Weighted) else slope
