@@ -11,7 +11,7 @@ from gfm_ra.rules.preparation import bound
 from gfm_ra.rules.reductions import reduced
 from gfm_ra.rules.violations import HOLDS, violation
 
-_PART = 2**20
+_PART = 2**17
 """Powers that are worked on at a time: what bounds the memory."""
 
 
@@ -19,8 +19,8 @@ def enforced(power: np.ndarray, limits: PowerLimits | None, rules: Rules | None)
     """Powers [..., F, K], F = 1 where there are no bands, that obey limits and rules to 1e-6 of each bound.
 
     Whatever is given is repaired: NaN and negative powers count as 0, infinite ones as the largest that may be. Powers
-    are reduced as little as scaling towards least powers, for budgets, and the nearest powers under a cap ask for; of
-    links that share orthogonally the strongest keeps a band. Powers that obey keep their bits; float32 and float64 are
+    are scaled towards least powers under a budget, and reduced under a cap, those most that contribute most; of links
+    that share orthogonally the strongest keeps a band. Powers that obey keep their bits; float32 and float64 are
     kept, others become float64.
 
     Raises ValueError for rules that do not fit or that contradict each other or the limits.
@@ -49,8 +49,8 @@ def enforced_rows(power: np.ndarray, bounds: PowerBounds) -> np.ndarray:
     return found
 
 
-def repaired(power: np.ndarray, bounds: PowerBounds) -> np.ndarray:
-    """Powers float64 [B, F, K] that obey the bounds, made of any [B, F, K]."""
+def repaired(power: np.ndarray, bounds: PowerBounds, nearest: bool = False) -> np.ndarray:
+    """Powers float64 [B, F, K] that obey the bounds, made of any [B, F, K]; nearest: as of `reduced`."""
     sound = np.nan_to_num(power.astype(np.float64), nan=0.0, posinf=np.inf, neginf=0.0)
     wanted = np.minimum(np.maximum(sound, 0.0), bounds.high)
     opened = owned(wanted, bounds) if len(bounds.sharing) else bounds.open
@@ -67,7 +67,7 @@ def repaired(power: np.ndarray, bounds: PowerBounds) -> np.ndarray:
         else:
             base[rows], good[rows] = least_powers(np.zeros_like(wanted[rows]), high[rows], bounds.rows(rows))
     raised = np.minimum(np.maximum(wanted, base), np.maximum(high, base))
-    return reduced(raised, base, bounds)
+    return reduced(raised, base, bounds, nearest)
 
 
 def rounded_down(power: np.ndarray, kind: np.dtype) -> np.ndarray:

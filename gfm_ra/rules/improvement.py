@@ -28,6 +28,8 @@ _SWITCHED_LINKS = 64
 """Links up to which each is switched off in turn for another start."""
 _SINGLE_POWERS = 256
 """Powers up to which each is tried alone, under goals without a slope."""
+_ALIKE = 0.1
+"""Largest difference, as a part of the largest power, up to which two starts count as one."""
 _LONGER, _SHORTER = 1.7, 0.4
 _FIRST_STEPS = (0.1, 0.1, 0.1, 0.5)
 _SHORTEST, _LONGEST = 1e-6, 4.0
@@ -44,8 +46,8 @@ def improved(
     """Powers [B, F, K] that obey the bounds and are worth at least as much as those given, which obey them too.
 
     wanted : [B, F, K], what they were before the repair, which suggests further starts: the same with every transmitter
-    scaled alike under the caps, with one link silent, and full power, each repaired. gain : [B, F, K, K], linear, all
-    known. Goals without `slope(rates)` are improved one power at a time.
+    scaled alike under the caps, the nearest powers under them, one link silent, and full power, each repaired. gain :
+    [B, F, K, K], linear, all known. Goals without `slope(rates)` are improved one power at a time.
     """
     exact, gain = power.astype(np.float64), gain.astype(np.float64)
     found, reached = exact, worth(exact, gain, goal)
@@ -69,11 +71,11 @@ def _starts(
     goal: Any,  # noqa: ANN401
     count: int,
 ) -> list[np.ndarray]:
-    """The best `count` starts of every network, best first."""
+    """The best `count` starts of every network that are not much alike, best first."""
     sound = np.clip(np.nan_to_num(wanted.astype(np.float64), nan=0.0), 0.0, 1.0)
     candidates = [power, repaired(np.ones_like(power), bounds)]
     if bounds.cap.shape[-1]:
-        candidates.append(repaired(_alike(sound, bounds), bounds))
+        candidates += [repaired(_alike(sound, bounds), bounds), repaired(sound, bounds, nearest=True)]
     links = power.shape[-1]
     if 1 < links <= _SWITCHED_LINKS:
         for link in range(links):
@@ -81,9 +83,14 @@ def _starts(
             silent[..., link] = 0.0
             candidates.append(repaired(silent, bounds))
     stacked = np.stack(candidates)  # [N, B, F, K]
-    order = np.argsort(-np.stack([worth(each, gain, goal) for each in candidates]), axis=0, kind="stable")
-    rows = np.arange(len(power))
-    return [stacked[which, rows] for which in order[:count]]
+    value = np.stack([worth(each, gain, goal) for each in candidates])  # [N, B]
+    unit = np.where(bounds.high > 0, bounds.high, 1.0)
+    chosen: list[np.ndarray] = []
+    for _ in range(count):
+        chosen.append(stacked[value.argmax(0), np.arange(len(power))])
+        distance = (np.abs(stacked - chosen[-1]) / unit).max((-2, -1))
+        value = np.where(distance < _ALIKE, -np.inf, value)
+    return chosen
 
 
 def _climbed(
@@ -102,10 +109,12 @@ def _climbed(
     slope = gradient(best, gain, goal)
     for number in range(rounds):
         kind = number % len(_FIRST_STEPS)
-        now = repaired(_asked(kind, best, slope, steps[kind], bounds), bounds)
+        now = repaired(_asked(kind, best, slope, steps[kind], bounds), bounds, nearest=kind < 2)
         value = worth(now, gain, goal)
         better = value > reached
-        steps[kind] = np.clip(steps[kind] * np.where(better, _LONGER, _SHORTER), _SHORTEST, _LONGEST)
+        steps[kind] = np.clip(steps[kind] * np.where(better, _ALIKE = 0.1
+"""Largest difference, as a part of the largest power, up to which two starts count as one."""
+_LONGER, _SHORTER), _SHORTEST, _LONGEST)
         if better.any():
             best, reached = np.where(better[:, None, None], now, best), np.where(better, value, reached)
             slope = gradient(best, gain, goal)

@@ -1,15 +1,21 @@
 """Take back what exceeds budgets and caps, down to least powers."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from gfm_ra.rules.bounds import PowerBounds, interference
 
+_STEPS = 20
+"""Of Newton's method: the error at least halves until it is small, then its digits double."""
 
-def reduced(power: np.ndarray, base: np.ndarray, bounds: PowerBounds) -> np.ndarray:
+
+def reduced(power: np.ndarray, base: np.ndarray, bounds: PowerBounds, nearest: bool = False) -> np.ndarray:
     """Powers [B, F, K] between `base` and `power` that obey every budget and cap, if `base` does.
 
-    Sums over bands, then budgets of groups, are met by scaling what lies above `base`; caps by the nearest powers that
-    obey them, which takes most from the transmitters that harm most. What was obeyed stays obeyed: nothing rises.
+    Sums over bands, then budgets of groups, are met by scaling what lies above `base`. Under a cap a transmitter's
+    contribution c to the interference becomes c / (1 + price * c): the strong ones lose most, nobody becomes silent.
+    With `nearest`, powers become the nearest ones under the cap. What was obeyed stays obeyed: nothing rises.
     """
     above = power - base
     above = above * _part(bounds.high_total - base.sum(-2), above.sum(-2))[:, None, :]
@@ -18,7 +24,7 @@ def reduced(power: np.ndarray, base: np.ndarray, bounds: PowerBounds) -> np.ndar
         part = _part(bounds.group_total[:, number] - spent, above[..., members].sum((-2, -1)))
         above[..., members] *= part[:, None, None]
     if bounds.cap.shape[-1]:
-        above = _capped(above, base, bounds)
+        above = _capped(above, base, bounds, _projected if nearest else _compressed)
     return base + above
 
 
@@ -28,8 +34,13 @@ def _part(left: np.ndarray, asked: np.ndarray) -> np.ndarray:
     return np.where(asked > left, np.divide(left, asked, out=np.ones_like(asked), where=asked > left), 1.0)
 
 
-def _capped(above: np.ndarray, base: np.ndarray, bounds: PowerBounds) -> np.ndarray:
-    """Nearest powers above `base` under every cap, one receiver after the other, [B, F, K]."""
+def _capped(
+    above: np.ndarray,
+    base: np.ndarray,
+    bounds: PowerBounds,
+    under: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray],
+) -> np.ndarray:
+    """What lies above `base` brought under every cap, one receiver after the other, [B, F, K]."""
     count, receivers = bounds.cap.shape
     left = np.maximum(bounds.cap - interference(base, bounds), 0.0)
     flat = above.reshape(count, -1).copy()
@@ -37,8 +48,23 @@ def _capped(above: np.ndarray, base: np.ndarray, bounds: PowerBounds) -> np.ndar
         gain = bounds.gain[:, number].reshape(count, -1)
         over = np.flatnonzero((gain * flat).sum(-1) > left[:, number])
         if over.size:
-            flat[over] = _projected(flat[over], gain[over], left[over, number])
+            found = under(flat[over], gain[over], left[over, number])
+            # Rounding of the price is taken back by scaling.
+            part = _part(left[over, number], (gain[over] * found).sum(-1))[:, None]
+            flat[over] = np.where(gain[over] > 0, found * part, found)
     return flat.reshape(above.shape)
+
+
+def _compressed(power: np.ndarray, gain: np.ndarray, most: np.ndarray) -> np.ndarray:
+    """Powers [B, N] whose contributions c = gain * power became c / (1 + price * c), with sum `most` [B]."""
+    unit = np.where(most > 0, most, 1.0)[:, None]
+    part = gain * power / unit
+    # Newton's method from below the root of a convex falling function; the largest part alone says where that is.
+    price = np.maximum(1.0 - 1.0 / part.max(-1), 0.0)
+    for _ in range(_STEPS):
+        kept = part / (1.0 + price[:, None] * part)
+        price = price + np.maximum(kept.sum(-1) - 1.0, 0.0) / np.square(kept).sum(-1)
+    return power / (1.0 + price[:, None] * part)
 
 
 def _projected(power: np.ndarray, gain: np.ndarray, most: np.ndarray) -> np.ndarray:
@@ -56,8 +82,4 @@ def _projected(power: np.ndarray, gain: np.ndarray, most: np.ndarray) -> np.ndar
     stays = (price < ratio) & (ratio > -np.inf)
     last = np.where(stays.any(-1), stays.shape[-1] - 1 - stays[:, ::-1].argmax(-1), 0)
     chosen = np.take_along_axis(price, last[:, None], -1)
-    found = np.where(gain > 0, np.maximum(power - np.maximum(chosen, 0.0) * gain, 0.0), power)
-    # Rounding of the price is taken back by scaling.
-    sums = (gain * found).sum(-1)
-    scale = np.where(sums > most, np.divide(most, sums, out=np.zeros_like(sums), where=sums > 0), 1.0)
-    return np.where(gain > 0, found * scale[:, None], found)
+    return np.where(gain > 0, np.maximum(power - np.maximum(chosen, 0.0) * gain, 0.0), power)
