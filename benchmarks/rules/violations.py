@@ -66,7 +66,7 @@ def _added(found: Found, drawn: Case) -> Found:
 def independent_violation(power: np.ndarray, drawn: Case) -> np.ndarray:
     """The largest violation of powers [B, F, K], [B], from the limits and rules as they are given, not as bounds."""
     limits, rules = drawn.limits, drawn.rules
-    sound = (np.isfinite(power) & (power >= 0)).all((-2, -1))
+    sound = np.asarray((np.isfinite(power) & (power >= 0)).all((-2, -1)))
     exact = np.where(sound[:, None, None], power, 0.0).astype(np.float64)
     total = exact.sum(-2)
     parts = [np.where(sound, 0.0, np.inf)]

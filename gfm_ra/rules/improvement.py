@@ -28,7 +28,7 @@ _SWITCHED_LINKS = 64
 """Links up to which each is switched off in turn for another start."""
 _SINGLE_POWERS = 256
 """Powers up to which each is tried alone, under goals without a slope."""
-_ALIKE = 0.1
+_CLOSE = 0.1
 """Largest difference, as a part of the largest power, up to which two starts count as one."""
 _LONGER, _SHORTER = 1.7, 0.4
 _FIRST_STEPS = (0.1, 0.1, 0.1, 0.5)
@@ -89,7 +89,7 @@ def _starts(
     for _ in range(count):
         chosen.append(stacked[value.argmax(0), np.arange(len(power))])
         distance = (np.abs(stacked - chosen[-1]) / unit).max((-2, -1))
-        value = np.where(distance < _ALIKE, -np.inf, value)
+        value = np.where(distance < _CLOSE, -np.inf, value)
     return chosen
 
 
@@ -112,9 +112,7 @@ def _climbed(
         now = repaired(_asked(kind, best, slope, steps[kind], bounds), bounds, nearest=kind < 2)
         value = worth(now, gain, goal)
         better = value > reached
-        steps[kind] = np.clip(steps[kind] * np.where(better, _ALIKE = 0.1
-"""Largest difference, as a part of the largest power, up to which two starts count as one."""
-_LONGER, _SHORTER), _SHORTEST, _LONGEST)
+        steps[kind] = np.clip(steps[kind] * np.where(better, _LONGER, _SHORTER), _SHORTEST, _LONGEST)
         if better.any():
             best, reached = np.where(better[:, None, None], now, best), np.where(better, value, reached)
             slope = gradient(best, gain, goal)
