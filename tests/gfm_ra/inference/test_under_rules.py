@@ -112,7 +112,9 @@ def test_rules_hold_for_any_source(answer: float, effort: str) -> None:
 def test_without_rules_and_under_rules_that_hold_nothing_changes(packaged) -> None:
     free = packaged.allocate(gain_db=gains())
     assert free.price is None
-    kept = packaged.allocate(gain_db=gains(), rules=Rules(protected_gain=np.ones((1, 6)), interference_cap=7.0))
+    kept = packaged.allocate(
+        gain_db=gains(), rules=Rules(protected_gain=np.ones((1, 6)), interference_cap=7.0)
+    )
     for name in ("power", "rate", "utility", "source"):
         np.testing.assert_array_equal(getattr(kept, name), getattr(free, name))
     np.testing.assert_array_equal(kept.price, np.zeros(4))

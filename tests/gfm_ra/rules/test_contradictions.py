@@ -62,7 +62,9 @@ def refusal(rules: Rules, network: Network | None = None) -> str:
         ),
     ],
 )  # fmt: skip
-def test_the_two_and_the_place_are_named(rules: Rules, network: Network | None, words: tuple[str, ...]) -> None:
+def test_the_two_and_the_place_are_named(
+    rules: Rules, network: Network | None, words: tuple[str, ...]
+) -> None:
     text = refusal(rules, network)
     assert all(word in text for word in words), text
 
@@ -85,9 +87,7 @@ def test_what_some_powers_obey_is_not_refused() -> None:
 
 def test_bands_are_assigned_so_that_all_floors_are_met() -> None:
     """Link 0 fits into band 1 alone, which link 1 would like as well."""
-    network = Network(
-        np.ones((2, 2, 2)), bands=True, exclusive=[[0, 1]], band_limit=[[0.1, 0.9], [0.5, 1.0]]
-    )
+    network = Network(np.ones((2, 2, 2)), bands=True, exclusive=[[0, 1]], band_limit=[[0.1, 0.9], [0.5, 1.0]])
     bounds = bound(network.limits, Rules(floor=[0.5, 0.6]), (2, 2))
     np.testing.assert_allclose(bounds.least, [[[0.0, 0.6], [0.5, 0.0]]])
 

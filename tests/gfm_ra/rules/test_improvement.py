@@ -88,7 +88,8 @@ def test_never_worse_than_the_repair_and_the_rules_hold(goal: Objective, bands: 
 
 
 @pytest.mark.parametrize(
-    "goal", [*GOALS[:2], *GOALS[3:], Weighted(EnergyEfficiency(0.3, kind="weighted-sum"), np.arange(1.0, 5.0))]
+    "goal",
+    [*GOALS[:2], *GOALS[3:], Weighted(EnergyEfficiency(0.3, kind="weighted-sum"), np.arange(1.0, 5.0))],
 )
 def test_the_gradient_is_that_of_the_utility(goal: Objective) -> None:
     gain = networks(3, 1, 2, 4)
