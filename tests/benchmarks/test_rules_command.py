@@ -1,6 +1,7 @@
 """The count of violations and the table of prices."""
 
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -40,7 +41,7 @@ def test_prices_grow_with_the_cap(tmp_path: Path) -> None:
     assert len(rows) == 3 * 2 * 3
     for row in rows:
         assert row["repaired"] <= row["answer"] < row["without"]
-    for lenient, strict in zip(rows, rows[1:], strict=False):
+    for lenient, strict in pairwise(rows):
         if (lenient["goal"], lenient["effort"]) == (strict["goal"], strict["effort"]):
             assert strict["answer"] < lenient["answer"]
 

@@ -169,7 +169,7 @@ def test_what_is_not_answered_is_refused_in_one_line(packaged) -> None:
         packaged.allocate(network, rules=RULES, certify=True)
     with pytest.raises(ValueError, match="sparse networks are not answered"):
         packaged.allocate(edges, rules=Rules(floor=0.1))
-    with pytest.raises(ValueError, match="must be gfm_ra.Rules"):
+    with pytest.raises(ValueError, match=r"must be gfm_ra\.Rules"):
         packaged.allocate(network, rules={"floor": 0.1})
     with pytest.raises(ValueError, match="interference_cap"):
         packaged.allocate(network, rules=replace(RULES, interference_cap_db=-30))

@@ -11,7 +11,7 @@ ONES = np.ones((3, 3))
 
 def refusal(rules: Rules, network: Network | None = None) -> str:
     network = network or Network(ONES)
-    with pytest.raises(ValueError) as refused:
+    with pytest.raises(ValueError, match="rules: ") as refused:
         bound(network.limits, rules, (*network.shape, network.bands or 1, network.links))
     text = str(refused.value)
     assert "\n" not in text
