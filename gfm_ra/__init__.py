@@ -12,13 +12,13 @@ from importlib import import_module
 _HOMES = {
     "load": "loading",
     "Allocator": "allocator", "Allocation": "inference.allocation",
-    "Network": "network", "network_from_channel": "network", "SparseNetwork": "sparse_network",
+    "Network": "network", "network_from_channel": "network", "SparseNetwork": "gains.sparse_network",
     "SumRate": "goals", "ProportionalFair": "goals", "AlphaFair": "goals", "QoS": "goals", "Weighted": "goals",
     "EnergyEfficiency": "energy", "Slice": "slices.slice", "SliceAnswer": "slices.status",
-    "spectral_efficiency": "rates",
+    "spectral_efficiency": "rates", "Rules": "rules.hard_rules",
     "UserError": "errors", "InputError": "errors",
 }  # fmt: skip
-_MODULES = ("solvers", "units", "goals", "rates", "exact", "bounds", "bridges", "familiarity")
+_MODULES = ("solvers", "units", "goals", "rates", "exact", "bounds", "bridges", "familiarity", "rules")
 
 __all__ = [*_HOMES, *_MODULES]  # pyright: ignore
 

@@ -4,6 +4,7 @@ from gfm_ra import exact as exact
 from gfm_ra import familiarity as familiarity
 from gfm_ra import goals as goals
 from gfm_ra import rates as rates
+from gfm_ra import rules as rules
 from gfm_ra import solvers as solvers
 from gfm_ra import units as units
 from gfm_ra.allocator import Allocator as Allocator
@@ -21,6 +22,7 @@ from gfm_ra.loading import load as load
 from gfm_ra.network import Network as Network
 from gfm_ra.network import network_from_channel as network_from_channel
 from gfm_ra.rates import spectral_efficiency as spectral_efficiency
+from gfm_ra.rules.hard_rules import Rules as Rules
 from gfm_ra.slices.slice import Slice as Slice
 from gfm_ra.slices.status import SliceAnswer as SliceAnswer
 

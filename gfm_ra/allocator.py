@@ -22,9 +22,11 @@ from gfm_ra.inference.parts import together
 from gfm_ra.inference.prompts import goal_of, part_of
 from gfm_ra.inference.sliced import with_slices
 from gfm_ra.inference.uncertain.expected import SAMPLES, expected
+from gfm_ra.inference.under_rules import bounds_of, ruled
 from gfm_ra.inference.whole_numbers import whole
 from gfm_ra.network import Network, Orientation
 from gfm_ra.notes import Remarks
+from gfm_ra.rules.hard_rules import Rules
 from gfm_ra.slices.slice import Slice
 
 _PART_GAINS = 2**19
@@ -80,6 +82,7 @@ class Allocator:
         threads: int | None = None,
         certify: bool = False,
         slices: Sequence[Slice] | None = None,
+        rules: Rules | None = None,
     ) -> Allocation:
         """Powers for one network or for many of the same size.
 
@@ -109,14 +112,17 @@ class Allocator:
                 may take some 0.1 s a network and end in better powers, and for fairness of alpha >= 1.
             slices: groups of links with least rates, shares and goals of their own; `goal` is of the links in none,
                 the answer's `slices` says what each gets.
+            rules: what powers must obey, whatever their source; `price` says what it costs.
 
         Raises:
             ValueError: gains, goal, numbers, weights, effort, orientation, seed, first_index, threads or slices that
-                do not fit, or unknown gains or a foreign goal to certify; one line says what.
+                do not fit, unknown gains or a foreign goal to certify, or rules that contradict something; one line
+                says what.
         """
         network = one_network(network, gain, gain_db, orientation)
         if effort not in EFFORTS:
             raise ValueError(f"allocate: effort must be one of {', '.join(EFFORTS)}, got {effort!r}")
+        bounds = bounds_of(rules, network, certify)
         if isinstance(network, SparseNetwork) and network.far is None and network.links <= _MATRIX_LINKS:
             network = Network(network.dense_gain(), transmit_power_w=network.transmit_power_w)
         if isinstance(network, Network) and network.limits is not None:
@@ -134,6 +140,8 @@ class Allocator:
             energy_kind=energy_kind,
         )
         if slices is not None:
+            if rules is not None:
+                raise ValueError("allocate: slices under rules are not answered: leave one of them out")
             return with_slices(
                 self.allocate, network, slices, chosen, goal is not None, effort, certify,
                 lambda: self.remarks(chosen, effort).lines(single=not network.shape),
@@ -155,7 +163,7 @@ class Allocator:
             proven.check_certifiable(network.survey.unknown, chosen, network.is_uncertain)
         parts = list(self.parts(rows, chosen, effort, remarks, seed, first_index, threads, certify))
         notes = (*doubts(network), *remarks.lines(single=not network.shape))
-        return together(parts, network, notes, chosen)
+        return ruled(together(parts, network, notes, chosen), bounds, self.network, effort, seed)
 
     def remarks(self, goal: Objective, effort: Effort) -> Remarks:
         """Where `parts` collects what is to be said about its answers."""

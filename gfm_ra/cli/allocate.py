@@ -21,7 +21,10 @@ from gfm_ra.files.writers import check_writable, writing
 from gfm_ra.inference.allocation import Allocation
 from gfm_ra.inference.comparison import Effort
 from gfm_ra.inference.proven import check_certifiable
+from gfm_ra.inference.under_rules import Price, under_rules
 from gfm_ra.loading import load
+from gfm_ra.rules.hard_rules import Rules
+from gfm_ra.rules.preparation import bound
 from gfm_ra.slices.status import notes as slice_notes
 
 _OUTPUT_FORMATS = ("csv", "tsv", "json")
@@ -32,7 +35,7 @@ def command(chosen: argparse.Namespace) -> int:
     _check(chosen)
     with ExitStack() as stack:
         path = stack.enter_context(question.file_of(chosen))
-        inputs = [path, *([Path(chosen.weights)] if chosen.weights else [])]
+        inputs = [path, *(Path(each) for each in (chosen.weights, chosen.rules) if each)]
         out = Path(chosen.powers) if chosen.powers not in (None, STANDARD) else None
         if out is not None:
             check_writable(out, inputs)
@@ -42,6 +45,7 @@ def command(chosen: argparse.Namespace) -> int:
         gains = question.opened(chosen, path)
         allocator = load(chosen.model)
         goal = question.goal_for(chosen, allocator.objective, gains.links)
+        rules = _rules(chosen, gains.links)
         asked = question.looked_at(chosen, path, gains)
         effort: Effort = chosen.effort or "balanced"
         allocator.check(goal, effort, asked.unknown > 0)
@@ -56,13 +60,16 @@ def command(chosen: argparse.Namespace) -> int:
             shape = (gains.links,) if gains.single else (gains.networks, gains.links)
             write = stack.enter_context(writing(out, shape, np.dtype(np.float32), "power"))
         answers: list[Allocation] = []
-        summary = _Summary()
+        summary, price = _Summary(), Price()
         seed, certify = chosen.seed or 0, bool(chosen.certify)
         if groups:
             parts = slices.parts(allocator, asked.networks(), groups, chosen, effort)
         else:
             parts = allocator.parts(asked.networks(), goal, effort, remarks, seed, certify=certify)
-        for answer in parts:
+        for plain in parts:
+            answer = under_rules(plain, rules, allocator.network, effort, seed)
+            if rules is not None:
+                price.add(answer)
             if write is not None:
                 write(answer.power[0] if gains.single else answer.power)
             summary.add(answer)
@@ -71,7 +78,8 @@ def command(chosen: argparse.Namespace) -> int:
             # Gains take more memory than answers.
             answers += [replace(answer, network=None)] if chosen.json or groups else []
     told = slices.together(answers)
-    notes = [*remarks.lines(gains.single), *slice_notes(told, gains.single)]
+    priced = [price.line()] if rules is not None else []
+    notes = [*remarks.lines(gains.single), *slice_notes(told, gains.single), *priced]
     if chosen.json:
         found = _as_json(answers, gains.single) | {"notes": [*asked.notes, *notes]}
         found |= {"slices": slices.as_json(told, gains.single)} if groups else {}
@@ -88,6 +96,8 @@ def command(chosen: argparse.Namespace) -> int:
 
 def _check(chosen: argparse.Namespace) -> None:
     question.check(chosen)
+    if chosen.slice and chosen.rules:
+        raise InputError("--slice and --rules: slices under rules are not answered: leave one of them out")
     if chosen.format is not None and chosen.gains != STANDARD:
         if chosen.powers is not None:
             raise InputError("--format is of stdin and stdout: the ending of a file says what it is")
@@ -100,6 +110,17 @@ def _check(chosen: argparse.Namespace) -> None:
         if chosen.effort == "fast":
             raise InputError(f"{old} and --effort fast contradict each other: say --effort balanced")
         say(f"{old} is part of --effort balanced now: it does nothing more")
+
+
+def _rules(chosen: argparse.Namespace, links: int) -> Rules | None:
+    """Hard rules of the networks of the file, the same for all, checked for as many links."""
+    if not chosen.rules:
+        return None
+    rules = Rules.from_file(Path(chosen.rules))
+    if chosen.certify:
+        raise InputError("--certify and --rules: nothing can be proven under rules, leave one of them out")
+    bound(None, rules, (1, links))
+    return rules
 
 
 def _standard_output(kind: str | None):  # noqa: ANN202
@@ -115,7 +136,8 @@ def _as_json(answers: list[Allocation], single: bool) -> dict[str, Any]:
     """All answers as one object; what is not known is null."""
     found: dict[str, Any] = {}
     keys = ("power", "rate", "utility", "source", "below_min_rate")
-    for key in keys if answers[0].gap is None else (*keys, "gap"):
+    further = [key for key in ("gap", "price") if getattr(answers[0], key) is not None]
+    for key in (*keys, *further):
         values = np.concatenate([np.atleast_1d(getattr(answer, key)) for answer in answers])
         listed = values.tolist()
         found[key] = without_nan(listed[0] if single else listed)

@@ -58,7 +58,7 @@ def allocate(chosen: argparse.Namespace, path: Path) -> None:
 def _check(chosen: argparse.Namespace) -> None:
     named = {
         "--unit": chosen.unit, "--db": chosen.db, "--orientation": chosen.orientation,
-        "--explain": chosen.explain, "--slice": chosen.slice,
+        "--explain": chosen.explain, "--slice": chosen.slice, "--rules": chosen.rules,
     }  # fmt: skip
     for option, value in named.items():
         if value:

@@ -46,6 +46,9 @@ class Allocation:
     fairness in mean log rate, for QoS relative to the utility above that of a silent network."""
     slices: tuple[SliceAnswer, ...] = ()
     """What every slice gets, in the order in which they were given; empty without slices."""
+    price: np.ndarray | None = None
+    """[...], what hard rules cost, if given (`rules`): the utility of the answer without them, of the same effort, less
+    that of this one; NaN where utilities are. Negative where the search under the rules found better powers."""
 
     @property
     def power_dbm(self) -> np.ndarray | None:

@@ -97,6 +97,28 @@ def mean_rates(
     return found
 
 
+def means(
+    model: UnrolledNetwork,
+    gain: np.ndarray,
+    told: Contract,
+    power: np.ndarray,
+    goal: Objective,
+    effort: Effort,
+    seed: int,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Mean rates [B, K] and utilities [B] of powers [B, K] over the samples by which `expected` compares."""
+    count, links, _ = gain.shape
+    rates, utility = np.empty((count, links)), np.empty(count)
+    step = max(1, _PART_GAINS // (SAMPLES[effort] * links * links))
+    for begin in range(0, count, step):
+        rows = slice(begin, min(begin + step, count))
+        some = Contract(*(None if part is None else part[rows] for part in told))
+        samples = posterior(model, gain[rows], some).samples(SAMPLES[effort], seed)
+        aim = part_of(goal, rows.start, rows.stop)
+        _, rates[rows], utility[rows] = _means(power[rows], samples, aim)
+    return rates, utility
+
+
 def _answered(
     model: UnrolledNetwork,
     gain: np.ndarray,

@@ -185,3 +185,14 @@ def test_no_network_and_explanations_of_uncertain_ones(allocator: gfm_ra.Allocat
     assert nothing.power.shape == (0, 6)
     with pytest.raises(ValueError, match="explain: gains are uncertain"):
         allocator.allocate(network()).explain(index=0)
+
+
+def test_under_rules_rates_and_price_are_means_over_the_same_samples(allocator: gfm_ra.Allocator) -> None:
+    rules = gfm_ra.Rules(protected_gain=np.ones((1, LINKS)), interference_cap=1.0)
+    free, answer = allocator.allocate(network()), allocator.allocate(network(), rules=rules)
+    assert (answer.power.sum(-1) <= 1.0 + 1e-6).all()
+    samples = known(allocator).samples(SAMPLES["balanced"], 0).astype(np.float64)
+    power = np.broadcast_to(answer.power.astype(np.float64), samples.shape[:-1])
+    np.testing.assert_allclose(answer.rate, spectral_efficiency(power, samples).mean(0), rtol=1e-6)
+    np.testing.assert_allclose(answer.price, free.utility - answer.utility)
+    assert all(str(name).endswith("expected, under rules") for name in answer.source)

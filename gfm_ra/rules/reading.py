@@ -1,0 +1,35 @@
+"""Rules from a JSON file."""
+
+import json
+from dataclasses import fields
+from pathlib import Path
+
+from gfm_ra.errors import InputError
+from gfm_ra.rules.hard_rules import Rules
+
+
+def read_rules(path: Path) -> Rules:
+    """The rules that a JSON object names, its keys the fields of `Rules`, its values numbers or nested lists.
+
+    Raises:
+        InputError: it is no such object, has another key, or its values can be no rules.
+    """
+    try:
+        told = json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path} is no JSON ({error}): write one object of rules") from None
+    if not isinstance(told, dict):
+        raise InputError(f"{path} must hold one JSON object of rules, not a {type(told).__name__}")
+    known = [each.name for each in fields(Rules)]
+    for key in told:
+        if key not in known:
+            raise InputError(f"{path} holds {key!r}, which is no rule: choose among {', '.join(known)}")
+    if not told:
+        raise InputError(f"{path} holds no rules: name one of {', '.join(known)}")
+    for key, value in told.items():
+        if value is None:
+            raise InputError(f"{path}: {key} is null: leave it out")
+    try:
+        return Rules(**told)
+    except ValueError as error:
+        raise InputError(f"{path}: {error}") from None
