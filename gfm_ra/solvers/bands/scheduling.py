@@ -44,10 +44,10 @@ def proportional_fair_schedule(
     """Proportional-fair scheduling: in each band and cell the link with the largest ratio of rate to average rate.
 
     A cell is the links of one number of sharing, or, of links without one, of one group; a link without either is a
-    cell of its own. Bands are given away in their order. The rate in a band is that at equal power (the `per_band` limits
-    scaled to those of sums), with the interference of another cell averaged over its links, which is what a scheduler
-    knows before the other cells decide. What a link has been given counts for its average rate in the bands that
-    follow. Links that are scheduled then have equal powers: their `per_band` limits, scaled down where sums would
+    cell of its own. Bands are given away in their order. The rate in a band is that at equal power (the `per_band`
+    limits scaled to those of sums), with the interference of another cell averaged over its links, which is what a
+    scheduler knows before the other cells decide. What a link has been given counts for its average rate in the bands
+    that follow. Links that are scheduled then have equal powers: their `per_band` limits, scaled down where sums would
     exceed theirs.
 
     gain: [B, F, K, K]; limits: of leading shape [B]; weights: [K] or [B, K], which multiply the ratios, 1 unless given;

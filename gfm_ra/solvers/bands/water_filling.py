@@ -15,8 +15,8 @@ def water_filling(
     rate, given the interference at that moment and its own limits.
 
     The links of a group take theirs together, with one price of power: those that maximise the sum of their rates
-    within the group's budget. Under orthogonal sharing each band belongs to the link with the largest product of own gain and
-    limit in it.
+    within the group's budget. Under orthogonal sharing each band belongs to the link with the largest product of own
+    gain and limit in it.
 
     gain: [B, F, K, K]; limits: of leading shape [B]. Returns float32 [B, F, K]. Raises ValueError as `wmmse`.
     Source: Yu, Ginis and Cioffi, Distributed multiuser power control for digital subscriber lines, IEEE J. Sel. Areas
