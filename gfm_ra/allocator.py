@@ -114,8 +114,6 @@ class Allocator:
             raise ValueError(f"allocate: effort must be one of {', '.join(EFFORTS)}, got {effort!r}")
         if isinstance(network, SparseNetwork) and network.far is None and network.links <= _MATRIX_LINKS:
             network = Network(network.dense_gain(), transmit_power_w=network.transmit_power_w)
-        if isinstance(network, Network) and network.limits is not None:
-            raise ValueError("allocate: bands, limits and budgets are not answered yet")
         shape = (*network.shape, network.links)
         chosen = goal_of(
             (self.objective or SumRate.name) if goal is None else goal,
@@ -136,6 +134,15 @@ class Allocator:
             return allocation(
                 self.network, network, chosen, effort, beyond, seed, first_index, threads, certify
             )
+        if network.limits is not None:
+            from gfm_ra.inference.bands import answers as banded  # only where it is needed
+
+            self.check(chosen, effort)
+            rest = {"seed": seed, "first_index": first_index, "threads": threads, "certify": certify}
+            return banded.allocation(
+                self.network, network, chosen, effort,
+                lambda plain: self.allocate(plain, goal=chosen, effort=effort, **rest), **rest,
+            )  # fmt: skip
         flat = network.flattened()
         step = max(1, _PART_GAINS // network.links**2)
         rows = (flat[begin : begin + step] for begin in range(0, max(len(flat), 1), step))

@@ -107,7 +107,7 @@ def doubts(network: Network | SparseNetwork) -> list[str]:
         findings = listed(network)
     else:
         findings = Findings(network.given_db)
-        findings.add_survey(network.survey, prod(network.shape) * network.links)
+        findings.add_survey(network.survey, prod(network.shape) * (network.bands or 1) * network.links)
     found = []
     if findings.not_over_noise:
         found.append(

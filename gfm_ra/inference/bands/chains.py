@@ -1,0 +1,113 @@
+"""Candidates by effort: proposals of the network and WMMSE in turn, and classical answers beside them.
+
+Shapes: B networks, F bands, K links.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from gfm_ra.inference.bands.problem import Problem
+from gfm_ra.inference.bands.proposals import Proposals
+from gfm_ra.inference.comparison import ITERATIONS, STARTS, Effort
+from gfm_ra.solvers import bands
+
+
+class _Plan(NamedTuple):
+    """How much an effort computes."""
+
+    draws: int  # of the network for all bands at once, each the start of a chain
+    chains: int  # the best of the starts that go on
+    rounds: int  # over the bands, WMMSE iterations after each
+    last: int  # WMMSE iterations at the end
+
+
+_PLANS: dict[Effort, _Plan] = {
+    "fast": _Plan(draws=1, chains=1, rounds=1, last=20),
+    "balanced": _Plan(draws=2, chains=1, rounds=3, last=30),
+    "best": _Plan(draws=4, chains=4, rounds=4, last=100),
+}
+_OPENING, _BETWEEN = 20, 10
+"""WMMSE iterations from a start, and between rounds."""
+REFINED, WMMSE, EQUAL = "refined", "wmmse", "equal-split"
+
+
+def answered(
+    problem: Problem, proposals: Proposals, effort: Effort, seed: int, first_index: int, threads: int | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Powers float32 [B, F, K] within the limits, and where they come from, [B].
+
+    Effort balanced is never worse than one WMMSE run or the even split, best never worse than the best of 100 runs.
+    """
+    plan = _PLANS[effort]
+    solve = _Solver(problem, seed, first_index, threads)
+    equal = problem.repaired(np.ones(problem.shape))
+    classical = [] if effort == "fast" else [solve.runs(STARTS[effort], ITERATIONS)]
+    # From full power WMMSE is free to let links overlap at first, even where they share orthogonally.
+    opened = [
+        solve.runs(1, _OPENING),
+        *(solve(start, _OPENING) for start in proposals.all_at_once(plan.draws)),
+    ]
+    ended = [
+        solve(_chain(problem, proposals, solve, start, plan), plan.last)
+        for start in _leading(problem, [*opened, *(classical if effort == "best" else [])], plan.chains)
+    ]
+    power, number = problem.best([*ended, *classical, equal])
+    names = [*[REFINED] * len(ended), *[WMMSE] * len(classical), EQUAL]
+    return power, np.array(names, dtype=object)[number]
+
+
+def _chain(
+    problem: Problem, proposals: Proposals, solve: "_Solver", power: np.ndarray, plan: _Plan
+) -> np.ndarray:
+    """Rounds over the bands, each followed by WMMSE, which moves budgets between bands."""
+    for last in range(plan.rounds)[::-1]:
+        power = problem.repaired(proposals.exchanged(power))
+        if last:
+            power = solve(power, _BETWEEN)
+    return power
+
+
+def _leading(problem: Problem, candidates: list[np.ndarray], count: int) -> list[np.ndarray]:
+    """The best candidates [B, F, K] of each network, the best one first."""
+    left, found = list(candidates), []
+    for _ in range(min(count, len(candidates))):
+        best, number = problem.best(left)
+        found.append(best)
+        if len(left) == 1:
+            break
+        # What won gives its place to the last one.
+        for index, candidate in enumerate(left[:-1]):
+            won = (number == index)[:, None, None]
+            left[index] = np.where(won, left[-1], candidate)
+        left.pop()
+    return found
+
+
+class _Solver:
+    """WMMSE of a problem; its answers are within the limits."""
+
+    def __init__(self, problem: Problem, seed: int, first_index: int, threads: int | None) -> None:
+        self._problem, self._threads = problem, threads
+        self._key = {"seed": seed, "first_index": first_index}
+
+    def __call__(self, power: np.ndarray, iterations: int) -> np.ndarray:
+        """From powers [B, F, K]; never worse than these."""
+        problem = self._problem
+        found = problem.repaired(
+            bands.wmmse(
+                problem.gain, problem.limits, problem.goal, starts=0, iterations=iterations, given=power[:, None],
+                threads=self._threads,
+            )
+        )  # fmt: skip
+        return problem.best([power.astype(np.float32), found])[0]
+
+    def runs(self, starts: int, iterations: int) -> np.ndarray:
+        """The best of so many runs, as `bands.wmmse` answers."""
+        problem = self._problem
+        return problem.repaired(
+            bands.wmmse(
+                problem.gain, problem.limits, problem.goal, starts=starts, iterations=iterations,
+                threads=self._threads, **self._key,
+            )
+        )  # fmt: skip
