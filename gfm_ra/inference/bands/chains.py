@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from gfm_ra.goal_family import numbers_of
+from gfm_ra.goals import AlphaFair, Objective, QoS, Weighted
 from gfm_ra.inference.bands.problem import Problem
 from gfm_ra.inference.bands.proposals import Proposals
 from gfm_ra.inference.comparison import ITERATIONS, STARTS, Effort
@@ -16,7 +18,7 @@ from gfm_ra.solvers import bands
 class _Plan(NamedTuple):
     """How much an effort computes."""
 
-    draws: int  # of the network for all bands at once, each the start of a chain
+    draws: int  # of the network for all bands at once, under sum rate
     chains: int  # the best of the starts that go on
     rounds: int  # over the bands, WMMSE iterations after each
     last: int  # WMMSE iterations at the end
@@ -24,11 +26,14 @@ class _Plan(NamedTuple):
 
 _PLANS: dict[Effort, _Plan] = {
     "fast": _Plan(draws=1, chains=1, rounds=1, last=20),
-    "balanced": _Plan(draws=2, chains=1, rounds=3, last=30),
+    "balanced": _Plan(draws=2, chains=1, rounds=3, last=60),
     "best": _Plan(draws=4, chains=4, rounds=4, last=100),
 }
 _OPENING, _BETWEEN = 20, 10
 """WMMSE iterations from a start, and between rounds."""
+_STRONG_FAIRNESS = AlphaFair(2.0)
+"""What WMMSE spreads the bands by before it goes on with a goal of diminishing returns: from full power such goals
+end in poorer maxima."""
 REFINED, WMMSE, EQUAL = "refined", "wmmse", "equal-split"
 
 
@@ -42,12 +47,12 @@ def answered(
     plan = _PLANS[effort]
     solve = _Solver(problem, seed, first_index, threads)
     equal = problem.repaired(np.ones(problem.shape))
-    classical = [] if effort == "fast" else [solve.runs(STARTS[effort], ITERATIONS)]
+    classical = [] if effort == "fast" else [solve.runs(STARTS[effort], ITERATIONS, problem.goal)]
     # From full power WMMSE is free to let links overlap at first, even where they share orthogonally.
-    opened = [
-        solve.runs(1, _OPENING),
-        *(solve(start, _OPENING) for start in proposals.all_at_once(plan.draws)),
-    ]
+    opened = [solve.runs(1, _OPENING, problem.goal)]
+    fairer = _fairer(problem.goal)
+    starts = [solve.runs(1, _OPENING, fairer)] if fairer else proposals.all_at_once(plan.draws)
+    opened += [solve(start, _OPENING) for start in starts]
     ended = [
         solve(_chain(problem, proposals, solve, start, plan), plan.last)
         for start in _leading(problem, [*opened, *(classical if effort == "best" else [])], plan.chains)
@@ -55,6 +60,17 @@ def answered(
     power, number = problem.best([*ended, *classical, equal])
     names = [*[REFINED] * len(ended), *[WMMSE] * len(classical), EQUAL]
     return power, np.array(names, dtype=object)[number]
+
+
+def _fairer(goal: Objective) -> Objective | None:
+    """Stronger fairness with the goal's weights; None for sums of rates and for fairness that is as strong."""
+    plain = goal.objective if isinstance(goal, Weighted) else goal
+    alpha, least, penalty = numbers_of(goal) or (0.0, 0.0, 0.0)
+    if alpha >= _STRONG_FAIRNESS.alpha or (
+        alpha == 0 and not (isinstance(plain, QoS) and least * penalty > 0)
+    ):
+        return None
+    return Weighted(_STRONG_FAIRNESS, goal.weights) if isinstance(goal, Weighted) else _STRONG_FAIRNESS
 
 
 def _chain(
@@ -102,12 +118,12 @@ class _Solver:
         )  # fmt: skip
         return problem.best([power.astype(np.float32), found])[0]
 
-    def runs(self, starts: int, iterations: int) -> np.ndarray:
-        """The best of so many runs, as `bands.wmmse` answers."""
+    def runs(self, starts: int, iterations: int, goal: Objective) -> np.ndarray:
+        """The best of so many runs for a goal, as `bands.wmmse` answers."""
         problem = self._problem
         return problem.repaired(
             bands.wmmse(
-                problem.gain, problem.limits, problem.goal, starts=starts, iterations=iterations,
-                threads=self._threads, **self._key,
+                problem.gain, problem.limits, goal, starts=starts, iterations=iterations, threads=self._threads,
+                **self._key,
             )
         )  # fmt: skip

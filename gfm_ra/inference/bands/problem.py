@@ -38,6 +38,11 @@ class Problem:
         """Rates per band, bit/s/Hz, float64 [B, F, K], at powers [B, F, K]."""
         return np.log1p(self.own * power / self.interference(power)) * _BIT
 
+    def rates_of(self, powers: np.ndarray) -> np.ndarray:
+        """Rates per band [C, B, F, K] of several powers [C, B, F, K], by one product per network and band."""
+        heard = np.moveaxis(np.matmul(self.crossing, np.moveaxis(powers, 0, -1)), -1, 0) + 1.0
+        return np.log1p(self.own * powers / heard) * _BIT
+
     def better(self, rates: np.ndarray, than: np.ndarray) -> np.ndarray:
         """Which networks prefer rates per band to others, [B]; rates that are no numbers never win."""
         with np.errstate(invalid="ignore"):

@@ -69,7 +69,8 @@ def test_rates_are_sums_over_bands(allocator):
 
 @pytest.mark.parametrize("goal", [gfm_ra.SumRate(), gfm_ra.ProportionalFair(), gfm_ra.QoS(min_rate=4.0)])
 def test_balanced_is_never_worse_than_one_wmmse_run_or_the_even_split(allocator, goal):
-    network = Network(gains(2, 20, 3, 6), bands=True, groups=[0, 0, 0, 1, 1, 1])
+    gain = gains(2, 20, 3, 6).astype(np.float32)
+    network = Network(gain, bands=True, groups=[0, 0, 0, 1, 1, 1])
     answer = allocator.allocate(network, goal=goal, effort="balanced")
     run = bands.wmmse(network.gain, network.limits, goal, starts=1, iterations=100)
     even = np.full_like(run, 1 / 9)
@@ -79,7 +80,7 @@ def test_balanced_is_never_worse_than_one_wmmse_run_or_the_even_split(allocator,
 
 
 def test_best_is_never_worse_than_balanced_of_wmmse_starts(allocator):
-    network = Network(gains(3, 4, 2, 5), bands=True)
+    network = Network(gains(3, 4, 2, 5).astype(np.float32), bands=True)
     answer = allocator.allocate(network, effort="best")
     runs = bands.wmmse(network.gain, network.limits, starts=100, iterations=100)
     rates = reference.rates(network.gain, runs.astype(np.float64)).sum((1, 2))
