@@ -18,6 +18,8 @@ from gfm_ra.solvers import bands
 class _Plan(NamedTuple):
     """How much an effort computes."""
 
+    starts: int  # of WMMSE
+    iterations: int  # of each
     draws: int  # of the network for all bands at once, under sum rate
     chains: int  # the best of the starts that go on
     rounds: int  # over the bands, WMMSE iterations after each
@@ -25,9 +27,9 @@ class _Plan(NamedTuple):
 
 
 _PLANS: dict[Effort, _Plan] = {
-    "fast": _Plan(draws=1, chains=1, rounds=1, last=20),
-    "balanced": _Plan(draws=2, chains=1, rounds=3, last=60),
-    "best": _Plan(draws=4, chains=4, rounds=4, last=100),
+    "fast": _Plan(starts=8, iterations=20, draws=1, chains=1, rounds=1, last=20),
+    "balanced": _Plan(starts=16, iterations=ITERATIONS, draws=2, chains=2, rounds=3, last=60),
+    "best": _Plan(starts=STARTS["best"], iterations=ITERATIONS, draws=4, chains=4, rounds=4, last=100),
 }
 _OPENING, _BETWEEN = 20, 10
 """WMMSE iterations from a start, and between rounds."""
@@ -42,23 +44,22 @@ def answered(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Powers float32 [B, F, K] within the limits, and where they come from, [B].
 
-    Effort balanced is never worse than one WMMSE run or the even split, best never worse than the best of 100 runs.
+    No effort is worse than the even split; balanced is never worse than the best of 16 WMMSE runs, best than that of 100.
     """
     plan = _PLANS[effort]
     solve = _Solver(problem, seed, first_index, threads)
     equal = problem.repaired(np.ones(problem.shape))
-    classical = [] if effort == "fast" else [solve.runs(STARTS[effort], ITERATIONS, problem.goal)]
-    # From full power WMMSE is free to let links overlap at first, even where they share orthogonally.
-    opened = [solve.runs(1, _OPENING, problem.goal)]
+    # From its own starts WMMSE is free to let links overlap at first, even where they share orthogonally.
+    classical = solve.runs(plan.starts, plan.iterations, problem.goal)
     fairer = _fairer(problem.goal)
     starts = [solve.runs(1, _OPENING, fairer)] if fairer else proposals.all_at_once(plan.draws)
-    opened += [solve(start, _OPENING) for start in starts]
+    opened = [classical, *(solve(start, _OPENING) for start in starts)]
     ended = [
         solve(_chain(problem, proposals, solve, start, plan), plan.last)
-        for start in _leading(problem, [*opened, *(classical if effort == "best" else [])], plan.chains)
+        for start in _leading(problem, opened, plan.chains)
     ]
-    power, number = problem.best([*ended, *classical, equal])
-    names = [*[REFINED] * len(ended), *[WMMSE] * len(classical), EQUAL]
+    power, number = problem.best([*ended, classical, equal])
+    names = [*[REFINED] * len(ended), WMMSE, EQUAL]
     return power, np.array(names, dtype=object)[number]
 
 

@@ -68,18 +68,18 @@ def test_rates_are_sums_over_bands(allocator):
 
 
 @pytest.mark.parametrize("goal", [gfm_ra.SumRate(), gfm_ra.ProportionalFair(), gfm_ra.QoS(min_rate=4.0)])
-def test_balanced_is_never_worse_than_one_wmmse_run_or_the_even_split(allocator, goal):
+def test_balanced_is_never_worse_than_16_wmmse_runs_or_the_even_split(allocator, goal):
     gain = gains(2, 20, 3, 6).astype(np.float32)
     network = Network(gain, bands=True, groups=[0, 0, 0, 1, 1, 1])
     answer = allocator.allocate(network, goal=goal, effort="balanced")
-    run = bands.wmmse(network.gain, network.limits, goal, starts=1, iterations=100)
+    run = bands.wmmse(network.gain, network.limits, goal, starts=16, iterations=100)
     even = np.full_like(run, 1 / 9)
     for other in (run, even):
         rates = reference.rates(network.gain, other.astype(np.float64)).sum(1)
         assert (answer.utility >= goal.utility(rates) - 1e-6).all()
 
 
-def test_best_is_never_worse_than_balanced_of_wmmse_starts(allocator):
+def test_best_is_never_worse_than_the_best_of_100_wmmse_runs(allocator):
     network = Network(gains(3, 4, 2, 5).astype(np.float32), bands=True)
     answer = allocator.allocate(network, effort="best")
     runs = bands.wmmse(network.gain, network.limits, starts=100, iterations=100)
