@@ -44,7 +44,7 @@ def answered(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Powers float32 [B, F, K] within the limits, and where they come from, [B].
 
-    No effort is worse than the even split; balanced is never worse than the best of 16 WMMSE runs, best than that of 100.
+    None is worse than the even split, balanced never worse than the best of 16 WMMSE runs, best than that of 100.
     """
     plan = _PLANS[effort]
     solve = _Solver(problem, seed, first_index, threads)
