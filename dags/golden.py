@@ -42,6 +42,7 @@ FOREIGN = tuple(
     for name in (
         "adaptation",
         "architectures",
+        "bands",
         "certified",
         "certified-times",
         "front",

@@ -63,12 +63,13 @@ def _parser() -> argparse.ArgumentParser:
     add("--count", type=int, default=20, help="networks of each world, the first of the published ones")
     add(
         "--min-rate",
+        "--min_rate",
         type=float,
         default=_MIN_RATE,
         help="least rate of qos over all bands, bit/s/Hz (default: 4)",
     )
     add("--exclusive", action="store_true", help="a cell gives each band to at most one of its users")
-    add("--on-off", action="store_true", help="link scheduling beside FPLinQ too")
+    add("--on-off", "--on_off", action="store_true", help="link scheduling beside FPLinQ too")
     add("--weights", help="of the model (default: the newest packaged ones)")
     add("--out", type=Path, metavar="JSON")
     return parser

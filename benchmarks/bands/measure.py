@@ -12,6 +12,7 @@ import numpy as np
 from benchmarks.worlds.families.ofdma import BandedWorld
 from components.intervals import ratio_of_means
 from gfm_ra.allocator import Allocator
+from gfm_ra.gains.power_limits import PowerLimits
 from gfm_ra.goals import Objective, ProportionalFair, QoS, SumRate
 from gfm_ra.inference.bands import on_off
 from gfm_ra.inference.bands.problem import Problem
@@ -92,7 +93,9 @@ def measured(
         rows.append(_row(name, reference, reference, name, others_s))
         rows.append(_row(effort, scored(answer), reference, name, seconds))
     rows.append(_row("WMMSE, 1 start", scored(one), reference, name, one_s))
-    for method, solve in _classical(gain, problem).items():
+    one_per_cell = world.network(world.gain_db(count), exclusive=True).limits
+    assert one_per_cell is not None, "networks with bands have limits"
+    for method, solve in _classical(problem, one_per_cell).items():
         power, seconds = _timed(solve, count)
         rows.append(_row(method, scored(power), reference, name, seconds))
     return rows
@@ -122,11 +125,13 @@ def scheduled(allocator: Allocator, world: BandedWorld, count: int, exclusive: b
     ]
 
 
-def _classical(gain: np.ndarray, problem: Problem) -> dict[str, Callable[[], np.ndarray]]:
-    limits = problem.limits
+def _classical(problem: Problem, one_per_cell: PowerLimits) -> dict[str, Callable[[], np.ndarray]]:
+    """one_per_cell: the limits with one user per band and cell, which schedulers keep to."""
+    gain = problem.gain
     return {
-        "iterative water-filling": lambda: bands.water_filling(gain, limits, threads=1),
-        "proportional-fair scheduling": lambda: bands.proportional_fair_schedule(gain, limits),
+        "iterative water-filling": lambda: bands.water_filling(gain, problem.limits, threads=1),
+        "water-filling, one per cell": lambda: bands.water_filling(gain, one_per_cell, threads=1),
+        "proportional-fair scheduling": lambda: bands.proportional_fair_schedule(gain, one_per_cell),
         "equal split": lambda: problem.repaired(np.ones(problem.shape)),
     }
 
