@@ -5,6 +5,8 @@ Shapes: N networks, F bands, K links.
 
 import time
 from collections.abc import Callable
+from copy import copy
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -85,13 +87,17 @@ def measured(
     rows: list[Row] = []
     reference, name = scored(one), "WMMSE, 1 start"
     for effort in efforts:
-        answer, seconds = _timed(lambda: _powers(allocator, network, goal, effort), count)  # noqa: B023 (called at once)
+        answer, seconds = _timed(partial(_powers, allocator, network, goal, effort), count)
         starts = max(1, round(seconds / per_start_s))
         name = f"WMMSE, {starts} starts, the time of {effort}"
         others, others_s = _timed(runs(starts), count)
         reference = scored(others)
         rows.append(_row(name, reference, reference, name, others_s))
         rows.append(_row(effort, scored(answer), reference, name, seconds))
+    if "balanced" in efforts:
+        other = without_network(allocator)
+        answer, seconds = _timed(lambda: _powers(other, network, goal, "balanced"), count)
+        rows.append(_row("balanced without the network", scored(answer), reference, name, seconds))
     rows.append(_row("WMMSE, 1 start", scored(one), reference, name, one_s))
     one_per_cell = world.network(world.gain_db(count), exclusive=True).limits
     assert one_per_cell is not None, "networks with bands have limits"
@@ -123,6 +129,17 @@ def scheduled(allocator: Allocator, world: BandedWorld, count: int, exclusive: b
             ("schedule", both, both_s),
         )
     ]
+
+
+def without_network(allocator: Allocator) -> Allocator:
+    """An allocator whose network never answers: what is left are WMMSE from several starts and the repair."""
+    silent = copy(allocator.network)
+
+    def draws(gain: np.ndarray, _: object, noise: np.ndarray, threads: int | None = None) -> np.ndarray:
+        return np.full((len(gain), len(noise), gain.shape[-1]), np.nan, dtype=np.float32)
+
+    setattr(silent, "draws", draws)  # noqa: B010 (networks have no such attribute to the type checker)
+    return Allocator(silent, allocator.objective, allocator.envelope, allocator.name)
 
 
 def _classical(problem: Problem, one_per_cell: PowerLimits) -> dict[str, Callable[[], np.ndarray]]:

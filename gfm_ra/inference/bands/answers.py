@@ -94,9 +94,9 @@ def allocation(
 def _answer(network: Network, asked: _Asked) -> _Part:
     """Answers to networks [B, ...] in a row, part by part."""
     gain = network.gain if network.bands else network.gain[:, None]
-    unknown = (
-        np.isnan(gain).any((1, 2, 3)) if network.survey.unknown else np.zeros(len(gain), dtype=bool)
-    )  # [B]
+    unknown = np.zeros(len(gain), dtype=bool)  # [B]
+    if network.survey.unknown:
+        unknown = np.asarray(np.isnan(gain).any((1, 2, 3)))
     step = max(1, _PART_GAINS // max(1, gain[:1].size))
     # Random starts are keyed by a network's number: networks that follow each other are answered together.
     changes = (int(edge) + 1 for edge in np.flatnonzero(np.diff(unknown)))

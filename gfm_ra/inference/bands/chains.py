@@ -106,7 +106,7 @@ class _Solver:
 
     def __init__(self, problem: Problem, seed: int, first_index: int, threads: int | None) -> None:
         self._problem, self._threads = problem, threads
-        self._key = {"seed": seed, "first_index": first_index}
+        self._seed, self._first_index = seed, first_index
 
     def __call__(self, power: np.ndarray, iterations: int) -> np.ndarray:
         """From powers [B, F, K]; never worse than these."""
@@ -125,6 +125,6 @@ class _Solver:
         return problem.repaired(
             bands.wmmse(
                 problem.gain, problem.limits, goal, starts=starts, iterations=iterations, threads=self._threads,
-                **self._key,
+                seed=self._seed, first_index=self._first_index,
             )
         )  # fmt: skip

@@ -64,9 +64,8 @@ class Problem:
         same = (sharing[:, None] == sharing[None, :]) & (sharing[:, None] >= 0)
         heard = np.matmul(np.where(same, 0.0, self.crossing), clean[..., None])[..., 0] + 1.0
         offered = np.log1p(self.own * clean / heard) * _BIT
-        contested = np.stack(
-            [(clean[..., sharing == number] > 0).sum(-1) > 1 for number in range(int(sharing.max()) + 1)]
-        ).any(0)  # [B, F]
+        claims = [(clean[..., sharing == number] > 0).sum(-1) > 1 for number in range(int(sharing.max()) + 1)]
+        contested = np.asarray(np.stack(claims).any(0))  # [B, F]
         total = np.where(contested[..., None], 0.0, offered).sum(1)  # [B, K]
         found = np.zeros_like(offered)
         for band in range(offered.shape[1]):

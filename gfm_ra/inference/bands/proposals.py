@@ -122,4 +122,4 @@ class Proposals:
         """Weighted sum rate, as the network is told it."""
         silent = value.max(-1, keepdims=True) <= 0
         weighted = Weighted(SumRate(), np.where(silent, 1.0, value))
-        return prompt_of(weighted, *value.shape, self._model.told)
+        return prompt_of(weighted, len(value), value.shape[-1], self._model.told)
