@@ -135,14 +135,10 @@ class Allocator:
                 self.network, network, chosen, effort, beyond, seed, first_index, threads, certify
             )
         if network.limits is not None:
-            from gfm_ra.inference.bands import answers as banded  # only where it is needed
+            from gfm_ra.inference.bands.answers import allocation as banded  # only where it is needed
 
             self.check(chosen, effort)
-            rest = {"seed": seed, "first_index": first_index, "threads": threads, "certify": certify}
-            return banded.allocation(
-                self.network, network, chosen, effort,
-                lambda plain: self.allocate(plain, goal=chosen, effort=effort, **rest), **rest,
-            )  # fmt: skip
+            return banded(self, network, chosen, effort, seed, first_index, threads, certify)
         flat = network.flattened()
         step = max(1, _PART_GAINS // network.links**2)
         rows = (flat[begin : begin + step] for begin in range(0, max(len(flat), 1), step))

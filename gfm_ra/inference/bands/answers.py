@@ -3,10 +3,9 @@
 Shapes: B networks, F bands (1 where there are none), K links.
 """
 
-from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -14,6 +13,7 @@ from gfm_ra.doubts import doubts
 from gfm_ra.goal_family import is_ours, numbers_of
 from gfm_ra.goals import Objective
 from gfm_ra.inference.allocation import Allocation, missed
+from gfm_ra.inference.answers import PowerNetwork
 from gfm_ra.inference.bands.chains import answered
 from gfm_ra.inference.bands.hidden import completed
 from gfm_ra.inference.bands.limited import is_scaling, scaled_back, scaled_gains
@@ -29,6 +29,26 @@ from gfm_ra.network import Network
 _PART_GAINS = 2**19
 """Gains that are worked on at a time: what bounds the memory."""
 UNCHECKED = "model, unchecked"
+
+
+class Allocates(Protocol):
+    """An allocator."""
+
+    network: PowerNetwork
+
+    def allocate(
+        self,
+        network: Network,
+        *,
+        goal: Objective,
+        effort: Effort,
+        seed: int,
+        first_index: int,
+        threads: int | None,
+        certify: bool,
+    ) -> Allocation:
+        """Powers for networks without limits."""
+        ...
 
 
 class _Asked(NamedTuple):
@@ -52,11 +72,10 @@ class _Part(NamedTuple):
 
 
 def allocation(
-    model: object,
+    allocator: Allocates,
     network: Network,
     goal: Objective,
     effort: Effort,
-    plain: Callable[[Network], Allocation],
     seed: int = 0,
     first_index: int = 0,
     threads: int | None = None,
@@ -64,7 +83,7 @@ def allocation(
 ) -> Allocation:
     """Powers [..., F, K], or [..., K] without bands, that obey the network's limits.
 
-    plain : answers a network without limits; a single band whose links are limited alone is one with scaled gains.
+    allocator : has the model, and answers a single band whose links are limited alone: a network with scaled gains.
     Raises ValueError for a model, a goal, uncertain gains or a certificate that such networks are not answered with.
     """
     if numbers_of(goal) is None or not is_ours(goal):
@@ -73,7 +92,12 @@ def allocation(
             "with or without weights"
         )
     if is_scaling(network):
-        return scaled_back(plain(scaled_gains(network)), network, goal)
+        plain = allocator.allocate(
+            scaled_gains(network), goal=goal, effort=effort, seed=seed, first_index=first_index, threads=threads,
+            certify=certify,
+        )  # fmt: skip
+        return scaled_back(plain, network, goal)
+    model = allocator.network
     if not isinstance(model, UnrolledNetwork):
         raise ValueError(
             "allocate: bands and budgets need weights in the packaged format: load another model"

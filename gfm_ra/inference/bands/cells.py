@@ -20,7 +20,7 @@ def parts_of(problem: Problem) -> np.ndarray:
     limits = problem.limits
     for numbers in (limits.group, limits.sharing):
         if numbers.max(initial=-1) > 0:
-            return _masks(np.broadcast_to(np.where(numbers < 0, links, numbers), (count, links)))
+            return np.repeat(_masks(np.where(numbers < 0, links, numbers)[None]), count, axis=0)
     gain = problem.gain[:, 0].astype(np.float64)  # what is shared is shared in every band
     for axis in (-2, -1):  # the same column: one transmitter; the same row: one receiver
         prints = gain.sum(axis)  # [B, K]
