@@ -43,6 +43,7 @@ FOREIGN = tuple(
         "adaptation",
         "architectures",
         "bands",
+        "bands-exclusive",
         "certified",
         "certified-times",
         "front",

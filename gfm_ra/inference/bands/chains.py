@@ -31,8 +31,8 @@ _PLANS: dict[Effort, _Plan] = {
     "balanced": _Plan(starts=16, iterations=ITERATIONS, draws=2, chains=2, rounds=3, last=60),
     "best": _Plan(starts=STARTS["best"], iterations=ITERATIONS, draws=4, chains=4, rounds=4, last=100),
 }
-_OPENING, _BETWEEN = 20, 10
-"""WMMSE iterations from a start, and between rounds."""
+_OPENING, _SHARED_OPENING, _BETWEEN = 20, 60, 10
+"""WMMSE iterations from a start, from one that overlaps where links share orthogonally, and between rounds."""
 _STRONG_FAIRNESS = AlphaFair(2.0)
 """What WMMSE spreads the bands by before it goes on with a goal of diminishing returns: from full power such goals
 end in poorer maxima."""
@@ -50,9 +50,10 @@ def answered(
     solve = _Solver(problem, seed, first_index, threads)
     equal = problem.repaired(np.ones(problem.shape))
     # From its own starts WMMSE is free to let links overlap at first, even where they share orthogonally.
-    classical = solve.runs(plan.starts, plan.iterations, problem.goal)
+    opening = _OPENING if (problem.limits.sharing < 0).all() else _SHARED_OPENING
+    classical = solve.runs(plan.starts, max(plan.iterations, opening), problem.goal)
     fairer = _fairer(problem.goal)
-    starts = [solve.runs(1, _OPENING, fairer)] if fairer else proposals.all_at_once(plan.draws)
+    starts = [solve.runs(1, opening, fairer)] if fairer else proposals.all_at_once(plan.draws)
     opened = [classical, *(solve(start, _OPENING) for start in starts)]
     ended = [
         solve(_chain(problem, proposals, solve, start, plan), plan.last)
