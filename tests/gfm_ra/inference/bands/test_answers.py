@@ -196,3 +196,13 @@ def test_uncertain_gains_explanations_and_familiarity_are_refused(allocator):
         answer.explain(index=0)
     with pytest.raises(ValueError, match="is of one band"):
         _ = answer.familiarity
+
+
+def test_an_uplink_with_shared_receivers_raises_no_doubt_and_one_in_another_order_does(allocator):
+    gain = gains(11, 2, 2, 6, own=1e4)
+    gain[:, :, [1, 2, 4, 5]] = gain[:, :, [0, 0, 3, 3]]  # two receivers, three transmitters each
+    for link, receiver in enumerate((0, 0, 0, 3, 3, 3)):
+        gain[:, :, receiver // 3 * 3 : receiver // 3 * 3 + 3, link] = 1e4
+    assert allocator.allocate(Network(gain, bands=True), effort="fast").notes == ()
+    turned = allocator.allocate(Network(np.roll(gain, 3, axis=-1), bands=True), effort="fast")
+    assert "in the same order" in turned.notes[0]
