@@ -25,6 +25,7 @@ READ_AS_FILES = {
     ),
     "benchmarks.worlds.__main__": ("gfm_ra/weights",),
     "benchmarks.certified.ratios": ("gfm_ra/weights",),
+    "benchmarks.bands.__main__": ("gfm_ra/weights",),
 }
 # The locked versions of the libraries that can change bytes; every stage but `check` works with them.
 VERSIONS = "versions.yaml"

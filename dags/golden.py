@@ -42,6 +42,8 @@ FOREIGN = tuple(
     for name in (
         "adaptation",
         "architectures",
+        "bands",
+        "bands-exclusive",
         "certified",
         "certified-times",
         "front",

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from components.config import Strict
+from dags.bands_params import load_bands
 from dags.certified_params import load_certified
 from dags.params import load, load_figures, load_release, load_sweep
 from dags.worlds_params import load_worlds
@@ -28,7 +29,7 @@ DURATION = {
 }
 # A DAG's folder -> its profiles, its parameter file and what reads that.
 MAIN, SWEEP, FIGURES, RELEASE = ".", "dags/sweep", "dags/figures", "dags/release"
-WORLDS, CERTIFIED = "dags/worlds", "dags/certified"
+WORLDS, CERTIFIED, BANDS = "dags/worlds", "dags/certified", "dags/bands"
 DAGS: dict[str, tuple[Path, Path, Callable[[Path], Strict]]] = {
     MAIN: (PROFILES, PARAMS, load),
     SWEEP: (Path(SWEEP) / "profiles", Path(SWEEP) / PARAMS, load_sweep),
@@ -36,6 +37,7 @@ DAGS: dict[str, tuple[Path, Path, Callable[[Path], Strict]]] = {
     RELEASE: (Path(RELEASE) / "profiles", Path(RELEASE) / PARAMS, load_release),
     WORLDS: (Path(WORLDS) / "profiles", Path(WORLDS) / PARAMS, load_worlds),
     CERTIFIED: (Path(CERTIFIED) / "profiles", Path(CERTIFIED) / PARAMS, load_certified),
+    BANDS: (Path(BANDS) / "profiles", Path(BANDS) / PARAMS, load_bands),
 }
 
 

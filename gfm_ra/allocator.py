@@ -125,8 +125,6 @@ class Allocator:
         bounds = bounds_of(rules, network, certify)
         if isinstance(network, SparseNetwork) and network.far is None and network.links <= _MATRIX_LINKS:
             network = Network(network.dense_gain(), transmit_power_w=network.transmit_power_w)
-        if isinstance(network, Network) and network.limits is not None:
-            raise ValueError("allocate: bands, limits and budgets are not answered yet")
         shape = (*network.shape, network.links)
         chosen = goal_of(
             (self.objective or SumRate.name) if goal is None else goal,
@@ -155,6 +153,12 @@ class Allocator:
             return allocation(
                 self.network, network, chosen, effort, beyond, seed, first_index, threads, certify
             )
+        if network.limits is not None:
+            from gfm_ra.inference.bands.answers import allocation as banded  # only where it is needed
+
+            self.check(chosen, effort)
+            answer = banded(self, network, chosen, effort, seed, first_index, threads, certify)
+            return ruled(answer, bounds, self.network, effort, seed)
         flat = network.flattened()
         step = max(1, _PART_GAINS // network.links**2)
         rows = (flat[begin : begin + step] for begin in range(0, max(len(flat), 1), step))

@@ -107,7 +107,7 @@ def doubts(network: Network | SparseNetwork) -> list[str]:
         findings = listed(network)
     else:
         findings = Findings(network.given_db)
-        findings.add_survey(network.survey, prod(network.shape) * network.links)
+        findings.add_survey(network.survey, prod(network.shape) * (network.bands or 1) * network.links)
     found = []
     if findings.not_over_noise:
         found.append(
@@ -119,9 +119,15 @@ def doubts(network: Network | SparseNetwork) -> list[str]:
         found.append(
             f"{clipped} gains outside {LEAST_GAIN_DB:g} to {LARGEST_GAIN_DB:g} dB count as the nearest limit"
         )
-    if findings.misplaced:
+    if findings.misplaced and not _shares_receivers(network, findings):
         found.append(
             f"only {findings.best_rows / findings.rows:.0%} of the receivers get most from their own transmitter: "
             "are links in the same order among receivers (rows) and transmitters (columns)?"
         )
     return found
+
+
+def _shares_receivers(network: Network | SparseNetwork, findings: Findings) -> bool:
+    """Whether a network with budgets or bands looks like an uplink, whose receivers have several transmitters."""
+    limited = isinstance(network, Network) and network.limits is not None
+    return limited and 2 * findings.best_columns >= findings.rows

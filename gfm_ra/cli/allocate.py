@@ -11,12 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from gfm_ra.cli import edges, question, slices
+from gfm_ra.cli import bands, edges, question, slices
 from gfm_ra.cli.explain import Explanations
 from gfm_ra.cli.question import STANDARD, say, without_nan
 from gfm_ra.errors import InputError
 from gfm_ra.files.edges import holds_edges
 from gfm_ra.files.gains import Gains
+from gfm_ra.files.limits import holds_limits
 from gfm_ra.files.writers import check_writable, writing
 from gfm_ra.inference.allocation import Allocation
 from gfm_ra.inference.comparison import Effort
@@ -41,6 +42,9 @@ def command(chosen: argparse.Namespace) -> int:
             check_writable(out, inputs)
         if holds_edges(path):
             edges.allocate(chosen, path)
+            return 0
+        if holds_limits(path):
+            bands.allocate(chosen, path)
             return 0
         gains = question.opened(chosen, path)
         allocator = load(chosen.model)

@@ -13,6 +13,7 @@ import numpy as np
 
 from gfm_ra.errors import InputError
 from gfm_ra.files.gains import RECEIVERS, Gains, open_gains
+from gfm_ra.files.limits import holds_limits
 from gfm_ra.files.plausibility import survey
 from gfm_ra.files.weights import read_weights
 from gfm_ra.goals import Objective, SumRate
@@ -76,7 +77,15 @@ def file_of(chosen: argparse.Namespace) -> Iterator[Path]:
 
 
 def opened(chosen: argparse.Namespace, path: Path) -> Gains:
-    """The gains of the file, as the options say that they are to be understood."""
+    """The gains of the file, as the options say that they are to be understood.
+
+    Raises:
+        InputError: it holds bands or limits of powers, which `gfm-ra allocate` alone heeds.
+    """
+    if holds_limits(path):
+        raise InputError(
+            f"{name_of(chosen)} holds bands or limits of powers: `gfm-ra allocate` alone heeds them"
+        )
     return open_gains(path, "db" if chosen.db else chosen.unit, chosen.orientation or RECEIVERS)
 
 

@@ -52,6 +52,7 @@ class PowerLimits:
         0 where all limits hold; inf where a limit of 0, or of orthogonal sharing, is broken, or a power is negative or
         not finite.
         """
+        power = np.asarray(power, dtype=np.float64)  # sums of float32 could exceed a limit by their rounding
         found = np.maximum(
             _beyond(power, self.per_band).max((-1, -2)), _beyond(power.sum(-2), self.total).max(-1)
         )

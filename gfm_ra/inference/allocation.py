@@ -21,15 +21,15 @@ class Allocation:
     """Powers, and what they lead to. `...` are the leading dimensions of the gains, none for a single network."""
 
     power: np.ndarray
-    """[..., K], parts of full power in [0, 1]."""
+    """[..., K], parts of full power in [0, 1]; [..., F, K] with bands."""
     rate: np.ndarray
-    """[..., K], bit/s/Hz; NaN for networks with unknown gains; means over samples where the network says how certain
-    its gains are."""
+    """[..., K], bit/s/Hz, sums over bands; NaN for networks with unknown gains; means over samples where the network
+    says how certain its gains are."""
     utility: np.ndarray
     """[...], of the goal; NaN for networks with unknown gains; the mean over samples where they are uncertain."""
     source: np.ndarray
-    """[...], where the powers come from: model, refined, wmmse, energy-efficient, full-reuse or exact; "model,
-    unchecked" with unknown gains, "..., expected" with uncertain ones. With slices, where the iterations
+    """[...], where the powers come from: model, refined, wmmse, energy-efficient, full-reuse, equal-split or exact;
+    "model, unchecked" with unknown gains, "..., expected" with uncertain ones. With slices, where the iterations
     started: refined, wmmse, full-reuse, random, or feasible, the least powers that meet all least rates."""
     below_min_rate: np.ndarray
     """[...], how many links stay below the goal's least rate; 0 for goals without one."""
@@ -49,11 +49,17 @@ class Allocation:
     price: np.ndarray | None = None
     """[...], what hard rules cost, if given (`rules`): the utility of the answer without them, of the same effort, less
     that of this one; NaN where utilities are. Negative where the search under the rules found better powers."""
+    rate_per_band: np.ndarray | None = None
+    """[..., F, K], bit/s/Hz, where the network has bands."""
 
     @property
     def power_dbm(self) -> np.ndarray | None:
-        """Powers in dBm, [..., K]; minus infinity for a silent link; None unless the network knows full powers."""
-        return None if self.transmit_power_w is None else w_to_dbm(self.power * self.transmit_power_w)
+        """Powers in dBm, [..., K] or [..., F, K]; minus infinity for a silent link; None unless the network knows full
+        powers."""
+        full_w = self.transmit_power_w
+        if full_w is None:
+            return None
+        return w_to_dbm(self.power * (full_w if self.rate_per_band is None else full_w[..., None, :]))
 
     @cached_property
     def familiarity(self) -> np.ndarray:
@@ -73,6 +79,8 @@ class Allocation:
                 "familiarity: this answer knows no gains (answers to large sparse networks do not): give all of them "
                 "as a matrix, gfm_ra.familiarity.of(Network(gain_db=...))"
             )
+        if self.network.bands is not None:
+            raise ValueError("familiarity: is of one band: ask gfm_ra.familiarity.of about a Network of each")
         return familiarity.of(self.network)
 
     @overload
@@ -100,6 +108,8 @@ class Allocation:
                 "fit into memory, gfm_ra.explain.explanation.explain(network.dense_gain(), answer.power, answer.goal) "
                 "explains it without the far field"
             )
+        if self.network.limits is not None:
+            raise ValueError("explain: explains neither bands nor limits nor budgets of power yet")
         if self.network.is_uncertain:
             raise ValueError("explain: gains are uncertain: explain powers of a network of exact ones")
         flat = self._number(index)

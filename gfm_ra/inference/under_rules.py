@@ -17,6 +17,7 @@ from gfm_ra.inference.network.unrolled import UnrolledNetwork
 from gfm_ra.inference.prompts import selected
 from gfm_ra.inference.uncertain.expected import means
 from gfm_ra.network import Network
+from gfm_ra.rates import spectral_efficiency
 from gfm_ra.rules.bounds import PowerBounds
 from gfm_ra.rules.enforcement import enforced_rows
 from gfm_ra.rules.hard_rules import Rules
@@ -84,6 +85,7 @@ def ruled(
         source=source.astype(str).reshape(leading)[()],
         below_min_rate=np.asarray(missed(rate, answer.goal)).reshape(leading)[()],
         price=price.reshape(leading)[()],
+        rate_per_band=_per_band(answer, power, changed, network, bounds),
     )
     total = Price()
     total.add(found)
@@ -167,6 +169,18 @@ def _improved(
         aim = selected(goal, rows[part])
         found[part] = improved(power[part], before[part], some, gain, aim, _WORK[effort])
     return found
+
+
+def _per_band(
+    answer: Allocation, power: np.ndarray, changed: np.ndarray, network: Network, bounds: PowerBounds
+) -> np.ndarray | None:
+    """Rates per band as the answer has them, anew where powers changed; NaN where gains are unknown."""
+    if answer.rate_per_band is None:
+        return None
+    found = answer.rate_per_band.reshape(power.shape).copy()
+    gain = _gains(network, bounds, changed).astype(np.float64)
+    found[changed] = spectral_efficiency(power[changed].astype(np.float64), gain)
+    return found.reshape(answer.rate_per_band.shape)
 
 
 def _reached(

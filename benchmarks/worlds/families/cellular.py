@@ -57,6 +57,13 @@ def _uplink(paths: Paths, per_cell: int = 1) -> Draw:
     return lambda count, generator: full_db + served(paths, per_cell, count, generator).swapaxes(1, 2)
 
 
+def flat_full_power_db(street: str, direction: str) -> float:
+    """Full power over the noise in 20 MHz of the worlds "umi" and "uma", "downlink" and "uplink", dB."""
+    if direction == "uplink":
+        return full_power_db(_USER_DBM, _BANDWIDTH_HZ, _BASE_NOISE_DB)
+    return full_power_db(_UMI_DBM if street == "umi" else _UMA_DBM, _BANDWIDTH_HZ, _USER_NOISE_DB)
+
+
 def _units(power_dbm: float, noise_db: float) -> str:
     return f"20 MHz at 6 GHz, noise figure {noise_db:g} dB, {power_dbm:g} dBm"
 
@@ -115,8 +122,8 @@ def _length(offsets: np.ndarray) -> np.ndarray:
 _UMI_19 = _omnidirectional(_UMI, Cluster(2, 200.0), _UMI_NEAREST_M, 10)
 _UMA_19 = _omnidirectional(_UMA, Cluster(2, 500.0), _UMA_NEAREST_M, 10)
 _UMA_57 = _sectored(_UMA, Cluster(2, 500.0), _UMA_NEAREST_M, 30)
-_UMI_7 = _omnidirectional(_UMI, Cluster(1, 200.0), _UMI_NEAREST_M, 16)
-_UMA_7 = _omnidirectional(_UMA, Cluster(1, 500.0), _UMA_NEAREST_M, 16)
+UMI_7 = _omnidirectional(_UMI, Cluster(1, 200.0), _UMI_NEAREST_M, 16)
+UMA_7 = _omnidirectional(_UMA, Cluster(1, 500.0), _UMA_NEAREST_M, 16)
 _TO_BASE, _UMI_DOWN, _UMA_DOWN = (
     _units(_USER_DBM, _BASE_NOISE_DB),
     _units(_UMI_DBM, _USER_NOISE_DB),
@@ -127,11 +134,11 @@ WORLDS = (
     World("umi-downlink", "3GPP UMi", _SOURCE, 19, _UMI_DOWN, _downlink(_UMI_19, _UMI_DBM)),
     World("umi-uplink", "3GPP UMi", _SOURCE, 19, _TO_BASE, _uplink(_UMI_19)),
     World(
-        "umi-downlink-7x4", "3GPP UMi", _SOURCE, 28, _UMI_DOWN, _downlink(_UMI_7, _UMI_DBM, 4), "transmitters"
+        "umi-downlink-7x4", "3GPP UMi", _SOURCE, 28, _UMI_DOWN, _downlink(UMI_7, _UMI_DBM, 4), "transmitters"
     ),
     World("uma-downlink", "3GPP UMa", _SOURCE, 19, _UMA_DOWN, _downlink(_UMA_19, _UMA_DBM)),
     World("uma-uplink", "3GPP UMa", _SOURCE, 19, _TO_BASE, _uplink(_UMA_19)),
-    World("uma-uplink-7x4", "3GPP UMa", _SOURCE, 28, _TO_BASE, _uplink(_UMA_7, 4), "receivers"),
+    World("uma-uplink-7x4", "3GPP UMa", _SOURCE, 28, _TO_BASE, _uplink(UMA_7, 4), "receivers"),
     World(
         "uma-sectors-downlink", "3GPP UMa", f"{_SOURCE}, 7.3-1", 57, _UMA_DOWN, _downlink(_UMA_57, _UMA_DBM)
     ),

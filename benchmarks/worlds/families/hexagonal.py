@@ -85,19 +85,25 @@ def served(paths: Paths, per_cell: int, count: int, generator: np.random.Generat
 def _served(paths: Paths, per_cell: int, count: int, generator: np.random.Generator) -> np.ndarray:
     found: list[np.ndarray] = []
     for _ in range(_TRIES):
-        path_db, factor = paths(count - len(found), generator)
-        cells = path_db.shape[-1]
-        ours = path_db.argmax(-1)[..., None] == np.arange(cells)  # [N, U, C]
-        full = (ours.sum(1) >= per_cell).all(-1)
-        path_db, factor, ours = path_db[full], factor[full], ours[full]
-        # The users of a cell come before all others; among equals the order stays.
-        chosen = np.argsort(~ours, axis=1, kind="stable")[:, :per_cell]  # [N, P, C]
-        users = chosen.swapaxes(1, 2).reshape(len(ours), cells * per_cell, 1)  # [N, K, 1]
-        gain_db = np.take_along_axis(path_db, users, 1)
-        gain_db = gain_db + fading_db(np.take_along_axis(factor, users, 1), generator)
-        found.extend(np.repeat(gain_db, per_cell, axis=2))
+        path_db, factor = chosen_users(*paths(count - len(found), generator), per_cell)
+        found.extend(np.repeat(path_db + fading_db(factor, generator), per_cell, axis=2))
         if len(found) == count:
             return np.stack(found)
     raise RuntimeError(
         f"no network with {per_cell} users in each cell in {_TRIES} tries: draw more users per cell"
     )
+
+
+def chosen_users(path_db: np.ndarray, factor: np.ndarray, per_cell: int) -> tuple[np.ndarray, np.ndarray]:
+    """Of users [N, U, C] that ask for service those that are served, [M, C * P, C], cell by cell.
+
+    Every user belongs to the cell with its strongest path; networks with a cell of fewer than `per_cell` are left out.
+    """
+    cells = path_db.shape[-1]
+    ours = path_db.argmax(-1)[..., None] == np.arange(cells)  # [N, U, C]
+    full = (ours.sum(1) >= per_cell).all(-1)
+    path_db, factor, ours = path_db[full], factor[full], ours[full]
+    # The users of a cell come before all others; among equals the order stays.
+    chosen = np.argsort(~ours, axis=1, kind="stable")[:, :per_cell]  # [M, P, C]
+    users = chosen.swapaxes(1, 2).reshape(len(ours), cells * per_cell, 1)  # [M, K, 1]
+    return np.take_along_axis(path_db, users, 1), np.take_along_axis(factor, users, 1)

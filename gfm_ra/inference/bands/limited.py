@@ -1,0 +1,38 @@
+"""A single band whose links are limited one by one: the network without limits of which the limits are full power."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from gfm_ra.goals import Objective
+from gfm_ra.inference.allocation import Allocation
+from gfm_ra.network import Network
+
+
+def is_scaling(network: Network) -> bool:
+    """Whether a network has a single band and limits of links alone."""
+    limits = network.limits
+    assert limits is not None, "networks with limits are asked about"
+    return network.bands is None and limits.groups == 0 and bool((limits.sharing < 0).all())
+
+
+def scaled_gains(network: Network) -> Network:
+    """The network without limits in which a link's full power is its limit: column j of the gains times limit j."""
+    limits = network.limits
+    assert limits is not None, "networks with limits are asked about"
+    scaled = network.gain * limits.total[..., None, :].astype(network.gain.dtype)
+    most_db = network.at_most_db
+    if most_db is not None:
+        with np.errstate(divide="ignore"):
+            most_db = most_db + 10.0 * np.log10(limits.total)[..., None, :]
+    return Network(scaled, uncertainty_db=network.uncertainty_db, at_most_db=most_db)
+
+
+def scaled_back(answer: Allocation, network: Network, goal: Objective) -> Allocation:
+    """The answer in parts of full power, float32, never above the limits."""
+    limits = network.limits
+    assert limits is not None, "networks with limits are asked about"
+    exact = answer.power * limits.total
+    power = exact.astype(np.float32)
+    power = np.where(power > exact, np.nextafter(power, np.float32(0.0)), power)
+    return replace(answer, power=power, network=network, goal=goal, transmit_power_w=network.transmit_power_w)
