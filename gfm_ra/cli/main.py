@@ -114,6 +114,12 @@ def _allocate(commands: "argparse._SubParsersAction[_Parser]") -> None:
     one.add_argument(
         "--certify", action="store_true", help="say how far the answer is from a proven bound of the optimum"
     )
+    one.add_argument(
+        "--ray", action="store_true", help="answer a file of edges tile by tile on a Ray cluster (in a clone)"
+    )
+    one.add_argument(
+        "--tile-links", type=_number(int, 1), metavar="N", help="with --ray: links of a tile (default: 2500)"
+    )
     one.add_argument("--polish", type=int, help=argparse.SUPPRESS)
     one.add_argument("--guard", action="store_true", help=argparse.SUPPRESS)
     one.set_defaults(module="allocate")
