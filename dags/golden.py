@@ -44,6 +44,7 @@ FOREIGN = tuple(
         "architectures",
         "certified",
         "certified-times",
+        "city_tiles",
         "front",
         "hidden",
         "load",

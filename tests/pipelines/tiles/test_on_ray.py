@@ -19,6 +19,7 @@ from tests import clusters
 from tests.pipelines.tiles.networks import city
 
 LINKS, TILE = 1500, 250
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
@@ -71,9 +72,10 @@ def test_the_number_of_workers_changes_no_bit(cluster: Cluster, answer) -> None:
 def test_a_tile_that_fails_is_one_line(cluster: Cluster) -> None:
     network, goal = city(LINKS)[1], SumRate()
     tiles = plan(network, goal, TILE).tiles
-    with tiles_on_ray(tiles, Question(goal, "balanced", 0, "no-such-weights")) as run:
-        with pytest.raises(UserError, match=r"tile 0 failed: .*no-such-weights") as caught:
-            settle(network, goal, tiles, run)
+    broken = Question(goal, "balanced", 0, "no-such-weights")
+    failure = pytest.raises(UserError, match=r"tile 0 failed: .*no-such-weights")
+    with failure as caught, tiles_on_ray(tiles, broken) as run:
+        settle(network, goal, tiles, run)
     assert "\n" not in str(caught.value)
 
 
