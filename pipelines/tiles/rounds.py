@@ -94,10 +94,13 @@ def settle(
 
     goal: with its weights. run: answers a round. tell: is told of each.
     """
-    solver, rounds, found = Solver(network), [], []
+    solver = Solver(network)
+    rounds: list[Round] = []
+    found: list[np.ndarray] = []
     power = np.full(network.links, _FIRST_POWER, dtype=np.float32)
+    rate = solver.rates(power)
     for number in range(MOST_ROUNDS if len(tiles) > 1 else 1):
-        told = boundary(network, power, solver.rates(power), goal)
+        told = boundary(network, power, rate, goal)
         power = _together(tiles, run(number, told), network.links)
         rate = solver.rates(power)
         found.append(power)
