@@ -9,7 +9,8 @@ import ray
 from ray.cluster_utils import Cluster
 
 import gfm_ra
-from gfm_ra.goals import EnergyEfficiency, SumRate
+from gfm_ra.energy import EnergyEfficiency
+from gfm_ra.goals import SumRate
 from gfm_ra.solvers.proofs.certificate import scale_of
 from pipelines.runtime.errors import UserError
 from pipelines.tiles.answers import by_tiles, plan
