@@ -26,8 +26,8 @@ MOST_ROUNDS = 8
 SETTLED = 1e-4
 """Change of the utility, in the unit of `scale_of`, from which on another round is not worth it."""
 _FIRST_POWER = 0.1
-"""What tiles take for the powers outside before anybody has answered: answers to cities have means from 0.05 to 0.12, and
-a tile that reckons with more interference than there is sends too much itself."""
+"""What tiles take for the powers outside before anybody has answered: answers to cities have means from 0.05 to 0.12,
+and a tile that reckons with more interference than there is sends too much itself."""
 
 
 class Question(NamedTuple):
