@@ -10,7 +10,7 @@ export DVC_NO_ANALYTICS := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 export RAY_USAGE_STATS_ENABLED := 0
 
-.PHONY: help audit docs image manifests install install-runtime wheel repro promote sweep figures release worlds certified bands check format test test-unit test-all release-check accept restore deps lock readme ui clean
+.PHONY: help audit docs image manifests install install-runtime wheel repro promote sweep figures release worlds certified cities bands check format test test-unit test-all release-check accept restore deps lock readme ui clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -79,6 +79,9 @@ bands: install-runtime ## Several bands and budgets: the weights beside multi-ch
 	$(if $(PROFILE),$(BIN)/python -m dags.profile $(PROFILE) dags/bands)
 	$(BIN)/dvc repro dags/bands/dvc.yaml
 
+cities: install-runtime ## Cities answered by tiles on a cluster against one process
+	$(BIN)/dvc repro dags/cities/dvc.yaml
+
 check: install ## Format, lint, types, layers, and the dependencies that dvc.yaml lists
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -91,6 +94,7 @@ check: install ## Format, lint, types, layers, and the dependencies that dvc.yam
 	$(BIN)/python -m dags.dependencies dags/worlds/dvc.yaml
 	$(BIN)/python -m dags.dependencies dags/certified/dvc.yaml
 	$(BIN)/python -m dags.dependencies dags/bands/dvc.yaml
+	$(BIN)/python -m dags.dependencies dags/cities/dvc.yaml
 
 format: install ## Format the code and mend what the linter can
 	$(BIN)/ruff check --fix .
@@ -119,6 +123,7 @@ deps: install ## Write every stage's code dependencies into dvc.yaml
 	$(BIN)/python -m dags.dependencies dags/worlds/dvc.yaml --write
 	$(BIN)/python -m dags.dependencies dags/certified/dvc.yaml --write
 	$(BIN)/python -m dags.dependencies dags/bands/dvc.yaml --write
+	$(BIN)/python -m dags.dependencies dags/cities/dvc.yaml --write
 
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
 

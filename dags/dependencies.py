@@ -23,6 +23,7 @@ READ_AS_FILES = {
         "gfm_ra/weights/any-world-3/card.json",
         "gfm_ra/weights/any-world-3/network.npz",
     ),
+    "city_tiles": ("gfm_ra/weights",),
     "benchmarks.worlds.__main__": ("gfm_ra/weights",),
     "benchmarks.certified.ratios": ("gfm_ra/weights",),
     "benchmarks.bands.__main__": ("gfm_ra/weights",),

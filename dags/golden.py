@@ -46,6 +46,7 @@ FOREIGN = tuple(
         "bands-exclusive",
         "certified",
         "certified-times",
+        "city_tiles",
         "front",
         "hidden",
         "load",

@@ -43,6 +43,10 @@ def command(chosen: argparse.Namespace) -> int:
         if holds_edges(path):
             edges.allocate(chosen, path)
             return 0
+        if chosen.ray:
+            raise InputError(
+                f"--ray is of files of edges, and {question.name_of(chosen)} holds matrices: leave it out"
+            )
         if holds_limits(path):
             bands.allocate(chosen, path)
             return 0
@@ -107,6 +111,8 @@ def _check(chosen: argparse.Namespace) -> None:
             raise InputError("--format is of stdin and stdout: the ending of a file says what it is")
         if chosen.format not in _OUTPUT_FORMATS:
             raise InputError(f"--format {chosen.format}: choose one of {', '.join(_OUTPUT_FORMATS)}")
+    if chosen.tile_links is not None and not chosen.ray:
+        raise InputError("--tile-links is of --ray: say both, or neither")
     if chosen.polish is not None and chosen.polish < 0:
         raise InputError(f"--polish {chosen.polish}: must be 0 or more")
     if chosen.guard or chosen.polish is not None:

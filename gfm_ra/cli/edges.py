@@ -6,15 +6,18 @@ from pathlib import Path
 
 import numpy as np
 
-from gfm_ra.cli import question
+from gfm_ra.allocator import Allocator
+from gfm_ra.cli import question, workshop
 from gfm_ra.cli.question import STANDARD, say, without_nan
 from gfm_ra.doubts import doubts
-from gfm_ra.errors import InputError
-from gfm_ra.files.edges import read_edges
+from gfm_ra.errors import InputError, UserError
+from gfm_ra.files.edges import read_edges, read_positions
 from gfm_ra.files.writers import write_array
+from gfm_ra.gains.sparse_network import SparseNetwork
+from gfm_ra.goals import Objective
 from gfm_ra.inference.allocation import Allocation
 from gfm_ra.inference.comparison import Effort
-from gfm_ra.loading import load
+from gfm_ra.loading import REGISTRY, load
 
 
 def allocate(chosen: argparse.Namespace, path: Path) -> None:
@@ -33,9 +36,12 @@ def allocate(chosen: argparse.Namespace, path: Path) -> None:
     allocator = load(chosen.model)
     goal = question.goal_for(chosen, allocator.objective, network.links)
     effort: Effort = chosen.effort or "balanced"
-    answer = allocator.allocate(
-        network, goal=goal, effort=effort, seed=chosen.seed or 0, certify=bool(chosen.certify)
-    )
+    if chosen.ray:
+        answer = _by_tiles(chosen, path, network, allocator, goal, effort)
+    else:
+        answer = allocator.allocate(
+            network, goal=goal, effort=effort, seed=chosen.seed or 0, certify=bool(chosen.certify)
+        )
     out = chosen.powers
     if out not in (None, STANDARD):
         write_array(Path(out), answer.power, "power")
@@ -55,7 +61,44 @@ def allocate(chosen: argparse.Namespace, path: Path) -> None:
     )
 
 
+def _by_tiles(
+    chosen: argparse.Namespace,
+    path: Path,
+    network: SparseNetwork,
+    allocator: Allocator,
+    goal: Objective,
+    effort: Effort,
+) -> Allocation:
+    """The answer of a Ray cluster."""
+    module = workshop.module("pipelines.tiles.answers")
+    if module is None:
+        raise UserError(
+            "`gfm-ra allocate --ray` is a command of a clone: clone the project and run `make install`"
+        )
+    model = chosen.model
+    if model is not None and Path(model).is_dir():
+        model = str(Path(model).resolve())  # tasks run in folders of their own
+    more = {} if chosen.tile_links is None else {"tile_links": chosen.tile_links}
+    return module.by_tiles(  # type: ignore[attr-defined]
+        allocator,
+        network,
+        goal,
+        effort,
+        seed=chosen.seed or 0,
+        model=model,
+        position_m=read_positions(path),
+        tell=lambda round: say(f"round {round.number}: utility {round.utility:.6g}"),
+        **more,
+    )
+
+
 def _check(chosen: argparse.Namespace) -> None:
+    if chosen.ray and chosen.certify:
+        raise InputError("--certify is answered in one process: leave out --ray or --certify")
+    if chosen.ray and (chosen.model or "").startswith(REGISTRY):
+        raise InputError(
+            f"--model {chosen.model}: tiles need weights of the package or in a folder that every node sees"
+        )
     named = {
         "--unit": chosen.unit, "--db": chosen.db, "--orientation": chosen.orientation,
         "--explain": chosen.explain, "--slice": chosen.slice, "--rules": chosen.rules,

@@ -119,6 +119,12 @@ def _allocate(commands: "argparse._SubParsersAction[_Parser]") -> None:
                      help="NAME:LINKS[:KEY=VALUE...], repeatable: links from 0 like 0-3,7; keys least_rate, share, "
                      "priority, goal; names embb, urllc, miot are presets; --goal is of the other links")  # fmt: skip
     one.add_argument("--rules", metavar="FILE", help="JSON of hard rules, docs/rules.md; says their price")
+    one.add_argument(
+        "--ray", action="store_true", help="answer a file of edges tile by tile on a Ray cluster (in a clone)"
+    )
+    one.add_argument(
+        "--tile-links", type=_number(int, 1), metavar="N", help="with --ray: links of a tile (default: 2500)"
+    )
     one.add_argument("--polish", type=int, help=argparse.SUPPRESS)
     one.add_argument("--guard", action="store_true", help=argparse.SUPPRESS)
     one.set_defaults(module="allocate")

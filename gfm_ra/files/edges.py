@@ -2,7 +2,8 @@
 
 Parquet has the columns receiver, transmitter and gain (linear) or gain_db. An .npz has row_start [K + 1], transmitter
 [E] and gain or gain_db [E]: the gains at receiver k are numbers row_start[k] to row_start[k + 1]; and, for a far field,
-cell [K], far_gain [K, C] and perhaps far_largest [K, C]. Own gains are listed like all others.
+cell [K], far_gain [K, C] and perhaps far_largest [K, C]. Own gains are listed like all others. position_m [K, 2], where
+the transmitters stand, changes no answer of one process: what cuts a network into tiles reads it.
 """
 
 import os
@@ -23,6 +24,7 @@ from gfm_ra.gains.sparse_network import SparseNetwork, from_edges
 _TABLE = ("receiver", "transmitter")
 _ROWS = ("row_start", "transmitter")
 _FAR = ("cell", "far_gain", "far_largest")
+_POSITION = "position_m"
 
 
 def holds_edges(path: Path) -> bool:
@@ -52,7 +54,7 @@ def read_edges(path: Path) -> SparseNetwork:
             f"{path} holds {', '.join(map(shown, names[:8]))}: a sparse network has {', '.join(keys)}, and one of "
             f"{' and '.join(UNIT_OF)}"
         )
-    known = {*keys, *units, *(_FAR if keys == _ROWS else ())}
+    known = {*keys, *units, *((*_FAR, _POSITION) if keys == _ROWS else ())}
     for name in names:
         if name not in known:
             raise InputError(f"{path} holds {shown(name)}, which is not heeded: leave it out")
@@ -63,12 +65,25 @@ def read_edges(path: Path) -> SparseNetwork:
         raise InputError(f"{path}: {error}") from None
 
 
-def write_edges(path: Path, network: SparseNetwork) -> None:
+def read_positions(path: Path) -> np.ndarray | None:
+    """Where the transmitters of a file's network stand, [K, 2] in metres; None where the file does not say.
+
+    Raises:
+        InputError: as `read_edges`.
+    """
+    if path.suffix.lower() != ".npz" or _POSITION not in _names(path):
+        return None
+    return _read_rows(path, [_POSITION])[_POSITION]
+
+
+def write_edges(path: Path, network: SparseNetwork, position_m: np.ndarray | None = None) -> None:
     """Write a sparse network, linear; the file appears when all is written.
+
+    position_m: [K, 2], where the transmitters stand.
 
     Raises:
         InputError: another ending than .parquet or .npz, a folder that is missing, pyarrow that is missing, or a far
-            field in Parquet, which has no place for it.
+            field or positions in Parquet, which has no place for them.
     """
     ending = path.suffix.lower()
     if ending not in _WRITERS:
@@ -77,11 +92,13 @@ def write_edges(path: Path, network: SparseNetwork) -> None:
         needed("pyarrow", path)
         if network.far is not None:
             raise InputError(f"{path}: Parquet has no place for the far field: write .npz")
+        if position_m is not None:
+            raise InputError(f"{path}: Parquet has no place for positions: write .npz")
     check_output(path)
     partial = path.with_name(f".{path.stem}.{os.getpid()}.partial{ending}")
     try:
         with partial.open("xb") as file:
-            _WRITERS[ending](file, network)
+            _WRITERS[ending](file, network, {} if position_m is None else {_POSITION: position_m})
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)
@@ -162,7 +179,7 @@ def _read_rows(path: Path, names: list[str]) -> dict[str, np.ndarray]:
     return found
 
 
-def _write_table(file: BinaryIO, network: SparseNetwork) -> None:
+def _write_table(file: BinaryIO, network: SparseNetwork, _: dict[str, np.ndarray]) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -170,11 +187,11 @@ def _write_table(file: BinaryIO, network: SparseNetwork) -> None:
     pq.write_table(pa.table(columns), file)
 
 
-def _write_rows(file: BinaryIO, network: SparseNetwork) -> None:
+def _write_rows(file: BinaryIO, network: SparseNetwork, more: dict[str, np.ndarray]) -> None:
     receiver, transmitter, gain = network.listed()
     start = np.zeros(network.links + 1, dtype=np.int64)
     np.cumsum(np.bincount(receiver, minlength=network.links), out=start[1:])
-    arrays = {"row_start": start, "transmitter": transmitter, "gain": gain}
+    arrays = {"row_start": start, "transmitter": transmitter, "gain": gain, **more}
     if network.far is not None:
         arrays |= {"cell": network.far.cell, "far_gain": network.far.gain}
         if network.far.largest is not None:
@@ -186,7 +203,7 @@ _READERS: dict[str, Callable[[Path, list[str]], dict[str, np.ndarray]]] = {
     ".parquet": _read_table,
     ".npz": _read_rows,
 }
-_WRITERS: dict[str, Callable[[BinaryIO, SparseNetwork], None]] = {
+_WRITERS: dict[str, Callable[[BinaryIO, SparseNetwork, dict[str, np.ndarray]], None]] = {
     ".parquet": _write_table,
     ".npz": _write_rows,
 }

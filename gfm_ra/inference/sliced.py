@@ -113,7 +113,9 @@ def _checked_network(network: Network | SparseNetwork) -> Network:
     if isinstance(network, SparseNetwork):
         raise ValueError("allocate: slices need a matrix of gains: this network is sparse, leave slices out")
     if network.limits is not None:
-        raise ValueError("allocate: slices of networks with bands, limits or budgets are not answered: leave one out")
+        raise ValueError(
+            "allocate: slices of networks with bands, limits or budgets are not answered: leave one out"
+        )
     if network.survey.unknown or network.is_uncertain:
         what = "unknown" if network.survey.unknown else "uncertain"
         raise ValueError(

@@ -32,6 +32,7 @@ OVERRIDES = Path("dags/overrides")
 HYBRID, PROMPTED = "hybrid", "prompted"
 RELEASE_PARAMS = Path("dags/release/params.yaml")
 WORLDS_PARAMS = Path("dags/worlds/params.yaml")
+CITIES_PARAMS = Path("dags/cities/params.yaml")
 
 
 def pretrained(model: str) -> Path:

@@ -79,8 +79,18 @@ def test_gains_that_look_right_are_answered_if_strict(table, capsys) -> None:
         (["--orientation", "rows-are-transmitters"], "--orientation is of matrices"),
         (["--explain"], "--explain is of matrices"),
         (["--format", "json"], "one per line"),
+        (["--ray", "--certify"], "--certify is answered in one process"),
+        (["--ray", "--model", "models:/gfm-ra-prompted@champion"], "in a folder that every node sees"),
+        (["--tile-links", "100"], "--tile-links is of --ray"),
+        (["--ray", "--tile-links", "0"], "out of range: at least 1"),
     ],
 )
 def test_options_of_matrices_are_refused(table, options, said, capsys) -> None:
     assert code(["allocate", str(table), *options]) == 2
     assert said in capsys.readouterr().err
+
+
+def test_tiles_are_of_edges_alone(tmp_path, capsys) -> None:
+    np.save(tmp_path / "gains.npy", np.eye(3))
+    assert code(["allocate", str(tmp_path / "gains.npy"), "--ray"]) == 2
+    assert "--ray is of files of edges" in capsys.readouterr().err

@@ -7,7 +7,7 @@ import pytest
 
 import gfm_ra
 from gfm_ra.errors import InputError
-from gfm_ra.files.edges import holds_edges, read_edges, write_edges
+from gfm_ra.files.edges import holds_edges, read_edges, read_positions, write_edges
 
 RECEIVER, TRANSMITTER, GAIN = (
     np.array([0, 1, 2, 0, 2]),
@@ -43,6 +43,21 @@ def test_the_far_field_comes_back_from_npz_and_is_refused_in_parquet(tmp_path) -
     with pytest.raises(InputError, match=r"far field: write \.npz"):
         write_edges(tmp_path / "city.parquet", network(far=True))
     assert not (tmp_path / "city.parquet").exists()
+
+
+def test_positions_come_back_from_npz_and_change_no_network(tmp_path) -> None:
+    position_m = np.array([[0.0, 1.0], [2.5, 3.0], [4.0, 5.0]])
+    write_edges(tmp_path / "placed.npz", network(far=True), position_m)
+    write_edges(tmp_path / "city.npz", network(far=True))
+    np.testing.assert_array_equal(read_positions(tmp_path / "placed.npz"), position_m)
+    assert read_positions(tmp_path / "city.npz") is None
+    np.testing.assert_array_equal(
+        read_edges(tmp_path / "placed.npz").own, read_edges(tmp_path / "city.npz").own
+    )
+    with pytest.raises(InputError, match=r"positions: write \.npz"):
+        write_edges(tmp_path / "city.parquet", network(), position_m)
+    write_edges(tmp_path / "city.parquet", network())
+    assert read_positions(tmp_path / "city.parquet") is None
 
 
 def test_a_column_in_db_says_so_by_its_name(tmp_path) -> None:
