@@ -1,4 +1,4 @@
-"""Limits of powers over bands in random networks: `python benchmarks/band_limits.py [networks] [seed]` prints excesses."""
+"""Limits of powers over bands in random networks: `python benchmarks/band_limits.py [networks] [seed]`."""
 
 import sys
 
