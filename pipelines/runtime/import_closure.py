@@ -24,6 +24,9 @@ COMPILED = {
     "gfm_ra/solvers/sparse_binding.py": (
         "gfm_ra/core/common", "gfm_ra/core/efforts", "gfm_ra/core/network", "gfm_ra/core/solvers", "gfm_ra/core/sparse",
     ),
+    "gfm_ra/solvers/bands/binding.py": (
+        "gfm_ra/core/bands", "gfm_ra/core/common", "gfm_ra/core/efforts", "gfm_ra/core/solvers",
+    ),
     "gfm_ra/solvers/proofs/branch_and_bound.py": ("gfm_ra/core/exact",),
     "gfm_ra/core/survey.py": ("gfm_ra/core/common",),
 }  # fmt: skip
