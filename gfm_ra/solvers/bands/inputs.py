@@ -28,8 +28,13 @@ class Problem(NamedTuple):
 
     def part(self, begin: int, end: int) -> "Problem":
         """Networks `begin` to `end`."""
-        own = (array[begin:end] for array in (self.gain, self.total, self.per_band, self.group_total))
-        return Problem(*own, self.group, self.sharing)
+        here = slice(begin, end)
+        return self._replace(
+            gain=self.gain[here],
+            total=self.total[here],
+            per_band=self.per_band[here],
+            group_total=self.group_total[here],
+        )
 
 
 def as_problem(gain: np.ndarray, limits: PowerLimits, solver: str) -> Problem:
