@@ -23,7 +23,7 @@ _LARGEST_SEED = 2**63 - 1
 # Microseconds for one pair of links and one network, roughly: what decides whether somebody else must wait for it.
 _COST: dict[str, tuple[float, float]] = {"fast": (0.06, 60.0), "balanced": (0.10, 80.0), "best": (1.6, 150.0)}
 _SEARCH = 9_000.0  # so small networks are searched exactly
-# The same for energy efficiency, and for each call.
+# The same for energy efficiency with more than one pass, and for each call.
 _ENERGY_COST, _ENERGY_CALL = {"balanced": 1.0, "best": 14.0}, 6000.0
 
 
@@ -44,7 +44,7 @@ class Question(NamedTuple):
     @property
     def microseconds(self) -> float:
         """About how long one core needs."""
-        if energy_goal(self.goal) is not None:
+        if energy_goal(self.goal) is not None and self.effort != "fast":
             return _ENERGY_CALL + len(self.network) * _ENERGY_COST[self.effort] * self.links**2
         pair, network = _COST[self.effort]
         if self.effort == "best" and self.links <= SEARCHED_LINKS:

@@ -7,6 +7,7 @@ import numpy as np
 from gfm_ra.goals import Objective
 from gfm_ra.inference.allocation import Allocation
 from gfm_ra.network import Network
+from gfm_ra.units import linear_to_db
 
 
 def is_scaling(network: Network) -> bool:
@@ -23,8 +24,7 @@ def scaled_gains(network: Network) -> Network:
     scaled = network.gain * limits.total[..., None, :].astype(network.gain.dtype)
     most_db = network.at_most_db
     if most_db is not None:
-        with np.errstate(divide="ignore"):
-            most_db = most_db + 10.0 * np.log10(limits.total)[..., None, :]
+        most_db = most_db + linear_to_db(limits.total)[..., None, :]
     return Network(scaled, uncertainty_db=network.uncertainty_db, at_most_db=most_db)
 
 

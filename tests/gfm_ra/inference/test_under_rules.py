@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import gfm_ra
-from gfm_ra import Allocator, Network, Rules, spectral_efficiency
+from gfm_ra import Allocator, Network, Rules, Slice, spectral_efficiency
 from gfm_ra.inference.allocation import Allocation
 from gfm_ra.inference.under_rules import Price, bounds_of, ruled, under_rules
 from gfm_ra.rules import violation
@@ -71,8 +71,6 @@ def packaged() -> Allocator:
     ids=str,
 )  # fmt: skip
 def test_rules_hold_for_every_goal_and_effort(packaged, goal, numbers, effort) -> None:
-    if goal == "energy-efficiency" and effort == "fast":
-        pytest.skip("the packaged network does not know energy efficiency")
     gain_db = gains()
     told = {"gain_db": gain_db, "goal": goal, "effort": effort, **numbers}
     free, answer = packaged.allocate(**told), packaged.allocate(**told, rules=RULES)
@@ -181,3 +179,31 @@ def test_prices_of_parts_are_one_price(packaged) -> None:
     for part in gains():
         total.add(packaged.allocate(gain_db=part[None], rules=RULES))
     assert total.line() == whole.notes[-1]
+
+
+@pytest.mark.parametrize("hidden", [False, True])
+def test_bands_and_budgets_obey_rules_and_tell_rates_of_the_true_powers(packaged, hidden: bool) -> None:
+    gain_db = np.random.default_rng(5).normal(0.0, 8.0, (2, 3, 4, 4)) + 20.0 * np.eye(4)
+    if hidden:
+        gain_db[0, 1, 0, 2] = np.nan
+    network = Network(gain_db=gain_db, bands=True, groups=[[0, 1], [2, 3]])
+    rules = Rules(
+        floor=np.full(4, 0.1), protected_gain_db=np.full((1, 3, 4), 10.0), interference_cap_db=[9.0]
+    )
+    answer = packaged.allocate(network, rules=rules)
+    power = answer.power.astype(np.float64)
+    assert network.limits.excess(answer.power).max() <= 1e-6
+    assert (power.sum(-2) >= 0.1 * (1 - 1e-6)).all()
+    assert (10.0 * power.sum((-1, -2)) <= 10**0.9 * (1 + 1e-6)).all()
+    each = spectral_efficiency(power, 10 ** (gain_db / 10))
+    known = ~np.isnan(gain_db).any((-3, -2, -1))
+    np.testing.assert_allclose(answer.rate_per_band[known], each[known], rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(answer.rate[known], each.sum(-2)[known], rtol=1e-5)
+
+
+def test_slices_go_with_neither_rules_nor_bands(packaged) -> None:
+    slices = [Slice.urllc([0], least_rate=0.5)]
+    with pytest.raises(ValueError, match="slices under rules"):
+        packaged.allocate(gain_db=gains(), slices=slices, rules=RULES)
+    with pytest.raises(ValueError, match="slices of networks with bands"):
+        packaged.allocate(Network(np.ones((2, 3, 3)), bands=True), slices=slices)

@@ -18,7 +18,7 @@ from tests.gfm_ra.server.asgi import Response, Served
 NPY = "application/x-npy"
 ROUTES = (
     "/v2", "/v2/health/live", "/v2/health/ready", "/v2/models/gfm-ra", "/v2/models/gfm-ra/ready", "/health", "/metrics",
-    "/docs", "/openapi.json", "/v2/models/gfm-ra/versions/3", "/v2/models/gfm-ra/versions/3/ready",
+    "/docs", "/openapi.json", "/v2/models/gfm-ra/versions/4", "/v2/models/gfm-ra/versions/4/ready",
 )  # fmt: skip
 
 
@@ -44,7 +44,7 @@ def test_powers_are_the_library_s_by_every_road(served: Served) -> None:
     expected = gfm_ra.load().allocate(gain_db=gain_db, goal="qos", min_rate=0.5).power
     one = served.post("/allocate", {"gain_db": gain_db.tolist(), "goal": "qos", "min_rate": 0.5})
     assert one.json["model"] == "any-world-4"
-    np.testing.assert_allclose(one.json["power"], expected, atol=1e-6)
+    np.testing.assert_allclose(one.json["power"], expected, atol=1e-5)  # JSON's gains are float64
     other = served.ask("POST", "/allocate?goal=qos&min_rate=0.5", npy(gain_db), content_type=NPY)
     np.testing.assert_array_equal(np.load(io.BytesIO(other.body)), expected)
     assert other.headers["content-type"] == NPY
@@ -76,8 +76,8 @@ def test_energy_efficiency_is_the_library_s_alone_and_together(served: Served) -
         assert answer.json["notes"] == []
         np.testing.assert_allclose(answer.json["power"], expected[row : row + 1], atol=1e-6)
     fast = served.post("/allocate", {"gain_db": gain_db.tolist(), "effort": "fast"} | options)
-    assert fast.status == 422
-    assert "does not know energy efficiency yet" in fast.json["error"]
+    passed = gfm_ra.load().allocate(gain_db=gain_db, effort="fast", **options).power
+    np.testing.assert_allclose(fast.json["power"], passed, atol=1e-5)
     large = served.ask(
         "POST", "/allocate?goal=energy-efficiency&circuit_power=0.5", npy(gains(150, 12)), content_type=NPY
     )
@@ -104,8 +104,8 @@ def test_what_is_read_answers_get_head_and_options(served: Served, path: str) ->
     [
         ("GET", "/none", 404, "there are /allocate"), ("GET", "/", 404, "/docs"), ("GET", "/allocate", 405, "GET"),
         ("GET", "/v2/models/other", 404, "this server has gfm-ra"),
-        ("GET", "/v2/models/gfm-ra/versions/9", 404, "there is 3"),
-        ("POST", "/v2/models/gfm-ra/versions/9/infer", 404, "there is 3"),
+        ("GET", "/v2/models/gfm-ra/versions/9", 404, "there is 4"),
+        ("POST", "/v2/models/gfm-ra/versions/9/infer", 404, "there is 4"),
         ("POST", "/v2/models/x/infer", 404, "no model x"),
     ],
 )  # fmt: skip
@@ -120,7 +120,7 @@ def test_metadata_says_what_the_protocol_asks_for(served: Served) -> None:
     assert server["name"] == "gfm-ra"
     assert server["extensions"] == ["binary_tensor_data"]
     model = served.ask("GET", "/v2/models/gfm-ra").json
-    assert model["versions"] == ["3"]
+    assert model["versions"] == ["4"]
     assert {each["name"]: each["shape"] for each in model["inputs"]}["gain_db"] == [-1, -1, -1]
     assert model["outputs"] == [{"name": "power", "datatype": "FP32", "shape": [-1, -1]}]
 
@@ -204,7 +204,7 @@ def test_metrics_count_what_happens() -> None:
     assert 'gfm_ra_http_requests_total{method="POST",route="/allocate",status="422"} 1.0' in text
     assert 'gfm_ra_http_requests_total{method="GET",route="other",status="404"} 2.0' in text
     assert 'gfm_ra_networks_total{effort="balanced",goal="qos"} 3.0' in text
-    assert 'gfm_ra_model_info{model="any-world-4",version="3"} 1.0' in text
+    assert 'gfm_ra_model_info{model="any-world-4",version="4"} 1.0' in text
     names = re.findall(r"# TYPE (\\S+) (\\S+)", text)
     assert all(name.startswith("gfm_ra_") for name, _ in names)
     assert all(name.endswith("_total") for name, kind in names if kind == "counter")

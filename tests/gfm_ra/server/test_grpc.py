@@ -72,7 +72,7 @@ def request(values: np.ndarray = GAIN_DB, kind: str = "FP32", raw: bool = True, 
 @pytest.mark.parametrize("raw", [True, False])
 def test_powers_are_the_library_s(channel: grpc.Channel, raw: bool) -> None:
     answer = call(channel, "ModelInfer", request(raw=raw, goal="qos", min_rate=0.5, effort="best", seed=3))
-    assert (answer.model_name, answer.model_version, answer.id) == ("gfm-ra", "3", "7")
+    assert (answer.model_name, answer.model_version, answer.id) == ("gfm-ra", "4", "7")
     (output,) = answer.outputs
     power = np.frombuffer(answer.raw_output_contents[0], "<f4").reshape(tuple(output.shape))
     expected = gfm_ra.load().allocate(gain_db=GAIN_DB, goal="qos", min_rate=0.5, effort="best", seed=3).power
@@ -82,7 +82,7 @@ def test_powers_are_the_library_s(channel: grpc.Channel, raw: bool) -> None:
 def test_who_asks_is_told_what_is_there(channel: grpc.Channel) -> None:
     assert call(channel, "ServerLive", message("ServerLiveRequest")()).live
     assert call(channel, "ServerReady", message("ServerReadyRequest")()).ready
-    assert call(channel, "ModelReady", message("ModelReadyRequest")(name="gfm-ra", version="3")).ready
+    assert call(channel, "ModelReady", message("ModelReadyRequest")(name="gfm-ra", version="4")).ready
     assert not call(channel, "ModelReady", message("ModelReadyRequest")(name="nobody")).ready
     assert call(channel, "ServerMetadata", message("ServerMetadataRequest")()).name == "gfm-ra"
     model = call(channel, "ModelMetadata", message("ModelMetadataRequest")(name="gfm-ra"))
@@ -115,7 +115,7 @@ def twice() -> Any:
     [
         (request(goal="speed"), "INVALID_ARGUMENT", "speed"), (request(golas="x"), "INVALID_ARGUMENT", "golas"),
         (request(min_rate=True, goal="qos"), "INVALID_ARGUMENT", "min_rate"),
-        (broken(model_name="x"), "NOT_FOUND", "no model x"), (broken(model_version="9"), "NOT_FOUND", "there is 3"),
+        (broken(model_name="x"), "NOT_FOUND", "no model x"), (broken(model_version="9"), "NOT_FOUND", "there is 4"),
         (broken(name="gain"), "INVALID_ARGUMENT", "input gain is unknown"),
         (broken(datatype="BYTES"), "INVALID_ARGUMENT", "datatype"),
         (broken(datatype="FP64"), "INVALID_ARGUMENT", "bytes"),
