@@ -46,6 +46,7 @@ def pages(metrics: Path = METRICS) -> dict[str, dict[str, str]]:
         "use.md": {
             "card": learnt.card(catalogue.find().text["results"]),
             "worst": of_worlds.worst(found, worlds, model),
+            "reported": others.reported(json.loads((metrics / "reported.json").read_text())["rows"]),
             "hidden": of_worlds.hidden(json.loads((metrics / "hidden.json").read_text())["rows"]),
         },
     }

@@ -54,6 +54,21 @@ def slices(rows: Sequence[dict[str, Any]]) -> str:
     )
 
 
+def reported(rows: Sequence[dict[str, Any]]) -> str:
+    """Score over that of WMMSE-Best with exact gains, and milliseconds of a network, where gains are reported."""
+    named = ("fast", "balanced", "best")
+    table = []
+    for row in rows:
+        others = [name for name in row if isinstance(row[name], list) and name not in named]
+        imputed = max((name for name in others if name.startswith("imputed")), key=lambda name: row[name][0])
+        sampled = next(name for name in others if name.startswith("stochastic"))
+        values = ["{:.3f} [{:.3f}, {:.3f}]".format(*row[name]) for name in (*named, sampled, imputed)]
+        times = " / ".join(f"{row[f'{name}, ms']:.3g}" for name in ("balanced", sampled))
+        table.append([row["world"], row["goal"], *values, times])
+    header = ["world", "goal", *named, "stochastic WMMSE", "best imputation", "balanced / stochastic, ms"]
+    return markdown_table(header, table)
+
+
 def robustness(rows: Sequence[dict[str, Any]]) -> str:
     """Loss by wrong and missing gains of the network and of WMMSE, and what is left over undisturbed WMMSE."""
     of = {(row["goal"], row["method"], row["disturbance"]): row for row in rows}
