@@ -27,7 +27,7 @@ def holds_limits(path: Path) -> bool:
 def read_limited(path: Path, unit: str | None, orientation: Orientation) -> Network:
     """The network or networks of an .npz: gain or gain_db, and any of KEYS.
 
-    `bands` is a whole number: 1 where gains are [F, K, K] or [B, F, K, K], 0 where they are [K, K] or [B, K, K].
+    `bands` is true or 1 where gains are [F, K, K] or [B, F, K, K], false or 0 where they are [K, K] or [B, K, K].
     Raises InputError for what does not fit, in one line.
     """
     source = npz_source(path)
@@ -55,12 +55,24 @@ def read_limited(path: Path, unit: str | None, orientation: Orientation) -> Netw
 
 def _array(path: Path, name: str) -> np.ndarray:
     """An array, read whole."""
+    if name == "bands" and (flag := _truth(path)) is not None:
+        return flag
     stored = npz_source(path).get(name)
     check_numbers(path, stored.dtype, name)
     if name in _WHOLE and stored.dtype.kind not in "iu":
         raise InputError(f"{path}: {name} must be whole numbers, not {stored.dtype}: write it again")
     parts = list(stored.rows(max(1, *stored.shape)) if stored.shape else stored.rows(1))
     return np.concatenate(parts).reshape(stored.shape) if parts else np.empty(stored.shape, stored.dtype)
+
+
+def _truth(path: Path) -> np.ndarray | None:
+    """`bands` as a whole number where it is true or false, which readers of gains do not take; else None."""
+    with np.load(path, allow_pickle=False) as arrays:
+        try:
+            given = arrays["bands"]
+        except ValueError:  # Python objects, which are refused with everything else that is no number
+            return None
+    return given.astype(np.int64) if given.dtype.kind == "b" else None
 
 
 def _flag(path: Path, given: np.ndarray | None) -> bool:

@@ -41,6 +41,23 @@ def test_powers_are_those_of_the_library(file, tmp_path, capsys):
     assert np.array(found["rate"]).shape == (2, 4)
 
 
+def test_bands_may_be_true(file, capsys):
+    assert code(["allocate", file(gain=GAIN[0], bands=True), "--effort", "fast"]) == 0
+    assert len(capsys.readouterr().out.split()) == 3
+
+
+def test_rules_hold_over_bands_and_say_their_price(file, tmp_path, capsys):
+    rules = tmp_path / "rules.json"
+    rules.write_text(json.dumps({"floor": [0.2] * 4}))
+    path = file(gain=GAIN[0], bands=1, groups=GROUPS)
+    assert code(["allocate", path, "--rules", rules, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (np.sum(found["power"], axis=0) >= 0.2 * (1 - 1e-6)).all()
+    assert found["price"] is not None
+    assert code(["allocate", path, "--slice", "urllc:0:least_rate=1"]) == 2
+    assert "--slice" in capsys.readouterr().err
+
+
 def test_a_single_network_has_a_table_and_a_row_per_band(file, capsys):
     assert code(["allocate", file(gain=GAIN[0], bands=1), "--effort", "fast"]) == 0
     out, err = capsys.readouterr()
