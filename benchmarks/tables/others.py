@@ -70,19 +70,21 @@ def reported(rows: Sequence[dict[str, Any]]) -> str:
 
 
 def robustness(rows: Sequence[dict[str, Any]]) -> str:
-    """Loss by wrong and missing gains of the network and of WMMSE, and what is left over undisturbed WMMSE."""
+    """Loss by wrong and missing gains of the network, of one that is told of errors, and of WMMSE, and what is left."""
     of = {(row["goal"], row["method"], row["disturbance"]): row for row in rows}
     table = []
     for disturbance in dict.fromkeys(row["disturbance"] for row in rows):
         cells = []
         for goal in OBJECTIVES:
-            both = [of[goal, method, disturbance] for method in ("pass and WMMSE", "WMMSE")]
-            losses = ["{:.1f} [{:.1f}, {:.1f}]".format(*row["loss_percent"]) for row in both]
-            left = " / ".join(f"{row['over_wmmse'][0]:.3f}" for row in both)
+            three = [
+                of[goal, method, disturbance] for method in ("pass and WMMSE", "one pass, told", "WMMSE")
+            ]
+            losses = ["{:.1f} [{:.1f}, {:.1f}]".format(*row["loss_percent"]) for row in three]
+            left = " / ".join(f"{row['over_wmmse'][0]:.3f}" for row in three)
             cells += [" / ".join(losses), left]
         table.append([disturbance, *cells])
     header = [f"{goal}: {what}" for goal in OBJECTIVES for what in ("loss, %", "left")]
-    return markdown_table(["network / WMMSE", *header], table)
+    return markdown_table(["network / told / WMMSE", *header], table)
 
 
 def proofs(found: dict[str, dict[str, Any]]) -> str:
@@ -118,3 +120,27 @@ def foreign(found: dict[str, Any]) -> str:
         f"Share of D16 to D20 by familiarity: {shares}."
     )
     return f"{markdown_table(head, rows)}\n\n{text}"
+
+
+def cities(found: dict[str, Any]) -> str:
+    """Time, memory and quality by the number of links, and how they grow."""
+
+    def shown(value: float | None, form: str) -> str:
+        return "" if value is None else format(value, form)
+
+    rows = [
+        [
+            f"{row['links']:,}",
+            row["goal"],
+            f"{1000 * row['seconds']:.3g}",
+            f"{row['peak_gb']:.2f}",
+            shown(row["over_one_start"], ".3f"),
+            shown(row["over_best_of_starts"], ".3f"),
+            shown(row["dense_seconds"] and 1000 * row["dense_seconds"], ".3g"),
+            shown(row["over_dense"], ".4f"),
+        ]
+        for row in found["rows"]
+    ]
+    best = f"over best of {found['starts']}"
+    header = ["links", "goal", "ms", "peak GB", "over one start", best, "matrix, ms", "over matrix"]
+    return markdown_table(header, rows)
