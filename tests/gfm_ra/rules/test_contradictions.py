@@ -110,6 +110,10 @@ def test_bands_are_assigned_so_that_all_floors_are_met() -> None:
         ({"ramp": 0.1}, "previous_power is missing"),
         ({"previous_power": 0.5, "ramp": [0.1, 0.2, 0.3]}, "ramp"),
         ({"previous_power": 0.5, "ramp": 0.1, "ramp_db": 3.0}, "either"),
+        ({"previous_power": 0.5, "ramp": [[0.1], [0.1, 0.2]]}, "ramp"),
+        ({"protected_gain": [[1e300]], "interference_cap": 1.0}, "protected_gain holds 1e.300, more than"),
+        ({"protected_gain_db": [[1e5]], "interference_cap": 1.0}, "protected_gain_db holds 100000, more"),
+        ({"protected_gain": [[1.0]], "interference_cap_db": 1e5}, "interference_cap_db holds 100000, more"),
     ],
 )
 def test_what_can_be_no_rule_is_refused(told: dict[str, object], words: str) -> None:
