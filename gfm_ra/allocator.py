@@ -103,7 +103,8 @@ class Allocator:
             effort: "fast" is one pass (up to 24 links the better of two), ended by WMMSE iterations; "balanced" is
                 never worse than one WMMSE run or full power, "best" never worse than the best of 100 WMMSE runs;
                 it searches exactly up to 6 links, and ends at the optimum where the goal is fairness of alpha >= 1.
-                Energy efficiency: never worse than its solver from one start or the best of 100, no "fast".
+                Energy efficiency: never worse than its solver from one start or the best of 100; "fast" needs weights
+                that know it, any-world-4 on.
             seed: of the noise that tells alike links apart, and of the random starts of "best".
             first_index: number of the first network where the call answers a part of more: the random starts are
                 keyed by it.

@@ -63,13 +63,24 @@ def allocate(chosen: argparse.Namespace, path: Path) -> None:
         print(_table(answer), file=sys.stderr)  # noqa: T201
     for note in answer.notes:
         say(note)
-    mean = float(answer.rate.sum(-1).mean())
+    say(f"{out or 'stdout'}: powers of {_words(network)}; {_reached(answer)}")
+
+
+def _reached(answer: Allocation) -> str:
+    """What the powers lead to, as far as gains are known, and where they come from, in one line."""
+    words: list[str] = []
+    total = answer.rate.sum(-1)
+    known = total[np.isfinite(total)]
+    if known.size:
+        words.append(f"mean sum rate {known.mean():.4g} bit/s/Hz")
     missing = int(np.sum(answer.below_min_rate))
-    below = f"; {missing} link{'s' * (missing > 1)} below the least rate" if missing else ""
-    sources = ", ".join(sorted(set(np.atleast_1d(answer.source).tolist())))
-    say(
-        f"{out or 'stdout'}: powers of {_words(network)}; mean sum rate {mean:.4g} bit/s/Hz{below}; {sources}"
-    )
+    if missing:
+        words.append(f"{missing} link{'s' * (missing > 1)} below the least rate")
+    words.append(", ".join(sorted(set(np.atleast_1d(answer.source).tolist()))))
+    if answer.gap is not None:
+        most = "at most " if np.size(answer.gap) > 1 else ""
+        words.append(f"proven: {most}{float(np.max(answer.gap)):.2g} below an upper bound of the optimum")
+    return "; ".join(words)
 
 
 def _write(path: Path, power: np.ndarray) -> None:

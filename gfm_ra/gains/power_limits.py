@@ -49,10 +49,20 @@ class PowerLimits:
     def excess(self, power: np.ndarray) -> np.ndarray:
         """By how much powers [..., F, K] exceed what they may be, as a part of each limit: the largest, [...].
 
+        Without bands, powers are [..., K] as answers have them, or [..., 1, K].
+
         0 where all limits hold; inf where a limit of 0, or of orthogonal sharing, is broken, or a power is negative or
         not finite.
+
+        Raises ValueError for powers of another shape.
         """
         power = np.asarray(power, dtype=np.float64)  # sums of float32 could exceed a limit by their rounding
+        if power.shape == self.total.shape and self.bands == 1:
+            power = power[..., None, :]
+        if power.shape[-2:] != self.per_band.shape[-2:]:
+            raise ValueError(
+                f"limits: powers must be {list(self.per_band.shape)}, bands before links, got {list(power.shape)}"
+            )
         found = np.maximum(
             _beyond(power, self.per_band).max((-1, -2)), _beyond(power.sum(-2), self.total).max(-1)
         )
@@ -129,9 +139,16 @@ def _numbers(name: str, given: object, links: int) -> np.ndarray:
     wanted = (
         f"network: {name} must be a number per link, [{links}] whole numbers (-1: none), or lists of links"
     )
-    if isinstance(given, Sequence) and len(given) and all(isinstance(each, Sequence) for each in given):
+    if (
+        isinstance(given, Sequence)
+        and len(given)
+        and all(isinstance(each, Sequence | np.ndarray) for each in given)
+    ):
         return _numbered(name, given, links)
-    found = np.asarray(given)
+    try:
+        found = np.asarray(given)
+    except ValueError:
+        raise ValueError(f"{wanted}, got rows of different lengths") from None
     if found.shape != (links,) or found.dtype.kind not in "iu":
         raise ValueError(f"{wanted}, got {found.dtype} {list(found.shape)}")
     found = found.astype(np.int64)
@@ -152,7 +169,7 @@ def _numbered(name: str, lists: Sequence[Sequence[int]], links: int) -> np.ndarr
         if len(members) == 0:
             raise ValueError(f"network: {name}[{number}] has no links: leave it out")
         for link in members:
-            if not isinstance(link, int | np.integer) or not 0 <= link < links:
+            if isinstance(link, bool) or not isinstance(link, int | np.integer) or not 0 <= link < links:
                 raise ValueError(f"network: {name}[{number}] holds {link!r}: links are 0 to {links - 1}")
             if found[link] != NO_GROUP:
                 raise ValueError(f"network: link {link} is in {name} {found[link]} and {number}: one each")

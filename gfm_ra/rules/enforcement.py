@@ -23,13 +23,20 @@ def enforced(power: np.ndarray, limits: PowerLimits | None, rules: Rules | None)
     that share orthogonally the strongest keeps a band. Powers that obey keep their bits; float32 and float64 are
     kept, others become float64.
 
-    Raises ValueError for rules that do not fit or that contradict each other or the limits.
+    Raises ValueError for powers of another shape or kind, and for rules that do not fit or that contradict each other
+    or the limits.
     """
     given = np.asarray(power)
+    if given.dtype.kind not in "fiu":
+        raise ValueError(f"rules: powers must be real numbers, got {given.dtype}")
     if given.dtype not in (np.float32, np.float64):
         given = given.astype(np.float64)
-    if given.ndim < 2:
+    if given.ndim < 2 or 0 in given.shape[-2:]:
         raise ValueError(f"rules: powers must be [..., F, K], F = 1 without bands, got {list(given.shape)}")
+    if limits is not None and limits.per_band.shape != given.shape:
+        raise ValueError(
+            f"rules: powers must be {list(limits.per_band.shape)} as the limits, got {list(given.shape)}"
+        )
     bounds = bound(limits, rules, given.shape)
     rows = given.reshape(len(bounds), *given.shape[-2:])
     return enforced_rows(rows, bounds).reshape(given.shape)

@@ -7,11 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from gfm_ra.units import db_to_linear
+from gfm_ra.units import LARGEST_GAIN, db_to_linear
 
 NEVER_SILENT_POWER = 0.01
 """Least sum of the powers of a cell that is never silent, unless another one is given: 20 dB below full power."""
 _LEAST_SUM = 1e-9
+_MOST = {"protected_gain": LARGEST_GAIN, "protected_gain_db": 240.0, "interference_cap_db": 3000.0}
+"""Values above are no gains and caps: sums and squares of them would overflow."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,12 +127,18 @@ def _numbers(name: str, given: object, in_db: bool = False) -> None:
         where = f"{name}{list(place)}" if place else name
         wanted = "a number of dB below infinity" if in_db else "a finite number, 0 or more"
         raise ValueError(f"rules: {where} is {values[place]:g}: it must be {wanted}")
+    most = _MOST.get(name, np.inf)
+    if (values > most).any():
+        raise ValueError(f"rules: {name} holds {values.max():g}, more than {most:g}: check its unit")
 
 
 def _ramp(name: str, given: object) -> None:
     if given is None:
         return
-    values = np.asarray(given)
+    try:
+        values = np.asarray(given)
+    except ValueError:
+        raise ValueError(f"rules: {name} must be one number or two of them (up, down), not rows") from None
     if values.dtype.kind not in "fiu" or values.shape not in ((), (2,)) or not (values >= 0).all():
         raise ValueError(
             f"rules: {name} must be one number, 0 or more, or two of them (up, down), got {given!r}"

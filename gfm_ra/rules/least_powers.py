@@ -6,6 +6,8 @@ from gfm_ra.rules.bounds import PowerBounds, interference, sums_over
 from gfm_ra.rules.violations import HOLDS
 
 _ENOUGH = 1e-12
+_NOTHING_LEFT = 1e-250
+"""Of a cap: the largest gain divided by it is finite."""
 
 
 def least_powers(wanted: np.ndarray, high: np.ndarray, bounds: PowerBounds) -> tuple[np.ndarray, np.ndarray]:
@@ -84,7 +86,7 @@ def _room(power: np.ndarray, high: np.ndarray, bounds: PowerBounds) -> tuple[np.
         gain, mine = bounds.gain[:, number], left[:, number, None, None]
         most = np.divide(mine, gain, out=np.full(gain.shape, np.inf), where=gain > 0)
         room = np.minimum(room, most)
-        harm = np.maximum(harm, gain / np.maximum(mine, 1e-300))
+        harm = np.maximum(harm, gain / np.maximum(mine, _NOTHING_LEFT))
     return room.reshape(len(power), -1), harm.reshape(len(power), -1)
 
 

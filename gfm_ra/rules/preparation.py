@@ -73,7 +73,7 @@ def _ramped(rules: Rules, before: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return np.maximum(before - down, 0.0), before + up
     up, down = np.broadcast_to(np.asarray(rules.ramp_db, dtype=np.float64), (2,))
     with np.errstate(invalid="ignore", over="ignore"):
-        rising = np.where(before > 0, before * db_to_linear(float(up)) if np.isfinite(up) else np.inf, 0.0)
+        rising = np.where(before > 0, before * db_to_linear(np.float64(up)), 0.0)
     return before * db_to_linear(-float(down)), rising
 
 

@@ -3,9 +3,19 @@
 import json
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 from gfm_ra.errors import InputError
 from gfm_ra.rules.hard_rules import Rules
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON, refused where it says a key twice: one of the values would be ignored."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        twice = next(key for number, (key, _) in enumerate(pairs) if key in dict(pairs[:number]))
+        raise ValueError(f"{twice!r} is said twice")
+    return found
 
 
 def read_rules(path: Path) -> Rules:
@@ -15,7 +25,7 @@ def read_rules(path: Path) -> Rules:
         InputError: it is no such object, has another key, or its values can be no rules.
     """
     try:
-        told = json.loads(path.read_bytes())
+        told = json.loads(path.read_bytes(), object_pairs_hook=_once)
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is no JSON ({error}): write one object of rules") from None
     if not isinstance(told, dict):

@@ -1,6 +1,6 @@
 """Rules as arrays of a network's shape: which of the shapes that a rule may have was given."""
 
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 import numpy as np
 
@@ -26,6 +26,8 @@ def per_link(name: str, given: object, size: Size) -> tuple[np.ndarray | None, n
         return None, None
     values = np.asarray(given, dtype=np.float64)
     leading, bands, links = size
+    if leading == (bands,) and bands > 1 and values.shape == (bands, links):
+        _refuse_ambiguous(name, values, f"of each network or of each band: give {[*leading, bands, links]}")
     if values.ndim == 0 or values.shape in ((links,), (*leading, links)):
         return _rows(values, leading, (links,)), None
     if values.shape in ((*leading, bands, links), (bands, links)) and (
@@ -45,7 +47,14 @@ def protected(rules: Rules, size: Size) -> tuple[np.ndarray, np.ndarray]:
     if gain is None or cap is None:
         return np.zeros((size.networks, 0, bands, links)), np.zeros((size.networks, 0))
     given, depth = gain, gain.ndim - len(leading)
-    if gain.ndim == 2 or (depth == 2 and bands == 1):
+    each_network = depth == 2 and bool(leading) and gain.shape[:-2] == leading
+    each_band = bands > 1 and gain.ndim == 3 and gain.shape[-2:] == (bands, links)
+    if each_network and each_band:
+        wanted = [*leading, "R", bands, links]
+        _refuse_ambiguous(
+            "protected_gain", gain, f"of each network or of each band: give [{', '.join(map(str, wanted))}]"
+        )
+    if gain.ndim == 2 or (depth == 2 and (bands == 1 or each_network)):
         gain = gain[..., None, :]  # the same in every band
         gain = np.broadcast_to(gain, (*gain.shape[:-2], bands, links)) if gain.shape[-1] == links else gain
     known = gain.ndim == 3 or gain.shape[:-3] == leading
@@ -84,3 +93,9 @@ def _rows(values: np.ndarray, leading: tuple[int, ...], shape: tuple[int, ...]) 
     if leading and values.shape == (*leading, *shape):
         return values.reshape(count, *shape)
     return np.broadcast_to(values, (count, *shape))
+
+
+def _refuse_ambiguous(name: str, values: np.ndarray, readings: str) -> NoReturn:
+    raise ValueError(
+        f"rules: {name} {list(values.shape)} can be {readings}, or answer the networks one by one"
+    )

@@ -35,7 +35,7 @@ class Slice:
     """Factor of the slice's part of the utility; with 0, nothing counts beyond its least rate or share."""
 
     def __post_init__(self) -> None:
-        if not isinstance(self.name, str) or not self.name:
+        if not isinstance(self.name, str) or not self.name or not self.name.isprintable():
             raise ValueError(f"slice: name must be a word, got {self.name!r}")
         object.__setattr__(self, "links", _links(self.name, self.links))
         if self.goal not in SLICE_GOALS:
@@ -99,7 +99,7 @@ class Slice:
 
 def checked(slices: Iterable[Slice], links: int) -> tuple[Slice, ...]:
     """Slices of a network of so many links. Raises ValueError, one line, for slices that do not go together."""
-    found = tuple(slices)
+    found = () if isinstance(slices, Slice) else tuple(slices)
     if not found or not all(isinstance(one, Slice) for one in found):
         raise ValueError("slices: give a list of gfm_ra.Slice, at least one")
     owner: dict[int, str] = {}

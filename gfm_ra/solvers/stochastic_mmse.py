@@ -55,10 +55,11 @@ def _step(gain: np.ndarray, own: np.ndarray, power: np.ndarray, goal: Objective)
     """Amplitudes [..., K] of the next powers."""
     total = _received(gain, power) + 1.0
     signal = own * power
-    rates = np.log2(1.0 + signal / (total - signal))
+    heard = np.maximum(total - signal, 1.0)  # interference and noise: rounding may leave less than the noise
+    rates = np.log2(1.0 + signal / heard)
     slope = np.nan_to_num(np.asarray(goal.slope(rates), np.float64), nan=0.0, posinf=_STEEPEST).clip(0)
     # Receivers u = sqrt(own p) / total and weights w = total / interference, in units of the sample's steepest slope.
-    worth = slope / max(float(slope.max()), 1e-300) * (total / (total - signal))
+    worth = slope / max(float(slope.max()), 1e-300) * (total / heard)
     amplitude = np.sqrt(power)
     gained = (worth * own * amplitude / total).sum(0)
     harmed = worth * own * power / np.square(total)  # w u^2

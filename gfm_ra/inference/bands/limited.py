@@ -18,13 +18,18 @@ def is_scaling(network: Network) -> bool:
 
 
 def scaled_gains(network: Network) -> Network:
-    """The network without limits in which a link's full power is its limit: column j of the gains times limit j."""
+    """The network without limits in which a link's full power is its limit: column j of the gains times limit j.
+
+    Of a transmitter whose limit is 0, gains are known to be 0.
+    """
     limits = network.limits
     assert limits is not None, "networks with limits are asked about"
-    scaled = network.gain * limits.total[..., None, :].astype(network.gain.dtype)
+    limit = limits.total[..., None, :]
+    silent, gain = limit == 0, network.gain
+    scaled = np.where(silent, gain.dtype.type(0), gain * limit.astype(gain.dtype))
     most_db = network.at_most_db
     if most_db is not None:
-        most_db = most_db + linear_to_db(limits.total)[..., None, :]
+        most_db = np.where(silent, np.inf, most_db + linear_to_db(np.where(silent, 1.0, limit)))
     return Network(scaled, uncertainty_db=network.uncertainty_db, at_most_db=most_db)
 
 

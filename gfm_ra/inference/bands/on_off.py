@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from gfm_ra.gains.power_limits import NO_GROUP, PowerLimits
+from gfm_ra.goal_family import is_ours, numbers_of
 from gfm_ra.goals import Objective
 from gfm_ra.inference.allocation import Allocation, missed
 from gfm_ra.inference.bands.problem import Problem
@@ -40,8 +41,14 @@ def schedule(
     way; the better one wins, so that none is worse than FPLinQ.
 
     Raises:
-        ValueError: as `allocate`, or unknown gains, under which nothing can be compared.
+        ValueError: as `allocate`; a goal that bands are not answered for; unknown gains, under which nothing can be
+            compared.
     """
+    if not is_ours(goal) or numbers_of(goal) is None:
+        raise ValueError(
+            "schedule: the goal must be an object for sum-rate, proportional-fair, alpha-fair or qos, weighted or not, "
+            "such as gfm_ra.SumRate()"
+        )
     if network.survey.unknown or network.is_uncertain:
         raise ValueError("schedule: needs exact gains: some are unknown or uncertain")
     answer = allocator.allocate(network, goal=goal, effort=effort, seed=seed)

@@ -184,7 +184,9 @@ def certified(
     rounded = np.clip(power, 0.0, 1.0).astype(np.float32)
     lower = utility_of(goal, rounded, batch)
     upper = np.maximum(upper, lower)
-    gap = (upper - lower) / scale_of(goal, lower, links)
+    missing, scale = upper - lower, scale_of(goal, lower, links)
+    # Where nothing can be reached, as with gains of 0, the scale is 0 and so is the gap.
+    gap = np.divide(missing, scale, out=np.where(missing > 0, np.inf, 0.0), where=scale != 0)
     return Certificate(
         rounded.reshape(*shape, links),
         lower.reshape(shape)[()],

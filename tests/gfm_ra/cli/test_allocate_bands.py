@@ -72,6 +72,22 @@ def test_limits_of_a_single_band_are_heeded(file, capsys):
     assert power.max() <= 0.5
 
 
+def test_a_proven_gap_is_said(file, capsys):
+    assert code(["allocate", file(gain=GAIN[0, 0], limit=0.5), "--certify"]) == 0
+    err = capsys.readouterr().err
+    assert "below an upper bound of the optimum" in err.strip().split("\n")[-1]
+
+
+def test_no_mean_of_unknown_rates_is_said(file, capsys):
+    gain = GAIN.copy()
+    gain[:, :, 0, 1] = np.nan
+    assert code(["allocate", file(gain=gain, bands=1)]) == 0
+    assert "mean sum rate" not in capsys.readouterr().err
+    gain[0] = GAIN[0]
+    assert code(["allocate", file(gain=gain, bands=1)]) == 0
+    assert "mean sum rate nan" not in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arrays", "options", "said"),
     [

@@ -64,6 +64,7 @@ def test_many_networks_with_hidden_gains(tmp_path, files, capsys) -> None:
         ('{"floor": [0.5, 0.5]}', (), "floor must be"),
         ('{"flor": 0.5}', (), "'flor'"),
         ("floor: 0.5", (), "JSON"),
+        ('{"floor": 0.5, "floor": 0.1}', (), "'floor' is said twice"),
         (json.dumps(RULES), ("--certify",), "--certify and --rules"),
     ],
 )

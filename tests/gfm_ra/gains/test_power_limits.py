@@ -93,6 +93,8 @@ def test_excess_is_relative_to_the_limit(change: dict[tuple[int, int], float], e
         ({"gain": ONE, "groups": [0, 2, -1, -1]}, "no link has number 1"),
         ({"gain": ONE, "groups": [[0, 1], [1]]}, "link 1 is in groups 0 and 1"),
         ({"gain": ONE, "groups": [[0], []]}, "has no links"),
+        ({"gain": ONE, "groups": [[True, 2]]}, "groups[0] holds True"),
+        ({"gain": ONE, "groups": [[0, 1], 2]}, "rows of different lengths"),
         ({"gain": ONE, "groups": [[0, 4]]}, "links are 0 to 3"),
         ({"gain": ONE, "groups": [0.0, 1.0, 1.0, 1.0]}, "whole numbers"),
         ({"gain": ONE, "groups": [[0, 1]], "group_limit": -1.0}, "group_limit[0] is -1"),
@@ -105,3 +107,18 @@ def test_what_does_not_fit_is_named(arguments: dict[str, object], said: str) -> 
         Network(**arguments)  # type: ignore[arg-type]
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_powers_are_judged_in_the_shape_that_answers_have() -> None:
+    limits = _limits(Network(np.ones((2, LINKS, LINKS)), limit=0.5))
+    power = np.full((2, LINKS), 0.5)
+    power[1, 2] = 0.75
+    np.testing.assert_allclose(limits.excess(power), [0.0, 0.5])
+    np.testing.assert_array_equal(limits.excess(power), limits.excess(power[:, None]))
+    with pytest.raises(ValueError, match=r"limits: powers must be \[2, 1, 4\]"):
+        limits.excess(np.ones(LINKS))
+
+
+def test_groups_may_be_lists_of_arrays() -> None:
+    arrays = _limits(Network(ONE, groups=[np.array([0, 3]), np.array([2])]))
+    np.testing.assert_array_equal(arrays.group, [0, -1, 1, 0])

@@ -110,6 +110,10 @@ def test_bands_are_assigned_so_that_all_floors_are_met() -> None:
         ({"ramp": 0.1}, "previous_power is missing"),
         ({"previous_power": 0.5, "ramp": [0.1, 0.2, 0.3]}, "ramp"),
         ({"previous_power": 0.5, "ramp": 0.1, "ramp_db": 3.0}, "either"),
+        ({"previous_power": 0.5, "ramp": [[0.1], [0.1, 0.2]]}, "ramp"),
+        ({"protected_gain": [[1e300]], "interference_cap": 1.0}, "protected_gain holds 1e.300, more than"),
+        ({"protected_gain_db": [[1e5]], "interference_cap": 1.0}, "protected_gain_db holds 100000, more"),
+        ({"protected_gain": [[1.0]], "interference_cap_db": 1e5}, "interference_cap_db holds 100000, more"),
     ],
 )
 def test_what_can_be_no_rule_is_refused(told: dict[str, object], words: str) -> None:
@@ -129,6 +133,23 @@ def test_what_can_be_no_rule_is_refused(told: dict[str, object], words: str) -> 
 )
 def test_rules_of_another_size_are_refused(rules: Rules) -> None:
     refusal(rules)
+
+
+def test_what_can_be_of_networks_or_of_bands_is_refused() -> None:
+    network = Network(np.ones((2, 2, 3, 3)), bands=True)
+    for rules in (
+        Rules(floor=np.full((2, 3), 0.1)),
+        Rules(previous_power=np.full((2, 3), 0.1), ramp=0.1),
+        Rules(protected_gain=np.ones((2, 2, 3)), interference_cap=1.0),
+    ):
+        assert "of each network or of each band" in refusal(rules, network)
+    refusal(Rules(floor=np.full((3, 3), 0.1)), network)
+
+
+def test_gains_to_receivers_may_differ_from_network_to_network() -> None:
+    gain = np.arange(1.0, 10.0).reshape(3, 1, 3)  # [B, R, K]
+    found = bound(None, Rules(protected_gain=gain, interference_cap=1.0), (3, 2, 3))
+    np.testing.assert_array_equal(found.gain, np.broadcast_to(gain[:, :, None], (3, 1, 2, 3)))
 
 
 def test_files_say_what_the_fields_say(tmp_path) -> None:

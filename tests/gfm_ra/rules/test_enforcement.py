@@ -129,3 +129,26 @@ def test_a_batch_is_answered_as_its_networks_alone() -> None:
 def test_powers_of_other_shapes_are_refused() -> None:
     with pytest.raises(ValueError, match="powers must be"):
         enforced(np.ones(3), None, Rules(floor=0.1))
+    with pytest.raises(ValueError, match=r"powers must be \[\.\.\., F, K\]"):
+        enforced(np.ones((2, 0)), None, None)
+    with pytest.raises(ValueError, match=r"powers must be \[1, 3\] as the limits, got \[2, 3\]"):
+        enforced(np.ones((2, 3)), Network(np.ones((3, 3)), limit=0.5).limits, None)
+    for power in (np.array([["a"]]), np.array([[1j]])):
+        with pytest.raises(ValueError, match="powers must be real numbers"):
+            enforced(power, None, None)
+
+
+def test_a_cap_that_is_met_exactly_by_a_strong_gain_is_no_overflow() -> None:
+    least, strong = 2.0**-29, 2.0**29
+    rules = Rules(
+        protected_gain=[[strong, strong, 0.0]],
+        interference_cap=1.0,
+        never_silent=[[0], [2]],
+        never_silent_power=least,
+    )
+    np.testing.assert_allclose(enforced(np.ones((1, 3)), None, rules), [[least, 0.0, 1.0]], rtol=1e-6)
+
+
+def test_a_ramp_up_beyond_all_numbers_is_none() -> None:
+    rules = Rules(previous_power=[0.5, 0.5], ramp_db=[1e6, 3.0])
+    np.testing.assert_array_equal(enforced(np.ones((1, 2)), None, rules), np.ones((1, 2)))

@@ -31,6 +31,7 @@ def test_presets_ask_for_what_they_say() -> None:
     ("options", "said"),
     [
         ({"name": ""}, "name must be a word"),
+        ({"name": "a\nb"}, "name must be a word"),
         ({"links": []}, "at least one link"),
         ({"links": [0, 0]}, "listed twice"),
         ({"links": [-1]}, "whole numbers from 0"),
@@ -61,6 +62,7 @@ def test_what_is_no_slice_is_refused_in_one_line(options, said) -> None:
     [
         ([], "at least one"),
         (["embb"], "give a list of gfm_ra.Slice"),
+        (Slice("a", [0]), "give a list of gfm_ra.Slice"),
         ([Slice("a", [0]), Slice("a", [1])], "two are called 'a'"),
         ([Slice("a", [0, 5])], "slice a: there is no link 5: links are 0 to 4"),
         ([Slice("a", [0, 1]), Slice("b", [1])], "link 1 is in 'a' and in 'b'"),

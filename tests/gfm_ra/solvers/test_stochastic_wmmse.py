@@ -68,3 +68,10 @@ def test_the_mean_over_samples_beats_the_gains_in_their_middle() -> None:
 def test_what_does_not_fit_is_refused(gain: np.ndarray, more: dict[str, object], said: str) -> None:
     with pytest.raises(ValueError, match=said):
         stochastic_wmmse(gain, **more)  # pyright: ignore[reportArgumentType]
+
+
+def test_gains_that_leave_nothing_of_the_noise_are_no_division_by_zero() -> None:
+    samples = np.array([[[1e20, 0.0], [1.0, 1e17]], [[3e19, 0.0], [1e3, 5e18]]])
+    power = stochastic_wmmse(samples, iterations=5)
+    assert np.isfinite(power).all()
+    assert (power > 0).any()

@@ -128,6 +128,26 @@ def test_a_single_band_with_limits_of_links_is_the_network_with_scaled_gains(all
     assert (answer.power <= limit).all()
 
 
+def test_gains_of_a_transmitter_without_power_need_not_be_known(allocator):
+    gain, limit = gains(6, 1, 1, 4)[0, 0], np.array([0.0, 0.5, 1.0, 1.0])
+    known = allocator.allocate(Network(gain, limit=limit))
+    hidden = gain.copy()
+    hidden[1:, 0] = np.nan
+    for most_db in (None, np.where(np.isnan(hidden), 10.0, np.nan), np.full((4, 4), np.inf)):
+        answer = allocator.allocate(Network(hidden, limit=limit, at_most_db=most_db))
+        assert answer.power[0] == 0
+        if most_db is None:
+            np.testing.assert_array_equal(answer.power, known.power)
+            np.testing.assert_array_equal(answer.rate, known.rate)
+
+
+@pytest.mark.parametrize("effort", ["balanced", "best"])
+def test_nobody_who_may_have_power_is_an_answer(allocator, effort):
+    answer = allocator.allocate(Network(gains(6, 1, 1, 4)[0, 0], limit=0.0), effort=effort, certify=True)
+    assert (answer.power == 0).all()
+    assert (answer.utility, answer.gap) == (0.0, 0.0)
+
+
 def test_a_single_band_with_a_budget_keeps_its_shape(allocator):
     network = Network(gains(7, 1, 1, 4)[0, 0], groups=[[0, 1], [2, 3]], group_limit=0.5)
     answer = allocator.allocate(network)

@@ -54,3 +54,10 @@ def test_a_single_band_without_limits_is_on_or_off_at_full_power(allocator):
 def test_unknown_gains_are_refused_in_a_line(allocator):
     with pytest.raises(ValueError, match="schedule: needs exact gains"):
         on_off.schedule(allocator, Network([[1.0, np.nan], [0.1, 1.0]]), gfm_ra.SumRate())
+
+
+@pytest.mark.parametrize("goal", ["sum-rate", gfm_ra.EnergyEfficiency(circuit_power=0.1)])
+def test_other_goals_are_refused_in_a_line(allocator, goal):
+    for asked in (network(), Network(network().gain[:, 0])):
+        with pytest.raises(ValueError, match="schedule: the goal must be an object for"):
+            on_off.schedule(allocator, asked, goal)
