@@ -40,6 +40,7 @@ def pages(metrics: Path = METRICS) -> dict[str, dict[str, str]]:
         "slices.md": {"slices": others.slices(json.loads((metrics / "slices.json").read_text())["rows"])},
         "familiarity.md": {"foreign": others.foreign(json.loads((metrics / "familiarity.json").read_text()))},
         "performance.md": {
+            "cities": others.cities(json.loads((metrics / "cities.json").read_text())),
             "certified": others.certified(json.loads((metrics / "certified.json").read_text())["ratios"]),
             "proofs": others.proofs(json.loads((metrics / "certified-times.json").read_text())["proofs"]),
         },
