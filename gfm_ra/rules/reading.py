@@ -22,10 +22,14 @@ def read_rules(path: Path) -> Rules:
     """The rules that a JSON object names, its keys the fields of `Rules`, its values numbers or nested lists.
 
     Raises:
-        InputError: it is no such object, has another key, or its values can be no rules.
+        InputError: it cannot be read, is no such object, has another key, or its values can be no rules.
     """
     try:
-        told = json.loads(path.read_bytes(), object_pairs_hook=_once)
+        text = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}): name a file of rules") from None
+    try:
+        told = json.loads(text, object_pairs_hook=_once)
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is no JSON ({error}): write one object of rules") from None
     if not isinstance(told, dict):

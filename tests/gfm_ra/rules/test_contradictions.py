@@ -171,3 +171,8 @@ def test_files_say_what_the_fields_say(tmp_path) -> None:
         with pytest.raises(InputError, match=words) as refused:
             Rules.from_file(path)
         assert str(path) in str(refused.value)
+
+
+def test_a_file_that_is_not_there_is_named_in_one_line(tmp_path) -> None:
+    with pytest.raises(InputError, match="cannot be read"):
+        Rules.from_file(tmp_path / "none.json")

@@ -3,7 +3,7 @@
 import numpy as np
 
 import gfm_ra
-from benchmarks.band_limits import largest_excesses
+from benchmarks.bands.solver_limits import largest_excesses
 from gfm_ra import solvers
 from gfm_ra.solvers import bands
 

@@ -1,4 +1,4 @@
-"""Limits of powers over bands in random networks: `python benchmarks/band_limits.py [networks] [seed]`."""
+"""Limits of powers over bands in random networks: `python -m benchmarks.bands.solver_limits [networks] [seed]`."""
 
 import sys
 
