@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from benchmarks.tables import learnt, others
+from benchmarks.tables import bands, learnt, others
 from benchmarks.tables import worlds as of_worlds
 from dags.readme import filled
 from gfm_ra.weights import catalogue
@@ -17,6 +17,10 @@ def pages(metrics: Path = METRICS) -> dict[str, dict[str, str]]:
     found: of_worlds.Rows = {(row["world"], row["goal"], row["method"]): row for row in rows}
     worlds = list(dict.fromkeys(row["world"] for row in rows))
     model = next(row["method"] for row in rows if row["method"].endswith(" fast")).removesuffix(" fast")
+    banded = {
+        name: json.loads((metrics / f"{name}.json").read_text())["worlds"]
+        for name in ("bands", "bands-exclusive")
+    }
     return {
         "worlds.md": {
             "packaged": of_worlds.packaged(found, worlds, model),
@@ -36,6 +40,12 @@ def pages(metrics: Path = METRICS) -> dict[str, dict[str, str]]:
         },
         "reliability.md": {
             "robustness": others.robustness(json.loads((metrics / "robustness.json").read_text())["rows"])
+        },
+        "bands.md": {
+            "efforts": bands.efforts(banded["bands"]),
+            "references": bands.references(banded["bands"]),
+            "on-off": bands.on_off(banded["bands"]),
+            "exclusive": bands.efforts(banded["bands-exclusive"]),
         },
         "slices.md": {"slices": others.slices(json.loads((metrics / "slices.json").read_text())["rows"])},
         "familiarity.md": {"foreign": others.foreign(json.loads((metrics / "familiarity.json").read_text()))},
